@@ -1,0 +1,861 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Arenas: the mutexes of a per-CPU allocator.
+ *
+ * The idea. An allocator that is safe for threads needs a lock somewhere.
+ * With one lock per CPU two threads meet only when one was preempted while
+ * it held the lock, or migrated after it chose: the number of a CPU is a
+ * hint about where contention is unlikely, never a promise. So every path
+ * here works whatever CPU it runs on, and the number is asked for once, at
+ * the start of pm_malloc_lock().
+ *
+ * Existence. Arenas hang on a list that is read under SRCU and written under
+ * pm_registry. A reader may sleep on an arena's mutex within its read-side
+ * section: that is why it is SRCU and not RCU.
+ *
+ * Retiring an arena R in favour of a survivor S:
+ *
+ *	retire				somebody else
+ *	------				-------------
+ *	lock registry
+ *	table[R] = NULL, unlink R	still sees R: in the table before, on
+ *					the list, or as heap->arena
+ *	lock R and S
+ *	retired = true
+ *	heaps: arena = S, partial
+ *	  slabs, figures to S
+ *	unlock both
+ *	synchronize_srcu()		its section ends
+ *	take R's remote list once more
+ *	R goes to the spares
+ *
+ * What would be lost without each step:
+ *   - Without @retired: a reader that had picked R before the unlink and got
+ *     the lock after the adoption would build new slabs in an arena that
+ *     nobody will ever find again. It checks, unlocks, and picks anew.
+ *   - Without the check of heap->arena under the lock: a free that read
+ *     heap->arena == R before the adoption, and got R's lock after it, would
+ *     change S's bitmaps without S's lock. It compares and tries again.
+ *   - Without the second look at the remote list: a free that read R, found
+ *     the lock busy (the adoption holds it) and added its slab to R's list
+ *     after the adoption emptied that, would leave the object there for ever.
+ *     Such a free is inside an SRCU section that began before the unlock, so
+ *     it has ended when synchronize_srcu() returns. The list's new entries
+ *     go to the slabs' present owner.
+ *   - Without the grace period R's memory could be another arena's while a
+ *     reader still holds a pointer to it.
+ */
+#include "arena.h"
+#include "heap.h"
+#include "options.h"
+#include "pagemap.h"
+#include "trace.h"
+#include "check.h"
+
+DEFINE_SRCU(pm_srcu);
+DEFINE_MUTEX(pm_registry);
+LIST_HEAD(pm_arenas);
+
+/* Slots of the table; 0 until pm_arena_init(), constant after. */
+unsigned int pm_nr_arena_slots;
+
+/* Arenas by number. [written under the registry; readers SRCU] */
+static struct pm_arena **pm_arena_table;
+
+/*
+ * Retired arenas after their grace period, for reuse. [registry] Their
+ * memory never becomes anything but an arena again, so that a look at a
+ * stale one finds a lock and @retired.
+ */
+static LIST_HEAD(pm_spare_arenas);
+
+/* ---- existence --------------------------------------------------------- */
+
+/**
+ * pm_arena_init() - read the options, make the table
+ * @gfp: context
+ *
+ * Called on the way to the first arena; cheap when done already.
+ *
+ * Context: not within an SRCU section.
+ * Return: 0, or -ENOMEM; a later call tries again.
+ */
+int pm_arena_init(gfp_t gfp)
+{
+	struct pm_arena **table;
+	unsigned int slots;
+	int err = 0;
+
+	mutex_lock(&pm_registry);
+	if (pm_nr_arena_slots)
+		goto out;
+	slots = pm_options.arenas;
+	if (!slots || slots > 64 * pm_host_nr_cpus())
+		slots = pm_options.policy->arenas();
+	table = pm_meta_alloc(slots * sizeof(struct pm_arena *), gfp);
+	if (!table) {
+		err = -ENOMEM;
+		goto out;
+	}
+	pm_arena_table = table;
+	/* Publishes the table to pm_arena_ready(). */
+	smp_store_release(&pm_nr_arena_slots, slots);
+out:
+	mutex_unlock(&pm_registry);
+	return err;
+}
+
+/**
+ * pm_arena_ready() - whether the table exists
+ *
+ * Return: true after the first pm_arena_init() that returned 0.
+ */
+bool pm_arena_ready(void)
+{
+	return smp_load_acquire(&pm_nr_arena_slots) != 0;
+}
+
+/**
+ * pm_arena_at() - arena of a number
+ * @id: number
+ *
+ * Context: SRCU section, or pm_registry held.
+ * Return: arena, or NULL when there is none now.
+ */
+struct pm_arena *pm_arena_at(unsigned int id)
+{
+	if (!pm_arena_ready() || id >= pm_nr_arena_slots)
+		return NULL;
+	return smp_load_acquire(&pm_arena_table[id]);
+}
+
+static struct pm_arena *pm_arena_new(gfp_t gfp)
+{
+	struct pm_arena *arena;
+	unsigned int class;
+
+	lockdep_assert_held(&pm_registry);
+	if (!list_empty(&pm_spare_arenas)) {
+		arena = list_first_entry(&pm_spare_arenas, struct pm_arena,
+					 node);
+		list_del(&arena->node);
+		return arena;
+	}
+	arena = pm_meta_alloc(sizeof(*arena), gfp);
+	if (!arena)
+		return NULL;
+	mutex_init(&arena->lock);
+	INIT_LIST_HEAD(&arena->heaps);
+	for (class = 0; class < PM_NR_CLASSES; class++)
+		INIT_LIST_HEAD(&arena->partial[class]);
+	return arena;
+}
+
+/**
+ * pm_arena_create() - make the arena of a number
+ * @id: number
+ * @gfp: context
+ *
+ * Context: not within an SRCU section.
+ * Return: whether there is such an arena now.
+ */
+static bool pm_arena_create(unsigned int id, gfp_t gfp)
+{
+	struct pm_arena *arena;
+
+	mutex_lock(&pm_registry);
+	arena = pm_arena_table[id];
+	if (arena)
+		goto out;
+	arena = pm_arena_new(gfp);
+	if (!arena)
+		goto out;
+	mutex_lock(&arena->lock);
+	arena->id = id;
+	arena->retired = false;
+	mutex_unlock(&arena->lock);
+	list_add_tail_rcu(&arena->node, &pm_arenas);
+	/* Pairs with pm_arena_at(): the arena is complete before its number. */
+	smp_store_release(&pm_arena_table[id], arena);
+	trace_arena_create(id, 0, 0, 0);
+out:
+	mutex_unlock(&pm_registry);
+	return arena;
+}
+
+/* ---- the locked arena -------------------------------------------------- */
+
+static void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab)
+{
+	list_del(&slab->node);
+	arena->slab_bytes -= pm_classes[slab->class].units * PM_UNIT_SIZE;
+	if (!arena->dirty_units)
+		arena->dirty_since = pm_host_clock_coarse_ns();
+	pm_heap_put_slab(slab->heap, slab);
+}
+
+/*
+ * @n objects have come back into @slab. A slab that was full becomes
+ * partial. One that is free altogether goes back to its heap, unless its
+ * class has no other: the next request would cut it anew.
+ */
+static void pm_arena_slab_filled(struct pm_arena *arena, struct pm_slab *slab,
+				 unsigned int n)
+{
+	struct list_head *partial = &arena->partial[slab->class];
+
+	lockdep_assert_held(&arena->lock);
+	arena->nr_out[slab->class] -= n;
+	if (slab->nr_free == n)
+		list_add(&slab->node, partial);
+	if (slab->nr_free == pm_slab_capacity(slab) &&
+	    !list_is_singular(partial))
+		pm_arena_put_slab(arena, slab);
+}
+
+/*
+ * Take in what was freed without the lock.
+ *
+ * A slab's @queued is cleared before its bits are collected. The other way
+ * round this would be lost: collector reads the bits; a free sets its bit
+ * and finds @queued set, so it does not queue; collector clears @queued. The
+ * bit would wait for the next remote free, perhaps for ever.
+ *
+ * A slab whose heap was adopted while it was on its way to the list is
+ * passed on to the present owner's list.
+ */
+static void pm_arena_collect(struct pm_arena *arena)
+{
+	struct llist_node *node = llist_del_all(&arena->remote);
+	struct pm_arena *owner;
+	struct pm_slab *slab;
+	struct pm_heap *heap;
+	unsigned int n;
+
+	lockdep_assert_held(&arena->lock);
+	while (node) {
+		slab = container_of(node, struct pm_slab, remote_node);
+		node = node->next;
+		heap = slab->heap;
+		owner = READ_ONCE(heap->arena);
+		if (unlikely(owner != arena)) {
+			llist_add(&slab->remote_node, &owner->remote);
+			continue;
+		}
+		/* Full barrier: pairs with the one in pm_free_remote(). */
+		(void)xchg(&slab->queued, 0);
+		n = slab->class ? pm_slab_collect(slab) : 0;
+		if (n) {
+			arena->stats.remote_in += n;
+			pm_arena_slab_filled(arena, slab, n);
+		}
+		atomic_long_dec(&heap->remote_refs);
+	}
+}
+
+/* The lock was just taken: account for it and do what waits for a holder. */
+static void pm_arena_enter(struct pm_arena *arena)
+{
+	unsigned int tid = pm_host_tid();
+
+	lockdep_assert_held(&arena->lock);
+	arena->stats.acquired++;
+	if (arena->last_owner != tid) {
+		arena->last_owner = tid;
+		arena->stats.switches++;
+	}
+	if (unlikely(!llist_empty(&arena->remote)))
+		pm_arena_collect(arena);
+}
+
+static void pm_arena_purge_locked(struct pm_arena *arena, bool everything)
+{
+	struct pm_heap *heap, *next;
+	size_t bytes = 0;
+
+	lockdep_assert_held(&arena->lock);
+	list_for_each_entry_safe(heap, next, &arena->heaps, node) {
+		if (pm_heap_is_free(heap) &&
+		    !atomic_long_read(&heap->remote_refs) &&
+		    (everything || arena->nr_heaps > 1)) {
+			bytes += heap->nr_dirty * PM_UNIT_SIZE;
+			trace_heap_unmap(arena->id, 0, 0,
+					 heap->nr_units * PM_UNIT_SIZE);
+			arena->stats.heap_unmaps++;
+			pm_heap_destroy(heap);
+		} else {
+			bytes += pm_heap_purge(heap);
+		}
+	}
+	arena->stats.purged += bytes;
+	trace_arena_purge(arena->id, 0, 0, bytes);
+}
+
+static void pm_arena_release_empty(struct pm_arena *arena)
+{
+	struct pm_slab *slab, *next;
+	unsigned int class;
+
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		list_for_each_entry_safe(slab, next, &arena->partial[class],
+					 node)
+			if (slab->nr_free == pm_slab_capacity(slab))
+				pm_arena_put_slab(arena, slab);
+}
+
+/* Before the lock is let go: purge what has been free for the decay time. */
+static void pm_arena_leave(struct pm_arena *arena)
+{
+	u64 now, decay;
+
+	if (arena->dirty_units && !(arena->stats.acquired % 64)) {
+		now = pm_host_clock_coarse_ns();
+		decay = (u64)pm_options.decay_ms * 1000000;
+		if (now - arena->dirty_since >= decay) {
+			arena->dirty_since = now;
+			pm_arena_release_empty(arena);
+			pm_arena_purge_locked(arena, false);
+		}
+	}
+	pm_arena_check(arena);
+	mutex_unlock(&arena->lock);
+}
+
+static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,
+					 unsigned int class, gfp_t gfp)
+{
+	struct pm_slab *slab = NULL;
+	struct pm_heap *heap;
+
+	lockdep_assert_held(&arena->lock);
+	list_for_each_entry(heap, &arena->heaps, node) {
+		slab = pm_heap_get_slab(heap, class);
+		if (slab)
+			break;
+	}
+	if (!slab) {
+		heap = pm_heap_create(arena, gfp);
+		if (!heap)
+			return NULL;
+		arena->stats.heap_maps++;
+		trace_heap_map(arena->id, class, 0,
+			       heap->nr_units * PM_UNIT_SIZE);
+		slab = pm_heap_get_slab(heap, class);
+		if (!slab)	/* a short heap, and a class of long slabs */
+			return NULL;
+	}
+	list_add(&slab->node, &arena->partial[class]);
+	arena->slab_bytes += pm_classes[class].units * PM_UNIT_SIZE;
+	return slab;
+}
+
+/**
+ * pm_arena_take() - take objects of a class from an arena
+ * @arena: the arena
+ * @class: class number
+ * @objs: where they go
+ * @n: how many are wanted
+ * @gfp: context
+ *
+ * Context: arena lock held.
+ * Return: how many there are, fewer than @n only when the arena cannot grow.
+ */
+static unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
+				  void **objs, unsigned int n, gfp_t gfp)
+{
+	struct list_head *partial = &arena->partial[class];
+	unsigned int taken = 0;
+	struct pm_slab *slab;
+
+	lockdep_assert_held(&arena->lock);
+	while (taken < n) {
+		if (!list_empty(partial))
+			slab = list_first_entry(partial, struct pm_slab, node);
+		else
+			slab = pm_arena_new_slab(arena, class, gfp);
+		if (!slab)
+			break;
+		taken += pm_slab_take(slab, objs + taken, n - taken);
+		if (!slab->nr_free)
+			list_del(&slab->node);
+	}
+	arena->nr_out[class] += taken;
+	arena->nr_taken[class] += taken;
+	return taken;
+}
+
+/* ---- pick, lock, fall back --------------------------------------------- */
+
+static void pm_arena_lock_waiting(struct pm_arena *arena, unsigned int class)
+{
+	u64 t0 = pm_host_clock_ns(), ns;
+
+	mutex_lock(&arena->lock);
+	ns = pm_host_clock_ns() - t0;
+	arena->stats.waited++;
+	arena->stats.wait_ns += ns;
+	if (ns > arena->stats.wait_max_ns)
+		arena->stats.wait_max_ns = ns;
+	trace_arena_lock_contended(arena->id, class, ns, 0);
+}
+
+/*
+ * Another arena than @busy whose lock is free, locked; the walk starts
+ * behind @busy, so that the waiters of one arena do not all meet at the
+ * first.
+ */
+static struct pm_arena *pm_arena_lock_other(struct pm_arena *busy,
+					    unsigned int class)
+{
+	struct pm_arena *arena;
+	bool behind;
+	int pass;
+
+	for (pass = 0; pass < 2; pass++) {
+		behind = false;
+		pm_for_each_arena(arena) {
+			if (arena == busy) {
+				if (pass)
+					break;
+				behind = true;
+				continue;
+			}
+			if (behind == (pass == 1) ||
+			    !mutex_trylock(&arena->lock))
+				continue;
+			if (!arena->retired) {
+				arena->stats.fallback_in++;
+				trace_arena_fallback(busy->id, class, 0,
+						     arena->id);
+				return arena;
+			}
+			mutex_unlock(&arena->lock);
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The arena @id, or one that has its lock free, locked and entered. NULL
+ * when there is no arena @id (any more).
+ *
+ * Context: SRCU section.
+ */
+static struct pm_arena *pm_arena_lock_pick(unsigned int id, unsigned int class)
+{
+	struct pm_arena *arena = pm_arena_at(id), *other;
+
+	if (!arena)
+		return NULL;
+	if (!mutex_trylock(&arena->lock)) {
+		atomic_long_inc(&arena->stats.contended);
+		other = pm_arena_lock_other(arena, class);
+		if (other) {
+			atomic_long_inc(&arena->stats.fallback_out);
+			if (pm_options.policy->moved)
+				pm_options.policy->moved(other->id);
+			arena = other;
+		} else {
+			pm_arena_lock_waiting(arena, class);
+		}
+	}
+	if (unlikely(arena->retired)) {
+		mutex_unlock(&arena->lock);
+		return NULL;
+	}
+	pm_arena_enter(arena);
+	return arena;
+}
+
+/*
+ * Arena @own could not grow: ask every arena, waiting for its lock.
+ *
+ * Context: SRCU section.
+ */
+static void *pm_malloc_any(unsigned int own, unsigned int class, gfp_t gfp)
+{
+	struct pm_arena *arena;
+	void *obj = NULL;
+
+	pm_for_each_arena(arena) {
+		mutex_lock(&arena->lock);
+		if (!arena->retired) {
+			pm_arena_enter(arena);
+			if (pm_arena_take(arena, class, &obj, 1, gfp)) {
+				arena->stats.fallback_in++;
+				trace_arena_fallback(own, class, 0, arena->id);
+			}
+			pm_arena_leave(arena);
+		} else {
+			mutex_unlock(&arena->lock);
+		}
+		if (obj)
+			break;
+	}
+	return obj;
+}
+
+/*
+ * This thread is inside liburcu's registration, so it has no read-side
+ * section: any arena from the table will do, for arenas' memory stays arenas'
+ * memory, and @retired says whether it is in use. None is made here: the
+ * registry may be held by somebody who waits for the registration.
+ */
+static void *pm_malloc_nested(unsigned int class, gfp_t gfp)
+{
+	struct pm_arena *arena;
+	void *obj = NULL;
+	unsigned int id;
+
+	for (id = 0; id < pm_nr_arena_slots && !obj; id++) {
+		arena = pm_arena_at(id);
+		if (!arena)
+			continue;
+		mutex_lock(&arena->lock);
+		if (!arena->retired) {
+			pm_arena_enter(arena);
+			pm_arena_take(arena, class, &obj, 1, gfp);
+			pm_arena_leave(arena);
+		} else {
+			mutex_unlock(&arena->lock);
+		}
+	}
+	return obj;
+}
+
+/**
+ * pm_malloc_lock() - allocate an object from an arena, under its lock
+ * @class: class number
+ * @gfp: context
+ *
+ * The heart of the allocator, in the order in which it happens:
+ *
+ *   1. The policy picks an arena, usually that of the CPU we run on.
+ *   2. Its lock is tried. When it is busy, the list of arenas is walked for
+ *      one whose lock is free; when all are busy we wait for our own.
+ *   3. Under the lock an object is taken from a partial slab of the class;
+ *      if there is none a slab is cut from a heap; if no heap has room the
+ *      host is asked for another.
+ *   4. When that fails every other arena is asked in turn, and only then
+ *      the request fails.
+ *
+ * The lock is taken and released in here; the name says how, not that it is
+ * held on return.
+ *
+ * Context: may sleep; @gfp without permission to sleep gets NULL. Takes an
+ * arena's lock within an SRCU section; no lock is held on return.
+ * Return: an object, or NULL when nobody had one.
+ */
+void *pm_malloc_lock(unsigned int class, gfp_t gfp)
+{
+	struct pm_arena *arena;
+	void *obj = NULL;
+	unsigned int id;
+	int idx;
+
+	if (!gfpflags_allow_blocking(gfp))
+		return NULL;
+	if (unlikely(!pm_arena_ready()) && pm_arena_init(gfp))
+		return NULL;
+	for (;;) {
+		idx = srcu_read_lock(&pm_srcu);
+		if (unlikely(idx < 0))
+			return pm_malloc_nested(class, gfp);
+		id = pm_options.policy->pick();
+		if (unlikely(id >= pm_nr_arena_slots))
+			id %= pm_nr_arena_slots;
+		arena = pm_arena_lock_pick(id, class);
+		if (likely(arena))
+			break;
+		srcu_read_unlock(&pm_srcu, idx);
+		/* Outside of the section: retiring waits for those. */
+		if (pm_arena_create(id, gfp))
+			continue;
+		idx = srcu_read_lock(&pm_srcu);
+		goto any;
+	}
+	pm_arena_take(arena, class, &obj, 1, gfp);
+	pm_arena_leave(arena);
+any:
+	if (unlikely(!obj))
+		obj = pm_malloc_any(id, class, gfp);
+	srcu_read_unlock(&pm_srcu, idx);
+	return obj;
+}
+
+/*
+ * The lock is busy, or this context may not take it: leave the object to
+ * the next holder.
+ *
+ * The reference keeps the heap from being unmapped between the moment in
+ * which the object's bit can be collected and the moment in which the slab
+ * is on the list. It is passed on to the list entry, or dropped when the
+ * slab was queued already: that entry has a reference of its own.
+ */
+static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
+					 struct pm_slab *slab,
+					 unsigned int index)
+{
+	enum pm_slab_fault fault;
+	struct pm_arena *arena;
+
+	(void)atomic_long_inc_return(&heap->remote_refs);
+	fault = pm_slab_put_remote(slab, index);
+	/* The bit is set before @queued is read: pairs with the collector. */
+	if (fault || xchg(&slab->queued, 1)) {
+		(void)atomic_long_dec_return(&heap->remote_refs);
+		return fault;
+	}
+	arena = READ_ONCE(heap->arena);
+	llist_add(&slab->remote_node, &arena->remote);
+	trace_remote_free(arena->id, slab->class, 0, 1);
+	return PM_SLAB_OK;
+}
+
+/**
+ * pm_free_lock() - give an object back to the arena that owns its heap
+ * @heap: heap that it lies in
+ * @slab: slab that it lies in
+ * @index: which object of the slab it is
+ *
+ * Context: any; where the lock cannot be had at once the object is left to
+ * the lock's next holder.
+ * Return: PM_SLAB_OK, or what is wrong; then nothing was changed.
+ */
+enum pm_slab_fault pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
+				unsigned int index)
+{
+	enum pm_slab_fault fault;
+	struct pm_arena *arena;
+	int idx;
+
+	idx = srcu_read_lock(&pm_srcu);
+	arena = READ_ONCE(heap->arena);
+	while (pm_context_may_lock() && mutex_trylock(&arena->lock)) {
+		if (likely(arena == heap->arena)) {
+			pm_arena_enter(arena);
+			fault = pm_slab_put(slab, index);
+			if (likely(!fault)) {
+				arena->stats.local_free++;
+				pm_arena_slab_filled(arena, slab, 1);
+			}
+			pm_arena_leave(arena);
+			goto out;
+		}
+		/* Adopted between the load and the lock. */
+		mutex_unlock(&arena->lock);
+		arena = READ_ONCE(heap->arena);
+	}
+	fault = pm_free_remote(heap, slab, index);
+out:
+	srcu_read_unlock(&pm_srcu, idx);
+	return fault;
+}
+
+/* ---- trim, retire, fork, end ------------------------------------------- */
+
+static size_t pm_arena_trim_one(struct pm_arena *arena)
+{
+	size_t before, after;
+
+	mutex_lock(&arena->lock);
+	if (arena->retired) {
+		mutex_unlock(&arena->lock);
+		return 0;
+	}
+	pm_arena_enter(arena);
+	before = arena->stats.purged;
+	pm_arena_release_empty(arena);
+	pm_arena_purge_locked(arena, true);
+	after = arena->stats.purged;
+	pm_arena_leave(arena);
+	return after - before;
+}
+
+/**
+ * pm_arena_trim() - purge every free page of every arena
+ *
+ * Context: may sleep.
+ * Return: bytes given back.
+ */
+size_t pm_arena_trim(void)
+{
+	struct pm_arena *arena;
+	size_t bytes = 0;
+	int idx;
+
+	idx = srcu_read_lock(&pm_srcu);
+	if (idx >= 0)
+		pm_for_each_arena(arena)
+			bytes += pm_arena_trim_one(arena);
+	srcu_read_unlock(&pm_srcu, idx);
+	return bytes;
+}
+
+/* Everything that @from has becomes @to's. Both locks are held. */
+static void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
+{
+	struct pm_heap *heap;
+	unsigned int class;
+
+	lockdep_assert_held(&to->lock);
+	lockdep_assert_held(&from->lock);
+	list_for_each_entry(heap, &from->heaps, node) {
+		WRITE_ONCE(heap->arena, to);
+		to->stats.adopted++;
+	}
+	list_splice_init(&from->heaps, &to->heaps);
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		list_splice_init(&from->partial[class], &to->partial[class]);
+		to->nr_out[class] += from->nr_out[class];
+		to->nr_taken[class] += from->nr_taken[class];
+		from->nr_out[class] = 0;
+		from->nr_taken[class] = 0;
+	}
+	to->nr_heaps += from->nr_heaps;
+	to->heap_bytes += from->heap_bytes;
+	to->slab_bytes += from->slab_bytes;
+	to->dirty_units += from->dirty_units;
+	to->stats.remote_in += from->stats.remote_in;
+	to->stats.local_free += from->stats.local_free;
+	to->stats.heap_maps += from->stats.heap_maps;
+	to->stats.heap_unmaps += from->stats.heap_unmaps;
+	to->stats.purged += from->stats.purged;
+	from->nr_heaps = 0;
+	from->heap_bytes = 0;
+	from->slab_bytes = 0;
+	from->dirty_units = 0;
+	memset(&from->stats, 0, sizeof(from->stats));
+}
+
+static void pm_arena_lock_two(struct pm_arena *a, struct pm_arena *b)
+{
+	struct pm_arena *first = a->id < b->id ? a : b;
+	struct pm_arena *second = first == a ? b : a;
+
+	mutex_lock(&first->lock);
+	mutex_lock_nested(&second->lock, SINGLE_DEPTH_NESTING);
+}
+
+/* The arena with the next number that exists, round the table. */
+static struct pm_arena *pm_arena_survivor(unsigned int id)
+{
+	unsigned int i;
+
+	for (i = 1; i < pm_nr_arena_slots; i++) {
+		struct pm_arena *arena =
+			pm_arena_at((id + i) % pm_nr_arena_slots);
+
+		if (arena)
+			return arena;
+	}
+	return NULL;
+}
+
+int pm_arena_retire(unsigned int cpu)
+{
+	struct pm_arena *arena, *to;
+	int err = 0;
+
+	mutex_lock(&pm_registry);
+	arena = pm_arena_at(cpu);
+	if (!arena) {
+		err = -ENOENT;
+		goto out;
+	}
+	to = pm_arena_survivor(cpu);
+	if (!to) {
+		err = -EBUSY;
+		goto out;
+	}
+	WRITE_ONCE(pm_arena_table[cpu], NULL);
+	list_del_rcu(&arena->node);
+	pm_arena_lock_two(arena, to);
+	arena->retired = true;
+	pm_arena_enter(arena);
+	pm_arena_adopt(to, arena);
+	mutex_unlock(&arena->lock);
+	pm_arena_leave(to);
+	trace_arena_retire(cpu, 0, 0, to->id);
+
+	/* Whoever read heap->arena or the table before has finished then. */
+	synchronize_srcu(&pm_srcu);
+
+	mutex_lock(&arena->lock);
+	pm_arena_collect(arena);
+	mutex_unlock(&arena->lock);
+	list_add_tail(&arena->node, &pm_spare_arenas);
+out:
+	mutex_unlock(&pm_registry);
+	return err;
+}
+EXPORT_SYMBOL_GPL(pm_arena_retire);
+
+/**
+ * pm_arena_lock_all() - stop every arena, for fork()
+ *
+ * Context: pm_registry held by the caller, so the list stands still.
+ */
+void pm_arena_lock_all(void)
+{
+	unsigned int id;
+
+	lockdep_assert_held(&pm_registry);
+	for (id = 0; id < pm_nr_arena_slots; id++)
+		if (pm_arena_at(id))
+			mutex_lock(&pm_arena_at(id)->lock);
+}
+
+/**
+ * pm_arena_unlock_all() - let every arena go on
+ * @child: in the child of a fork(): whoever waits for a lock is not there
+ */
+void pm_arena_unlock_all(bool child)
+{
+	unsigned int id;
+
+	for (id = 0; id < pm_nr_arena_slots; id++) {
+		if (!pm_arena_at(id))
+			continue;
+		if (child)
+			mutex_init(&pm_arena_at(id)->lock);
+		else
+			mutex_unlock(&pm_arena_at(id)->lock);
+	}
+}
+
+static void pm_arena_delete(struct pm_arena *arena)
+{
+	list_del(&arena->node);
+	pm_meta_free(arena, sizeof(*arena));
+}
+
+/**
+ * pm_arena_exit() - free everything that no object lives in
+ *
+ * Heaps with live objects go too: nobody is left to use them.
+ *
+ * Context: nobody uses the allocator any more.
+ */
+void pm_arena_exit(void)
+{
+	struct pm_arena *arena, *next;
+	struct pm_heap *heap, *heap_next;
+
+	list_for_each_entry_safe(arena, next, &pm_arenas, node) {
+		mutex_lock(&arena->lock);
+		list_for_each_entry_safe(heap, heap_next, &arena->heaps, node) {
+			heap->nr_free = heap->nr_units;
+			atomic_long_set(&heap->remote_refs, 0);
+			pm_heap_destroy(heap);
+		}
+		mutex_unlock(&arena->lock);
+		pm_arena_delete(arena);
+	}
+	list_for_each_entry_safe(arena, next, &pm_spare_arenas, node)
+		pm_arena_delete(arena);
+	pm_meta_free(pm_arena_table,
+		     pm_nr_arena_slots * sizeof(struct pm_arena *));
+	pm_arena_table = NULL;
+	pm_nr_arena_slots = 0;
+}

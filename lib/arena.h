@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Arenas: one per CPU, each a mutex and the heaps behind it.
+ *
+ * Lock order, outermost first:
+ *
+ *   pm_registry		which arenas exist; never waited for within an
+ *				SRCU section, because retiring waits for those
+ *   SRCU section		existence of arenas and their descriptors
+ *   pm_arena.lock		one arena; two only when one adopts the other's
+ *				heaps, lower number first
+ *   large lock			the cache of large mappings
+ *   the platform's page lock
+ */
+#ifndef PM_ARENA_H
+#define PM_ARENA_H
+
+#include "platform.h"
+#include "class.h"
+#include "slab.h"
+
+struct pm_heap;
+
+/**
+ * struct pm_arena_stats - what happened at an arena
+ * @acquired: times that the lock was taken to allocate or to free
+ * @contended: times that a thread which wanted it found it held [atomic]
+ * @waited: times that a thread slept for it
+ * @wait_ns: nanoseconds slept in total
+ * @wait_max_ns: longest sleep
+ * @fallback_out: times that a thread went to another arena instead [atomic]
+ * @fallback_in: times that a thread came here instead
+ * @switches: times that the lock went to another thread than before
+ * @remote_in: objects that came home without the lock
+ * @local_free: objects that came home under the lock
+ * @heap_maps: heaps obtained
+ * @heap_unmaps: heaps given back
+ * @purged: bytes given back by purging
+ * @adopted: heaps taken over from retired arenas
+ *
+ * Guarded by the arena's lock where not said otherwise.
+ */
+struct pm_arena_stats {
+	u64 acquired;
+	atomic_long_t contended;
+	u64 waited;
+	u64 wait_ns;
+	u64 wait_max_ns;
+	atomic_long_t fallback_out;
+	u64 fallback_in;
+	u64 switches;
+	u64 remote_in;
+	u64 local_free;
+	u64 heap_maps;
+	u64 heap_unmaps;
+	u64 purged;
+	u64 adopted;
+};
+
+/**
+ * struct pm_arena - an arena
+ * @lock: guards everything below that is not said to be guarded otherwise
+ * @id: number, index in the table: the CPU's number with arena=cpu; set
+ *	before the arena is published
+ * @retired: no longer linked; whoever gets the lock must look elsewhere
+ * @last_owner: thread that held the lock last
+ * @nr_heaps: heaps on @heaps
+ * @heap_bytes: their size
+ * @dirty_units: units to purge in them
+ * @dirty_since: coarse time from which on the decay time counts
+ * @heaps: all heaps
+ * @partial: per class, slabs with free objects
+ * @slab_bytes: bytes of slabs
+ * @nr_out: per class, objects not in their slab
+ * @nr_taken: per class, objects taken from slabs since the beginning
+ * @stats: what happened here
+ * @remote: slabs with objects that were freed without the lock [lock-less]
+ * @node: place in the list of arenas [registry; readers RCU]
+ */
+struct pm_arena {
+	struct mutex lock;
+	unsigned int id;
+	bool retired;
+	unsigned int last_owner;
+	unsigned int nr_heaps;
+	size_t heap_bytes;
+	size_t slab_bytes;
+	unsigned int dirty_units;
+	u64 dirty_since;
+	struct list_head heaps;
+	struct list_head partial[PM_NR_CLASSES];
+	long nr_out[PM_NR_CLASSES];
+	u64 nr_taken[PM_NR_CLASSES];
+	struct pm_arena_stats stats;
+	struct llist_head remote ____cacheline_aligned_in_smp;
+	struct list_head node;
+};
+
+/**
+ * struct pm_policy - which arena a thread uses
+ * @name: what the user calls it
+ * @arenas: how many arenas there are at most
+ * @pick: number of the arena that the caller should use now
+ * @moved: the caller was served by another arena because its own was busy;
+ *	NULL when the policy does not care
+ */
+struct pm_policy {
+	const char *name;
+	unsigned int (*arenas)(void);
+	unsigned int (*pick)(void);
+	void (*moved)(unsigned int id);
+};
+
+extern const struct pm_policy pm_policies[];
+const struct pm_policy *pm_policy_find(const char *name);
+
+extern struct srcu_struct pm_srcu;
+extern struct mutex pm_registry;
+extern struct list_head pm_arenas;
+extern unsigned int pm_nr_arena_slots;
+
+int pm_arena_init(gfp_t gfp);
+void pm_arena_exit(void);
+bool pm_arena_ready(void);
+struct pm_arena *pm_arena_at(unsigned int id);
+
+void *pm_malloc_lock(unsigned int class, gfp_t gfp);
+enum pm_slab_fault pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
+				unsigned int index);
+size_t pm_arena_trim(void);
+void pm_arena_lock_all(void);
+void pm_arena_unlock_all(bool child);
+
+#define pm_for_each_arena(arena)					\
+	list_for_each_entry_srcu(arena, &pm_arenas, node,		\
+				 srcu_read_lock_held(&pm_srcu))
+
+#endif /* PM_ARENA_H */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Size classes: which sizes objects really have.
+ *
+ * 8 and 16, then steps of 16 up to 128, then eight classes per doubling up
+ * to 32 KiB. Above 128 bytes a class wastes at most one eighth of what it
+ * serves. Everything here is known at compile time: a look-up before any
+ * initialisation is right, and the fast path needs one load.
+ *
+ * Classes are numbered from 1. Class 0 means "no object of ours", so that a
+ * zeroed page map knows no object.
+ */
+#ifndef PM_CLASS_H
+#define PM_CLASS_H
+
+#include "pm_env.h"
+
+#define PM_UNIT_SHIFT		14	/* slabs are made of 16 KiB units */
+#define PM_UNIT_SIZE		(1UL << PM_UNIT_SHIFT)
+#define PM_SLAB_MAX_UNITS	8
+#define PM_SLAB_MAX_OBJECTS	1024
+#define PM_SMALL_MAX		32768UL	/* the largest class */
+
+/* Eight classes from @b (excluded) to 2 * @b (included). */
+#define PM_DOUBLING(X, b)						\
+	X((b) + (b) / 8) X((b) + (b) / 4) X((b) + (b) * 3 / 8)		\
+	X((b) + (b) / 2) X((b) + (b) * 5 / 8) X((b) + (b) * 3 / 4)	\
+	X((b) + (b) * 7 / 8) X((b) * 2)
+
+#define PM_CLASS_SIZES(X)						\
+	X(8) X(16) X(32) X(48) X(64) X(80) X(96) X(112) X(128)		\
+	PM_DOUBLING(X, 128) PM_DOUBLING(X, 256) PM_DOUBLING(X, 512)	\
+	PM_DOUBLING(X, 1024) PM_DOUBLING(X, 2048) PM_DOUBLING(X, 4096)	\
+	PM_DOUBLING(X, 8192) PM_DOUBLING(X, 16384)
+
+#define PM_COUNT_ONE(size)	+ 1
+#define PM_NR_CLASSES		(1 PM_CLASS_SIZES(PM_COUNT_ONE))
+
+/*
+ * Page-map bytes from here on mark the unit in which a large object starts;
+ * the difference is the page within the unit.
+ */
+#define PM_CLASS_LARGE		0xf0
+
+static_assert(PM_NR_CLASSES == 74, "73 classes and the empty one");
+static_assert(PM_NR_CLASSES < PM_CLASS_LARGE, "page-map bytes are distinct");
+
+/**
+ * struct pm_class - what is fixed about a size class
+ * @size: bytes of an object
+ * @recip: 2^32 / @size rounded up, so that a product replaces a division
+ * @capacity: objects in a slab
+ * @units: units in a slab
+ * @batch: objects that move together between a magazine and a depot
+ */
+struct pm_class {
+	u32 size;
+	u32 recip;
+	u16 capacity;
+	u8 units;
+	u8 batch;
+};
+
+extern const struct pm_class pm_classes[PM_NR_CLASSES];
+extern const u8 pm_class_of_size[PM_SMALL_MAX / 8 + 1];
+
+/**
+ * pm_class_of() - class that serves a size
+ * @size: bytes, at most PM_SMALL_MAX
+ *
+ * Return: class number, never 0.
+ */
+static __always_inline unsigned int pm_class_of(size_t size)
+{
+	return pm_class_of_size[(size + 7) >> 3];
+}
+
+/**
+ * pm_class_of_aligned() - class that serves a size at an alignment
+ * @size: bytes, at most PM_SMALL_MAX
+ * @align: power of two
+ *
+ * Slabs start at multiples of a unit, so the objects of a class are aligned
+ * to every power of two that divides their size, up to a unit's.
+ *
+ * Return: class number, or 0 when no class will do.
+ */
+unsigned int pm_class_of_aligned(size_t size, size_t align);
+
+/**
+ * pm_class_index() - which object of a slab an offset falls into
+ * @class: class number
+ * @offset: bytes from the slab's start, below its size
+ *
+ * Exact for every offset in a slab: a slab has at most 2^17 bytes, and the
+ * error of the rounded reciprocal stays below 1/size (tested for all).
+ */
+static inline unsigned int pm_class_index(unsigned int class, u32 offset)
+{
+	return (u64)offset * pm_classes[class].recip >> 32;
+}
+
+#endif /* PM_CLASS_H */

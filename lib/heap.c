@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Heaps: slabs are cut from units, first fit from the low end.
+ *
+ * First fit keeps a heap's use compact: a process that shrinks frees the
+ * high units, and units that were never used are not touched while lower
+ * ones are to be had. Units that a slab gave back are dirty until they are
+ * purged: the arena does that after a decay time, because memory that was
+ * just freed is the likeliest to be wanted again.
+ */
+#include "heap.h"
+#include "pagemap.h"
+#include "arena.h"
+
+static size_t pm_heap_meta_size(unsigned int units)
+{
+	return offsetof(struct pm_heap, slab) + units * sizeof(struct pm_slab);
+}
+
+/**
+ * pm_heap_create() - get a heap from the host
+ * @arena: its owner to be
+ * @gfp: context
+ *
+ * Context: arena lock held.
+ * Return: a heap on @arena's list, or NULL.
+ */
+struct pm_heap *pm_heap_create(struct pm_arena *arena, gfp_t gfp)
+{
+	size_t size = PM_HEAP_SIZE;
+	struct pm_heap *heap;
+	unsigned int unit;
+	char *base;
+
+	lockdep_assert_held(&arena->lock);
+	base = pm_host_heap_map(&size, arena->nr_heaps > 0, gfp);
+	if (!base)
+		return NULL;
+	heap = pm_meta_alloc(pm_heap_meta_size(size / PM_UNIT_SIZE), gfp);
+	if (!heap)
+		goto err_map;
+	heap->arena = arena;
+	heap->base = base;
+	heap->nr_units = size / PM_UNIT_SIZE;
+	heap->nr_free = heap->nr_units;
+	for (unit = 0; unit < heap->nr_units; unit++)
+		__set_bit(unit, heap->free);
+	if (!pm_pagemap_add_heap(heap, gfp))
+		goto err_meta;
+	list_add_tail(&heap->node, &arena->heaps);
+	arena->nr_heaps++;
+	arena->heap_bytes += size;
+	return heap;
+
+err_meta:
+	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
+err_map:
+	pm_host_heap_unmap(base, size);
+	return NULL;
+}
+
+/**
+ * pm_heap_destroy() - give a heap back to the host
+ * @heap: heap without slabs and without remote frees on their way
+ *
+ * Context: arena lock held.
+ */
+void pm_heap_destroy(struct pm_heap *heap)
+{
+	size_t size = heap->nr_units * PM_UNIT_SIZE;
+
+	lockdep_assert_held(&heap->arena->lock);
+	BUG_ON(!pm_heap_is_free(heap));
+	BUG_ON(atomic_long_read(&heap->remote_refs));
+	list_del(&heap->node);
+	heap->arena->nr_heaps--;
+	heap->arena->heap_bytes -= size;
+	heap->arena->dirty_units -= heap->nr_dirty;
+	pm_pagemap_del_heap(heap);
+	pm_host_heap_unmap(heap->base, size);
+	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
+}
+
+/* First run of @n free units, or -1. */
+static int pm_heap_find(const struct pm_heap *heap, unsigned int n)
+{
+	unsigned int unit, run = 0;
+
+	for (unit = 0; unit < heap->nr_units; unit++) {
+		if (!heap->free[unit / BITS_PER_LONG]) {
+			unit |= BITS_PER_LONG - 1;
+			run = 0;
+			continue;
+		}
+		run = test_bit(unit, heap->free) ? run + 1 : 0;
+		if (run == n)
+			return unit + 1 - n;
+	}
+	return -1;
+}
+
+/**
+ * pm_heap_get_slab() - cut a slab from a heap
+ * @heap: the heap
+ * @class: class of its objects
+ *
+ * Context: arena lock held.
+ * Return: slab with all objects free, or NULL when no run of units is long
+ * enough.
+ */
+struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
+{
+	unsigned int units = pm_classes[class].units;
+	struct pm_slab *slab;
+	unsigned int i;
+	char *base;
+	int first;
+
+	lockdep_assert_held(&heap->arena->lock);
+	if (heap->nr_free < units)
+		return NULL;
+	first = pm_heap_find(heap, units);
+	if (first < 0)
+		return NULL;
+	for (i = 0; i < units; i++) {
+		heap->back[first + i] = i;
+		__clear_bit(first + i, heap->free);
+		if (test_bit(first + i, heap->dirty)) {
+			__clear_bit(first + i, heap->dirty);
+			heap->nr_dirty--;
+			heap->arena->dirty_units--;
+		}
+	}
+	heap->nr_free -= units;
+	base = heap->base + first * PM_UNIT_SIZE;
+	slab = &heap->slab[first];
+	pm_slab_init(slab, heap, base, class);
+	pm_pagemap_set_class(base, units, class);
+	return slab;
+}
+
+/**
+ * pm_heap_put_slab() - give a slab's units back to its heap
+ * @heap: the heap
+ * @slab: slab with all objects free, on no list
+ *
+ * Context: arena lock held.
+ */
+void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
+{
+	unsigned int units = pm_classes[slab->class].units;
+	unsigned int first = (slab->base - heap->base) >> PM_UNIT_SHIFT;
+	unsigned int i;
+
+	lockdep_assert_held(&heap->arena->lock);
+	BUG_ON(slab->nr_free != pm_slab_capacity(slab));
+	pm_pagemap_set_class(slab->base, units, 0);
+	for (i = first; i < first + units; i++) {
+		__set_bit(i, heap->free);
+		__set_bit(i, heap->dirty);
+	}
+	heap->nr_free += units;
+	heap->nr_dirty += units;
+	heap->arena->dirty_units += units;
+}
+
+/**
+ * pm_heap_purge() - give the pages of free units back to the host
+ * @heap: the heap
+ *
+ * Context: arena lock held.
+ * Return: bytes given back.
+ */
+size_t pm_heap_purge(struct pm_heap *heap)
+{
+	unsigned int unit, end;
+	size_t bytes = 0;
+
+	lockdep_assert_held(&heap->arena->lock);
+	for (unit = 0; heap->nr_dirty && unit < heap->nr_units; unit = end) {
+		end = unit + 1;
+		if (!test_bit(unit, heap->dirty))
+			continue;
+		while (end < heap->nr_units && test_bit(end, heap->dirty))
+			end++;
+		if (!pm_host_purge(heap->base + unit * PM_UNIT_SIZE,
+				   (end - unit) * PM_UNIT_SIZE))
+			return bytes;
+		bytes += (end - unit) * PM_UNIT_SIZE;
+		heap->nr_dirty -= end - unit;
+		heap->arena->dirty_units -= end - unit;
+		for (; unit < end; unit++)
+			__clear_bit(unit, heap->dirty);
+	}
+	return bytes;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * pmalloc: per-CPU arena allocator, the public interface.
+ *
+ * The same functions exist in pmalloc.ko (for other modules) and in
+ * libpmalloc (for programs). The C names malloc(), free() ... of the
+ * userspace library are declared by <stdlib.h> as always.
+ */
+#ifndef PMALLOC_H
+#define PMALLOC_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#include <linux/gfp.h>
+#else
+#include <stddef.h>
+#include <stdbool.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * struct pm_totals - what the allocator as a whole holds
+ * @mapped: bytes obtained from the host for heaps and large objects
+ * @live: bytes of objects that callers hold, rounded to their class
+ * @magazine: bytes of free objects in magazines
+ * @depot: bytes of free objects in depots
+ * @slab_free: bytes of free objects in slabs that hold others
+ * @heap_free: bytes of heaps that no slab uses
+ * @large: bytes of live large objects, contained in @live
+ * @large_cached: bytes of large mappings kept for reuse
+ * @meta: bytes of the allocator's own descriptors
+ * @arenas: arenas that exist
+ * @heaps: heaps that exist
+ * @live_objects: objects that callers hold, large ones included
+ *
+ * The figures are gathered arena by arena while others allocate: each is
+ * exact for its arena at the moment it was read, the sum is a snapshot.
+ */
+struct pm_totals {
+	size_t mapped;
+	size_t live;
+	size_t magazine;
+	size_t depot;
+	size_t slab_free;
+	size_t heap_free;
+	size_t large;
+	size_t large_cached;
+	size_t meta;
+	size_t arenas;
+	size_t heaps;
+	size_t live_objects;
+};
+
+/**
+ * pm_malloc() - allocate memory
+ * @size: bytes, 0 gives a unique object of the smallest class
+ *
+ * Context: userspace: any thread, not a signal handler. Kernel: may sleep
+ * (GFP_KERNEL); pm_malloc_gfp() takes other flags.
+ * Return: an object aligned to 16 bytes (8 for sizes up to 8), or NULL when
+ * there is no memory or @size is above PTRDIFF_MAX.
+ */
+void *pm_malloc(size_t size);
+
+/**
+ * pm_calloc() - allocate an array of zeroes
+ * @n: elements
+ * @size: bytes of one element
+ *
+ * Context: as pm_malloc().
+ * Return: zeroed object, or NULL (also when @n * @size overflows).
+ */
+void *pm_calloc(size_t n, size_t size);
+
+/**
+ * pm_aligned_alloc() - allocate aligned memory
+ * @align: power of two, up to the page size times 2^20
+ * @size: bytes
+ *
+ * Context: as pm_malloc().
+ * Return: an object at a multiple of @align, or NULL (no memory, or @align
+ * is no power of two).
+ */
+void *pm_aligned_alloc(size_t align, size_t size);
+
+/**
+ * pm_realloc() - change an object's size, moving it when need be
+ * @ptr: live object or NULL
+ * @size: bytes; 0 frees @ptr and returns NULL unless @ptr is NULL
+ *
+ * Context: as pm_malloc().
+ * Return: the object, whose first bytes up to the smaller size are kept, or
+ * NULL, in which case @ptr is as before (unless @size was 0).
+ */
+void *pm_realloc(void *ptr, size_t size);
+
+/**
+ * pm_free() - give an object back
+ * @ptr: live object or NULL
+ *
+ * A pointer that is not a live object is reported in one line; then a
+ * program is aborted, a kernel goes on after a warning.
+ *
+ * Context: userspace: as pm_malloc(). Kernel: any, interrupts included.
+ * Never waits for a lock.
+ */
+void pm_free(void *ptr);
+
+/**
+ * pm_free_sized() - give an object back, and have its size checked
+ * @ptr: live object or NULL
+ * @size: bytes that were asked for when it was allocated
+ *
+ * Context: as pm_free().
+ */
+void pm_free_sized(void *ptr, size_t size);
+
+/**
+ * pm_usable_size() - bytes that an object can hold
+ * @ptr: live object or NULL
+ *
+ * Return: the exact number of bytes that the caller may use, 0 for NULL.
+ */
+size_t pm_usable_size(const void *ptr);
+
+/**
+ * pm_trim() - give all free memory back to the host
+ *
+ * Drains every magazine and depot, purges free slabs, unmaps free heaps and
+ * cached large mappings.
+ *
+ * Context: may sleep.
+ * Return: bytes given back.
+ */
+size_t pm_trim(void);
+
+/**
+ * pm_arena_retire() - retire the arena of a CPU
+ * @cpu: arena number; with arena=cpu it is the CPU number
+ *
+ * Unlinks the arena, lets another adopt its heaps, waits for a grace period
+ * and releases it. Other threads may allocate and free meanwhile; one that
+ * runs on @cpu later gets a new arena.
+ *
+ * Context: may sleep; not within the allocator.
+ * Return: 0, -ENOENT when there is no such arena, -EBUSY when it is the last.
+ */
+int pm_arena_retire(unsigned int cpu);
+
+/**
+ * pm_get_totals() - read the allocator's figures
+ * @totals: where to put them
+ *
+ * Context: may sleep on arena locks.
+ */
+void pm_get_totals(struct pm_totals *totals);
+
+/**
+ * pm_report() - write a readable report
+ * @buf: where to put it, may be NULL when @size is 0
+ * @size: bytes of @buf
+ * @json: JSON when true, aligned text otherwise
+ *
+ * Context: may sleep on arena locks. Allocates nothing.
+ * Return: bytes that the whole report has without its final NUL; more than
+ * @size - 1 when it was cut.
+ */
+size_t pm_report(char *buf, size_t size, bool json);
+
+#ifdef __KERNEL__
+/**
+ * pm_malloc_gfp() - allocate memory in a given context
+ * @size: bytes
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_ATOMIC ..., with __GFP_ZERO zeroed
+ *
+ * Where @gfp forbids sleeping, only what is at hand without a lock can be
+ * had; be ready for NULL.
+ *
+ * Context: as @gfp says.
+ * Return: object or NULL.
+ */
+void *pm_malloc_gfp(size_t size, gfp_t gfp);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PMALLOC_H */

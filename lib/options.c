@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Options: "name=value,name=value" from PMALLOC_OPTIONS or from module
+ * parameters, the same table for both.
+ */
+#include "options.h"
+#include "arena.h"
+
+struct pm_options pm_options = {
+	.policy = pm_policies,
+	.decay_ms = 1000,
+	.large_cache = 256UL << 20,
+};
+
+static bool pm_set_policy(const char *value)
+{
+	const struct pm_policy *policy = pm_policy_find(value);
+
+	if (policy)
+		pm_options.policy = policy;
+	return policy;
+}
+
+static bool pm_set_number(const char *value, unsigned long *number)
+{
+	return !kstrtoul(value, 10, number);
+}
+
+static bool pm_set_arenas(const char *value)
+{
+	return pm_set_number(value, &pm_options.arenas);
+}
+
+static bool pm_set_decay(const char *value)
+{
+	return pm_set_number(value, &pm_options.decay_ms);
+}
+
+static bool pm_set_large_cache(const char *value)
+{
+	return pm_set_number(value, &pm_options.large_cache);
+}
+
+static bool pm_set_stats(const char *value)
+{
+	pm_options.stats_exit = !strcmp(value, "exit");
+	return pm_options.stats_exit || !strcmp(value, "off");
+}
+
+static const struct pm_option {
+	const char *name;
+	bool (*set)(const char *value);
+	const char *values;
+} pm_option_table[] = {
+	{ "arena", pm_set_policy, "single, thread, pool or cpu" },
+	{ "arenas", pm_set_arenas, "a number of arenas, 0 for the policy's" },
+	{ "decay_ms", pm_set_decay, "milliseconds" },
+	{ "large_cache", pm_set_large_cache, "bytes" },
+	{ "stats", pm_set_stats, "exit or off" },
+};
+
+static void pm_option_parse(char *text)
+{
+	const struct pm_option *opt = pm_option_table;
+	const struct pm_option *end = opt + ARRAY_SIZE(pm_option_table);
+	char *value = strchr(text, '=');
+	char line[160];
+
+	for (; opt < end; opt++) {
+		size_t n = strlen(opt->name);
+
+		if (strncmp(text, opt->name, n) || text + n != value)
+			continue;
+		if (opt->set(value + 1))
+			return;
+		scnprintf(line, sizeof(line),
+			  "pmalloc: option \"%.40s\" wants %s; the default stays",
+			  text, opt->values);
+		pm_host_say(line);
+		return;
+	}
+	scnprintf(line, sizeof(line),
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, decay_ms, large_cache, stats",
+		  text);
+	pm_host_say(line);
+}
+
+/**
+ * pm_options_parse() - take over options
+ * @text: "name=value" separated by commas, or NULL
+ *
+ * An option that is unknown or has a bad value costs one line and leaves
+ * the default.
+ *
+ * Context: before the first arena exists. Allocates nothing.
+ */
+void pm_options_parse(const char *text)
+{
+	char option[64];
+	size_t n;
+
+	while (text && *text) {
+		n = strcspn(text, ",");
+		if (n) {
+			scnprintf(option, sizeof(option), "%.*s",
+				  (int)min_t(size_t, n, sizeof(option) - 1),
+				  text);
+			pm_option_parse(option);
+		}
+		text += n;
+		text += *text == ',';
+	}
+}

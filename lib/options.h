@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Options, chosen once at start.
+ */
+#ifndef PM_OPTIONS_H
+#define PM_OPTIONS_H
+
+#include "platform.h"
+
+struct pm_policy;
+
+/**
+ * struct pm_options - what can be chosen at start
+ * @policy: which arena a thread uses
+ * @arenas: number of arenas, 0 lets the policy decide
+ * @decay_ms: milliseconds that free memory stays before it is purged
+ * @large_cache: bytes of freed large mappings to keep at most
+ * @stats_exit: print the report when the program ends
+ */
+struct pm_options {
+	const struct pm_policy *policy;
+	unsigned long arenas;
+	unsigned long decay_ms;
+	unsigned long large_cache;
+	bool stats_exit;
+};
+
+extern struct pm_options pm_options;
+
+void pm_options_parse(const char *text);
+
+#endif /* PM_OPTIONS_H */

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The contract between the core and its host.
+ *
+ * The core (the files of lib/ itself) is kernel C. Words that the kernel has (mutex_lock,
+ * READ_ONCE, list_head, srcu_read_lock ...) are used as the kernel means
+ * them; a host's pm_env.h brings them along. This header holds what the hosts
+ * answer differently: memory, CPUs, threads, time, and what to do about bad
+ * input. Each function is answered once in lib/kernel/ and once in lib/user/.
+ *
+ * pm_env.h also defines:
+ *   PM_HEAP_SHIFT	log2 of the size and alignment of a heap
+ *   PM_ADDR_BASE	lowest address that the host can give us
+ *   PM_ADDR_BITS	bits of (address - PM_ADDR_BASE)
+ *   PM_LARGE_MAX	largest single object in bytes
+ *   PM_DEBUG		1 in builds that run the validators, else 0
+ */
+#ifndef PM_PLATFORM_H
+#define PM_PLATFORM_H
+
+#include "pm_env.h"
+
+/**
+ * pm_host_heap_map() - get the memory of a heap
+ * @size: in: bytes wanted, a multiple of 16 KiB up to 1 << PM_HEAP_SHIFT.
+ *	out: bytes given, which may be fewer when the host is short of memory
+ * @huge: the arena is large enough for huge pages to pay
+ * @gfp: context
+ *
+ * The memory starts at a multiple of 1 << PM_HEAP_SHIFT, and nobody else
+ * ever gets another heap in that slot while it exists.
+ *
+ * Context: arena lock held, sleeps as @gfp allows.
+ * Return: zeroed memory, or NULL.
+ */
+void *pm_host_heap_map(size_t *size, bool huge, gfp_t gfp);
+
+/**
+ * pm_host_heap_unmap() - give a heap's memory back
+ * @addr: as pm_host_heap_map() returned it
+ * @size: bytes given then
+ *
+ * Context: arena lock held.
+ */
+void pm_host_heap_unmap(void *addr, size_t size);
+
+/**
+ * pm_host_purge() - let the host take back pages whose content is not needed
+ * @addr: start, a multiple of the page size
+ * @size: bytes, likewise
+ *
+ * Context: any lock held.
+ * Return: whether the pages went back (they read as zero then). A host
+ * whose memory cannot be given back in parts returns false.
+ */
+bool pm_host_purge(void *addr, size_t size);
+
+/**
+ * pm_host_large_map() - get the memory of a large object
+ * @size: bytes, a multiple of the page size; the host may round it up
+ * @align: power of two, at least the page size
+ * @gfp: context
+ *
+ * Return: zeroed memory, or NULL.
+ */
+void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp);
+
+/**
+ * pm_host_large_unmap() - give a large object's memory back
+ * @addr: start
+ * @size: bytes
+ *
+ * Context: any that pm_free() may be called in.
+ */
+void pm_host_large_unmap(void *addr, size_t size);
+
+/**
+ * pm_host_large_remap() - change the size of a large mapping without copying
+ * @addr: start
+ * @old_size: bytes it has
+ * @new_size: bytes wanted
+ * @to: NULL to change the size in place, else a mapping of @new_size bytes
+ *	that the old one's pages are moved to; its own are dropped
+ *
+ * Return: true, then bytes beyond @old_size are zero and with @to nothing is
+ * left at @addr; or false, then all is as before. A host need not be able to
+ * do this.
+ */
+bool pm_host_large_remap(void *addr, size_t old_size, size_t new_size,
+			 void *to);
+
+/**
+ * pm_meta_alloc() - memory for the core's own descriptors
+ * @size: bytes
+ * @gfp: context
+ *
+ * Context: innermost: may be called with an arena lock held.
+ * Return: zeroed memory aligned to a cache line, or NULL.
+ */
+void *pm_meta_alloc(size_t size, gfp_t gfp);
+
+/**
+ * pm_meta_free() - give a descriptor back
+ * @ptr: as pm_meta_alloc() returned it, or NULL
+ * @size: bytes asked for then
+ *
+ * A reader within an SRCU read-side section that began before may still look
+ * at the memory: it stays readable until that section ends.
+ */
+void pm_meta_free(void *ptr, size_t size);
+
+/**
+ * pm_meta_bytes() - bytes that descriptors take
+ *
+ * Return: bytes, free ones kept for reuse included.
+ */
+size_t pm_meta_bytes(void);
+
+/**
+ * pm_host_nr_cpus() - CPU numbers that can ever occur
+ *
+ * Possible CPUs, not online ones and not those of the affinity mask; numbers
+ * may have holes, hence highest possible number plus one.
+ *
+ * Return: at least 1.
+ */
+unsigned int pm_host_nr_cpus(void);
+
+/**
+ * pm_host_cpu() - the CPU that runs the caller, as far as one can know
+ *
+ * A hint: the caller may be elsewhere when it looks at the answer. Nothing
+ * but speed may depend on it.
+ *
+ * Return: below pm_host_nr_cpus().
+ */
+unsigned int pm_host_cpu(void);
+
+/**
+ * pm_host_thread_slot() - a word that belongs to the calling thread
+ *
+ * Policies keep the thread's arena number there. A host without storage per
+ * thread may let threads share words: nothing but speed depends on it.
+ *
+ * Return: pointer to a word that was 0 when the thread began.
+ */
+unsigned int *pm_host_thread_slot(void);
+
+/**
+ * pm_host_tid() - number of the calling thread for reports
+ */
+unsigned int pm_host_tid(void);
+
+/**
+ * pm_host_clock_ns() - monotonic time
+ *
+ * Return: nanoseconds since some start.
+ */
+u64 pm_host_clock_ns(void);
+
+/**
+ * pm_host_clock_coarse_ns() - monotonic time, cheap, within a few ms
+ */
+u64 pm_host_clock_coarse_ns(void);
+
+/**
+ * pm_host_say() - say one line to the operator
+ * @line: text without newline
+ *
+ * Context: any. Allocates nothing.
+ */
+void pm_host_say(const char *line);
+
+/**
+ * pm_host_misuse() - bad input was found
+ * @line: one line that names function, address, arena, class and fault
+ *
+ * Userspace says the line and aborts. The kernel warns and returns: then the
+ * core drops the request, so that at worst an object leaks.
+ *
+ * Context: any, no core lock held.
+ */
+void pm_host_misuse(const char *line);
+
+/**
+ * pm_host_describe() - how this host runs us, for the report's first line
+ * @buf: where to write
+ * @size: bytes of @buf
+ *
+ * Return: characters written.
+ */
+int pm_host_describe(char *buf, size_t size);
+
+#endif /* PM_PLATFORM_H */

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * pmalloc: from a size to an object, and from a pointer back.
+ *
+ *	pm_malloc(n)	class of n -> pm_malloc_lock() -> arena -> slab
+ *	pm_free(p)	page map: class of p -> heap -> pm_free_lock()
+ *
+ * Everything above the largest class is a large object.
+ */
+#include "pmalloc.h"
+#include "core.h"
+#include "arena.h"
+#include "check.h"
+#include "heap.h"
+#include "large.h"
+#include "options.h"
+#include "pagemap.h"
+
+/**
+ * struct pm_ref - what a pointer refers to
+ * @class: class of the object, PM_CLASS_LARGE or above for a large one
+ * @index: which object of @slab
+ * @heap: where it lies, unless large
+ * @slab: likewise
+ * @large: descriptor of a large object
+ */
+struct pm_ref {
+	unsigned int class;
+	unsigned int index;
+	struct pm_heap *heap;
+	struct pm_slab *slab;
+	struct pm_large *large;
+};
+
+/*
+ * Find out what @ptr refers to; report it when it is not an object's start.
+ * Whether the object is live is for the caller to find out.
+ */
+static bool pm_resolve(const void *ptr, struct pm_ref *ref, const char *who)
+{
+	ref->class = pm_pagemap_class(ptr);
+	if (ref->class >= PM_CLASS_LARGE) {
+		ref->large = pm_large_find(ptr);
+		if (likely(ref->large))
+			return true;
+		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0);
+		return false;
+	}
+	ref->heap = ref->class ? pm_pagemap_heap(ptr) : NULL;
+	if (unlikely(!ref->heap)) {
+		pm_misuse(PM_FAULT_FOREIGN, who, ptr, 0);
+		return false;
+	}
+	ref->slab = pm_heap_slab(ref->heap, ptr);
+	if (unlikely(!pm_slab_index(ref->slab, ptr, &ref->index))) {
+		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0);
+		return false;
+	}
+	return true;
+}
+
+static size_t pm_ref_size(const struct pm_ref *ref)
+{
+	return ref->class >= PM_CLASS_LARGE ? ref->large->size :
+					      pm_classes[ref->class].size;
+}
+
+/* pm_resolve(), and the object must be live as far as a look can tell. */
+static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
+			    const char *who)
+{
+	if (!pm_resolve(ptr, ref, who))
+		return false;
+	if (ref->class < PM_CLASS_LARGE &&
+	    unlikely(test_bit(ref->index, ref->slab->free) ||
+		     test_bit(ref->index, ref->slab->remote))) {
+		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
+		return false;
+	}
+	return true;
+}
+
+/**
+ * pm_alloc() - allocate memory, whatever is asked for
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context; __GFP_ZERO asks for zeroes
+ *
+ * Context: as @gfp says.
+ * Return: object, or NULL.
+ */
+void *pm_alloc(size_t size, size_t align, gfp_t gfp)
+{
+	unsigned int class = 0;
+	void *obj;
+
+	if (likely(size <= PM_SMALL_MAX))
+		class = likely(align <= 8) ? pm_class_of(size) :
+					     pm_class_of_aligned(size, align);
+	if (unlikely(!class))
+		return pm_large_alloc(size, align, gfp);
+	obj = pm_malloc_lock(class, gfp);
+	if (unlikely(!obj) && gfpflags_allow_blocking(gfp) &&
+	    pm_large_purge(~0ULL) + pm_arena_trim())
+		obj = pm_malloc_lock(class, gfp);
+	if (obj && (gfp & __GFP_ZERO))
+		memset(obj, 0, pm_classes[class].size);
+	return obj;
+}
+
+/**
+ * pm_free_from() - free an object on behalf of a named function
+ * @ptr: live object or NULL
+ * @who: name that a report of misuse shall have
+ *
+ * Context: any.
+ */
+void pm_free_from(void *ptr, const char *who)
+{
+	enum pm_slab_fault fault;
+	struct pm_ref ref;
+
+	if (!ptr || !pm_resolve(ptr, &ref, who))
+		return;
+	if (ref.class >= PM_CLASS_LARGE) {
+		if (unlikely(!pm_large_free(ptr)))
+			pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
+		return;
+	}
+	fault = pm_free_lock(ref.heap, ref.slab, ref.index);
+	if (unlikely(fault))
+		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
+}
+
+/**
+ * pm_free_sized_from() - free an object whose size the caller knows
+ * @ptr: live object or NULL
+ * @size: bytes it was asked for with
+ * @aligned: it was asked for with an alignment, which can make it longer
+ * @who: name that a report of misuse shall have
+ *
+ * An object that realloc() shrank in place is up to twice as long as its
+ * size calls for; any other is of the size's own class.
+ *
+ * Context: any.
+ */
+void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who)
+{
+	struct pm_ref ref;
+	size_t usable;
+
+	if (!ptr || !pm_resolve_live(ptr, &ref, who))
+		return;
+	usable = pm_ref_size(&ref);
+	if (unlikely(size > usable ||
+		     (!aligned && size < usable / 2 &&
+		      (size > PM_SMALL_MAX ||
+		       pm_class_of(size) != ref.class)))) {
+		pm_misuse(PM_FAULT_SIZE, who, ptr, size);
+		return;
+	}
+	pm_free_from(ptr, who);
+}
+
+/**
+ * pm_usable_from() - usable size on behalf of a named function
+ * @ptr: live object or NULL
+ * @who: name that a report of misuse shall have
+ *
+ * Return: bytes, 0 for NULL.
+ */
+size_t pm_usable_from(const void *ptr, const char *who)
+{
+	struct pm_ref ref;
+
+	if (!ptr || !pm_resolve_live(ptr, &ref, who))
+		return 0;
+	return pm_ref_size(&ref);
+}
+
+/**
+ * pm_realloc_from() - change an object's size on behalf of a named function
+ * @ptr: live object
+ * @size: bytes, not 0
+ * @who: name that a report of misuse shall have
+ *
+ * The object stays where it is as long as it is at most twice as long as
+ * @size calls for.
+ *
+ * Context: may sleep.
+ * Return: the object, or NULL when there is no memory; then it is as before.
+ */
+void *pm_realloc_from(void *ptr, size_t size, const char *who)
+{
+	struct pm_ref ref;
+	size_t old;
+	void *new;
+
+	if (!pm_resolve_live(ptr, &ref, who))
+		return NULL;
+	old = pm_ref_size(&ref);
+	if (ref.class >= PM_CLASS_LARGE) {
+		if (size > PM_SMALL_MAX) {
+			new = pm_large_resize(ptr, size);
+			if (new)
+				return new;
+		}
+	} else if (size <= old && size >= old / 2) {
+		return ptr;
+	}
+	new = pm_alloc(size, 1, GFP_KERNEL);
+	if (!new)
+		return size <= old ? ptr : NULL;
+	memcpy(new, ptr, old < size ? old : size);
+	pm_free_from(ptr, who);
+	return new;
+}
+
+void *pm_malloc(size_t size)
+{
+	return pm_alloc(size, 1, GFP_KERNEL);
+}
+EXPORT_SYMBOL_GPL(pm_malloc);
+
+void *pm_malloc_gfp(size_t size, gfp_t gfp)
+{
+	return pm_alloc(size, 1, gfp);
+}
+EXPORT_SYMBOL_GPL(pm_malloc_gfp);
+
+void *pm_calloc(size_t n, size_t size)
+{
+	if (check_mul_overflow(n, size, &size))
+		return NULL;
+	return pm_alloc(size, 1, GFP_KERNEL | __GFP_ZERO);
+}
+EXPORT_SYMBOL_GPL(pm_calloc);
+
+void *pm_aligned_alloc(size_t align, size_t size)
+{
+	if (!is_power_of_2(align))
+		return NULL;
+	return pm_alloc(size, align, GFP_KERNEL);
+}
+EXPORT_SYMBOL_GPL(pm_aligned_alloc);
+
+void *pm_realloc(void *ptr, size_t size)
+{
+	if (!ptr)
+		return pm_malloc(size);
+	if (!size) {
+		pm_free_from(ptr, "pm_realloc");
+		return NULL;
+	}
+	return pm_realloc_from(ptr, size, "pm_realloc");
+}
+EXPORT_SYMBOL_GPL(pm_realloc);
+
+void pm_free(void *ptr)
+{
+	pm_free_from(ptr, "pm_free");
+}
+EXPORT_SYMBOL_GPL(pm_free);
+
+void pm_free_sized(void *ptr, size_t size)
+{
+	pm_free_sized_from(ptr, size, false, "pm_free_sized");
+}
+EXPORT_SYMBOL_GPL(pm_free_sized);
+
+size_t pm_usable_size(const void *ptr)
+{
+	return pm_usable_from(ptr, "pm_usable_size");
+}
+EXPORT_SYMBOL_GPL(pm_usable_size);
+
+size_t pm_trim(void)
+{
+	return pm_large_purge(~0ULL) + pm_arena_trim();
+}
+EXPORT_SYMBOL_GPL(pm_trim);

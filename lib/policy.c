@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Policies: which arena a thread uses.
+ *
+ * The back end is the same for all of them, so two runs that differ in the
+ * policy differ in nothing else.
+ *
+ *   single	one arena, the lock of a textbook malloc
+ *   thread	as glibc: threads are dealt arenas in turn and keep them, at most
+ *		eight per CPU; a thread that finds its arena busy moves to the
+ *		one that had room (ptmalloc's arena_get2)
+ *   pool	as Scudo's shared pool: few arenas, at most one per CPU and at
+ *		most four; a busy one is passed over and the thread moves
+ *   cpu	the arena of the CPU that the thread runs on; a busy one is
+ *		passed over just this once
+ */
+#include "arena.h"
+#include "options.h"
+
+static unsigned int pm_policy_next;
+
+static unsigned int pm_one_arena(void)
+{
+	return 1;
+}
+
+static unsigned int pm_pick_single(void)
+{
+	return 0;
+}
+
+static unsigned int pm_thread_arenas(void)
+{
+	return 8 * pm_host_nr_cpus();
+}
+
+static unsigned int pm_pool_arenas(void)
+{
+	return min_t(unsigned int, pm_host_nr_cpus(), 4);
+}
+
+/* The thread's arena number is kept plus one; 0 means none yet. */
+static unsigned int pm_pick_thread(void)
+{
+	unsigned int *slot = pm_host_thread_slot();
+	unsigned int next;
+
+	if (unlikely(!*slot)) {
+		do {
+			next = READ_ONCE(pm_policy_next);
+		} while (cmpxchg(&pm_policy_next, next, next + 1) != next);
+		*slot = next % pm_nr_arena_slots + 1;
+	}
+	return *slot - 1;
+}
+
+static void pm_moved_thread(unsigned int id)
+{
+	*pm_host_thread_slot() = id + 1;
+}
+
+const struct pm_policy pm_policies[] = {
+	{ "cpu", pm_host_nr_cpus, pm_host_cpu, NULL },
+	{ "single", pm_one_arena, pm_pick_single, NULL },
+	{ "thread", pm_thread_arenas, pm_pick_thread, pm_moved_thread },
+	{ "pool", pm_pool_arenas, pm_pick_thread, pm_moved_thread },
+	{ NULL, NULL, NULL, NULL },
+};
+
+/**
+ * pm_policy_find() - policy of a name
+ * @name: name
+ *
+ * Return: policy, or NULL when there is none of that name.
+ */
+const struct pm_policy *pm_policy_find(const char *name)
+{
+	const struct pm_policy *policy;
+
+	for (policy = pm_policies; policy->name; policy++)
+		if (!strcmp(policy->name, name))
+			return policy;
+	return NULL;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Slabs: objects are taken from and put into bitmaps.
+ *
+ * An object is in one of three states:
+ *
+ *	free bit   remote bit
+ *	    1          0	in the slab
+ *	    0          0	out: a caller, a magazine or a depot has it
+ *	    0          1	freed by somebody who did not get the lock
+ *
+ * Both bits are never set: pm_slab_collect() clears one before it sets the
+ * other, under the lock.
+ */
+#include "slab.h"
+#include "heap.h"
+#include "arena.h"
+
+/**
+ * pm_slab_init() - begin a slab
+ * @slab: descriptor; @queued, @remote and @remote_node keep their values,
+ *	for a remote free of the slab's former life may still be on its way
+ * @heap: where it lies
+ * @base: its first byte
+ * @class: class of its objects
+ */
+void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
+		  unsigned int class)
+{
+	unsigned int n = pm_classes[class].capacity;
+	unsigned int w;
+
+	slab->heap = heap;
+	slab->base = base;
+	slab->class = class;
+	slab->nr_free = n;
+	slab->hint = 0;
+	for (w = 0; n >= BITS_PER_LONG; w++, n -= BITS_PER_LONG)
+		slab->free[w] = ~0UL;
+	if (n)
+		slab->free[w] = (1UL << n) - 1;
+}
+
+/**
+ * pm_slab_take() - take objects out of a slab
+ * @slab: the slab
+ * @objs: where the objects go
+ * @n: how many are wanted
+ *
+ * Lowest addresses first, so that memory which was never used stays so.
+ *
+ * Context: arena lock held.
+ * Return: how many were taken: the smaller of @n and what is free.
+ */
+unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n)
+{
+	unsigned int size = pm_classes[slab->class].size;
+	unsigned int taken = 0, w = slab->hint;
+	unsigned long bits;
+	char *word;
+
+	lockdep_assert_held(&slab->heap->arena->lock);
+	if (n > slab->nr_free)
+		n = slab->nr_free;
+	while (taken < n) {
+		bits = slab->free[w];
+		word = slab->base + (size_t)w * BITS_PER_LONG * size;
+		for (; bits && taken < n; bits &= bits - 1)
+			objs[taken++] = word + __ffs(bits) * size;
+		slab->free[w] = bits;
+		if (!bits)
+			w++;
+	}
+	slab->hint = min_t(unsigned int, w, PM_SLAB_WORDS - 1);
+	slab->nr_free -= n;
+	return n;
+}
+
+/**
+ * pm_slab_put() - put an object back
+ * @slab: the slab
+ * @index: which object
+ *
+ * Context: arena lock held.
+ * Return: PM_SLAB_OK, or what is wrong; then nothing was changed.
+ */
+enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index)
+{
+	unsigned int w = index / BITS_PER_LONG;
+	unsigned long bit = 1UL << (index % BITS_PER_LONG);
+
+	lockdep_assert_held(&slab->heap->arena->lock);
+	if (unlikely((slab->free[w] | READ_ONCE(slab->remote[w])) & bit))
+		return PM_SLAB_DOUBLE_FREE;
+	slab->free[w] |= bit;
+	slab->nr_free++;
+	if (w < slab->hint)
+		slab->hint = w;
+	return PM_SLAB_OK;
+}
+
+/**
+ * pm_slab_put_remote() - put an object back without the arena's lock
+ * @slab: the slab
+ * @index: which object
+ *
+ * The atomic OR decides between two that free the same object. It is also
+ * the store that publishes the object to pm_slab_collect().
+ *
+ * Context: any. The caller holds a reference in pm_heap.remote_refs.
+ * Return: PM_SLAB_OK, or what is wrong; then nothing was changed.
+ */
+enum pm_slab_fault pm_slab_put_remote(struct pm_slab *slab, unsigned int index)
+{
+	if (unlikely(test_bit(index, slab->free)))
+		return PM_SLAB_DOUBLE_FREE;
+	if (unlikely(test_and_set_bit(index, slab->remote)))
+		return PM_SLAB_DOUBLE_FREE;
+	return PM_SLAB_OK;
+}
+
+/**
+ * pm_slab_collect() - take in the objects that were freed without the lock
+ * @slab: the slab
+ *
+ * Context: arena lock held.
+ * Return: how many came in.
+ */
+unsigned int pm_slab_collect(struct pm_slab *slab)
+{
+	unsigned int words = BITS_TO_LONGS(pm_slab_capacity(slab));
+	unsigned int w, n = 0;
+	unsigned long bits;
+
+	lockdep_assert_held(&slab->heap->arena->lock);
+	for (w = 0; w < words; w++) {
+		if (!READ_ONCE(slab->remote[w]))
+			continue;
+		bits = xchg(&slab->remote[w], 0);
+		slab->free[w] |= bits;
+		n += hweight_long(bits);
+		if (w < slab->hint)
+			slab->hint = w;
+	}
+	slab->nr_free += n;
+	return n;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Slabs: runs of units that hold objects of one class.
+ *
+ * Which objects are free is said by a bitmap outside of the objects, so that
+ * nothing a caller writes after free can lead us astray. A second bitmap,
+ * written with atomic operations, holds the objects that came home while the
+ * arena's lock was busy.
+ */
+#ifndef PM_SLAB_H
+#define PM_SLAB_H
+
+#include "platform.h"
+#include "class.h"
+
+struct pm_heap;
+
+#define PM_SLAB_WORDS	BITS_TO_LONGS(PM_SLAB_MAX_OBJECTS)
+
+/**
+ * struct pm_slab - descriptor of a slab
+ * @node: place in pm_arena.partial while some but not all are free [arena
+ *	lock]
+ * @remote_node: place in the arena's remote list while @queued
+ * @heap: where it lies, set once for good
+ * @base: first object [arena lock; read by owners of objects]
+ * @nr_free: bits in @free [arena lock]
+ * @hint: no bit is set in @free below this word [arena lock]
+ * @class: its class [arena lock; read by owners of objects]
+ * @queued: on a remote list, or about to be
+ * @free: bitmap of free objects [arena lock]
+ * @remote: bitmap of objects freed without the lock [atomic]
+ */
+struct pm_slab {
+	struct list_head node;
+	struct llist_node remote_node;
+	struct pm_heap *heap;
+	char *base;
+	u16 nr_free;
+	u8 hint;
+	u8 class;
+	u32 queued;
+	unsigned long free[PM_SLAB_WORDS];
+	unsigned long remote[PM_SLAB_WORDS];
+};
+
+/**
+ * enum pm_slab_fault - what is wrong with a pointer that came to be freed
+ * @PM_SLAB_OK: nothing
+ * @PM_SLAB_DOUBLE_FREE: the object is free already
+ */
+enum pm_slab_fault {
+	PM_SLAB_OK,
+	PM_SLAB_DOUBLE_FREE,
+};
+
+void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
+		  unsigned int class);
+unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n);
+enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index);
+enum pm_slab_fault pm_slab_put_remote(struct pm_slab *slab,
+				      unsigned int index);
+unsigned int pm_slab_collect(struct pm_slab *slab);
+
+/**
+ * pm_slab_capacity() - objects that a slab has
+ * @slab: the slab
+ */
+static inline unsigned int pm_slab_capacity(const struct pm_slab *slab)
+{
+	return pm_classes[slab->class].capacity;
+}
+
+/**
+ * pm_slab_object() - address of an object
+ * @slab: the slab
+ * @index: which object
+ */
+static inline void *pm_slab_object(const struct pm_slab *slab,
+				   unsigned int index)
+{
+	return slab->base + (size_t)index * pm_classes[slab->class].size;
+}
+
+/**
+ * pm_slab_index() - which object a pointer is
+ * @slab: slab that it lies in
+ * @p: address in the slab
+ * @index: out: the object that @p is or lies in
+ *
+ * Return: whether @p is the start of an object.
+ */
+static inline bool pm_slab_index(const struct pm_slab *slab, const void *p,
+				 unsigned int *index)
+{
+	*index = pm_class_index(slab->class, (char *)p - slab->base);
+	return *index < pm_slab_capacity(slab) &&
+	       pm_slab_object(slab, *index) == p;
+}
+
+#endif /* PM_SLAB_H */
