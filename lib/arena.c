@@ -45,6 +45,7 @@
  *   - Without the grace period R's memory could be another arena's while a
  *     reader still holds a pointer to it.
  */
+#include "pmalloc.h"
 #include "arena.h"
 #include "heap.h"
 #include "options.h"
@@ -84,25 +85,27 @@ int pm_arena_init(gfp_t gfp)
 {
 	struct pm_arena **table;
 	unsigned int slots;
-	int err = 0;
 
 	mutex_lock(&pm_registry);
-	if (pm_nr_arena_slots)
-		goto out;
+	if (pm_nr_arena_slots) {
+		mutex_unlock(&pm_registry);
+		return 0;
+	}
+	pm_options_parse(pm_host_options());
 	slots = pm_options.arenas;
 	if (!slots || slots > 64 * pm_host_nr_cpus())
 		slots = pm_options.policy->arenas();
 	table = pm_meta_alloc(slots * sizeof(struct pm_arena *), gfp);
 	if (!table) {
-		err = -ENOMEM;
-		goto out;
+		mutex_unlock(&pm_registry);
+		return -ENOMEM;
 	}
 	pm_arena_table = table;
 	/* Publishes the table to pm_arena_ready(). */
 	smp_store_release(&pm_nr_arena_slots, slots);
-out:
 	mutex_unlock(&pm_registry);
-	return err;
+	pm_host_started();
+	return 0;
 }
 
 /**

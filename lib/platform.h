@@ -183,6 +183,22 @@ void pm_host_say(const char *line);
 void pm_host_misuse(const char *line);
 
 /**
+ * pm_host_options() - options that the operator chose
+ *
+ * Return: text for pm_options_parse(), or NULL.
+ */
+const char *pm_host_options(void);
+
+/**
+ * pm_host_started() - the allocator works from now on
+ *
+ * Called once, after the table of arenas was made; the host may allocate.
+ *
+ * Context: no core lock held.
+ */
+void pm_host_started(void);
+
+/**
  * pm_host_describe() - how this host runs us, for the report's first line
  * @buf: where to write
  * @size: bytes of @buf

@@ -222,12 +222,6 @@ void *pm_malloc(size_t size)
 }
 EXPORT_SYMBOL_GPL(pm_malloc);
 
-void *pm_malloc_gfp(size_t size, gfp_t gfp)
-{
-	return pm_alloc(size, 1, gfp);
-}
-EXPORT_SYMBOL_GPL(pm_malloc_gfp);
-
 void *pm_calloc(size_t n, size_t size)
 {
 	if (check_mul_overflow(n, size, &size))

@@ -33,7 +33,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define URCU_INLINE_SMALL_FUNCTIONS
+#ifndef _LGPL_SOURCE
+#define _LGPL_SOURCE		/* inline read-side functions */
+#endif
 #include <urcu/urcu-bp.h>
 #include <urcu/list.h>
 #include <urcu/rculist.h>
@@ -84,6 +86,7 @@ typedef int32_t s32;
 
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
+#undef __always_inline
 #define __always_inline		inline __attribute__((always_inline))
 #undef noinline
 #define noinline		__attribute__((noinline))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# pmalloc: a per-CPU arena allocator for userspace and the kernel.
+# `make help` lists what there is.
+
+VERSION	:= 0.1.0
+PREFIX	?= /usr/local
+LIBDIR	?= $(PREFIX)/lib
+DESTDIR	?=
+CC	?= gcc
+B	:= build
+
+# The list of core objects, shared with the kernel's build.
+include lib/Kbuild
+
+user-objs	:= host.o pages.o fork.o malloc.o new.o
+core-srcs	:= $(pmalloc-core:%.o=lib/%.c)
+user-srcs	:= $(user-objs:%.o=lib/user/%.c)
+
+WARN	:= -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes \
+	   -Wstrict-prototypes -Wvla -Wshadow -Wimplicit-fallthrough \
+	   -Wno-sign-compare
+OPT	?= -O2
+PM_CPPFLAGS := -D_GNU_SOURCE -Ilib -Ilib/include -Ilib/user
+PM_CFLAGS := -std=gnu11 -g $(OPT) $(WARN) -fPIC -fvisibility=hidden \
+	   -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
+	   -fno-builtin-realloc -fno-builtin-free -fno-strict-aliasing \
+	   -fno-semantic-interposition -fexceptions
+PM_LIBS	:= -lurcu-bp -lurcu-common -pthread
+PM_LDFLAGS := -shared -Wl,-soname,libpmalloc.so.0 -Wl,-z,nodelete \
+	   -Wl,-z,relro -Wl,-z,now -Wl,-z,defs \
+	   -Wl,--version-script=lib/user/pmalloc.map
+
+# One kind of build: $(1) directory, $(2) flags more.
+define pm-build
+$(1)-objs := $$(core-srcs:lib/%.c=$(1)/%.o) $$(user-srcs:lib/user/%.c=$(1)/user/%.o)
+$(1)/%.o: lib/%.c | $(1)/user
+	@echo "  CC      $$@"
+	@$$(CC) $$(PM_CPPFLAGS) $$(PM_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+$(1)/user:
+	@mkdir -p $$@
+-include $$(wildcard $(1)/*.d $(1)/user/*.d)
+endef
+
+$(eval $(call pm-build,$(B)/lib,))
+$(eval $(call pm-build,$(B)/debug,-DPM_DEBUG_BUILD -O1))
+
+.PHONY: all lib debug clean help
+
+all: lib
+
+lib: $(B)/libpmalloc.so $(B)/libpmalloc.a ## build the userspace library
+
+debug: $(B)/libpmalloc-debug.so ## build it with validators and checked locks
+
+$(B)/libpmalloc.so: $($(B)/lib-objs) lib/user/pmalloc.map
+	@echo "  LD      $@"
+	@$(CC) $(PM_LDFLAGS) -o $@ $($(B)/lib-objs) $(PM_LIBS)
+
+$(B)/libpmalloc-debug.so: $($(B)/debug-objs) lib/user/pmalloc.map
+	@echo "  LD      $@"
+	@$(CC) $(PM_LDFLAGS) -o $@ $($(B)/debug-objs) $(PM_LIBS)
+
+$(B)/libpmalloc.a: $($(B)/lib-objs)
+	@echo "  AR      $@"
+	@rm -f $@
+	@ar rcs $@ $^
+
+clean: ## remove everything that was built
+	rm -rf $(B)
+
+# What other directories bring along: tests, bench, study, commands.
+include $(wildcard harness/*/*.mk scripts/*.mk)
+
+help: ## list what there is
+	@echo "pmalloc $(VERSION). Targets:"
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | \
+		awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'

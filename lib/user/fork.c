@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * fork() in a threaded process.
+ *
+ * The child has the forking thread only. A lock that another thread held
+ * would never be let go, and what it guarded might be half changed. So the
+ * forking thread takes every lock, outermost first, and the child begins
+ * with fresh ones.
+ *
+ * liburcu's locks come behind the registry and before the arenas: a thread
+ * that retires an arena waits for readers with the registry held, and a
+ * reader may wait for an arena's lock. Taking arenas first would have the
+ * reader wait for us, the retiring thread for the reader, and us for it.
+ */
+#include <pthread.h>
+#include "user.h"
+#include "arena.h"
+#include "large.h"
+
+static void pm_fork_prepare(void)
+{
+	mutex_lock(&pm_registry);
+	urcu_bp_before_fork();
+	pm_arena_lock_all();
+	pm_large_lock_all();
+	pm_pages_lock();
+}
+
+static void pm_fork_parent(void)
+{
+	pm_pages_unlock(false);
+	pm_large_unlock_all(false);
+	pm_arena_unlock_all(false);
+	urcu_bp_after_fork_parent();
+	mutex_unlock(&pm_registry);
+}
+
+static void pm_fork_child(void)
+{
+	pm_tls.tid = 0;
+	pm_pages_unlock(true);
+	pm_large_unlock_all(true);
+	pm_arena_unlock_all(true);
+	urcu_bp_after_fork_child();
+	mutex_init(&pm_registry);
+}
+
+/**
+ * pm_fork_init() - be called around fork()
+ *
+ * Registered before anybody else's handlers as far as possible: prepare
+ * handlers run in reverse order, so others may still allocate in theirs.
+ */
+void pm_fork_init(void)
+{
+	pthread_atfork(pm_fork_prepare, pm_fork_parent, pm_fork_child);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * CPUs, threads, locks, time, and the operator's terminal.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/rseq.h>
+#include <sys/uio.h>
+#include <time.h>
+#include "user.h"
+
+__thread struct pm_tls pm_tls __attribute__((tls_model("initial-exec")));
+
+static_assert(sizeof(struct pm_tls) <= 64, "static TLS is scarce");
+
+/* ---- CPUs and threads -------------------------------------------------- */
+
+/*
+ * /sys/devices/system/cpu/possible, a list such as "0-3" or "0,2-7": the last
+ * number plus one. Read with system calls, for stdio allocates.
+ */
+static unsigned int pm_read_possible(void)
+{
+	unsigned int cpus = 0;
+	char buf[256];
+	ssize_t n;
+	char *p;
+	int fd;
+
+	fd = syscall(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible",
+		     O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = syscall(SYS_read, fd, buf, sizeof(buf) - 1);
+	syscall(SYS_close, fd);
+	if (n <= 0)
+		return 0;
+	buf[n] = 0;
+	for (p = buf; *p; p++) {
+		if (*p < '0' || *p > '9') {
+			cpus = 0;
+			continue;
+		}
+		cpus = cpus * 10 + (*p - '0');
+		if (!p[1] || p[1] == '\n')
+			break;
+	}
+	return *p ? cpus + 1 : 0;
+}
+
+/* Without /sys: the width of the kernel's CPU masks bounds every number. */
+static unsigned int pm_mask_width(void)
+{
+	unsigned long mask[1024 / sizeof(long)];
+	long n = syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+
+	return n > 0 ? (unsigned int)n * 8 : 1024;
+}
+
+unsigned int pm_host_nr_cpus(void)
+{
+	static unsigned int cpus;
+	unsigned int n = READ_ONCE(cpus);
+	int saved = errno;
+
+	if (likely(n))
+		return n;
+	n = pm_read_possible();
+	if (!n)
+		n = pm_mask_width();
+	WRITE_ONCE(cpus, n);
+	errno = saved;
+	return n;
+}
+
+/*
+ * The number that the kernel keeps in the thread's rseq area where glibc has
+ * registered one; sched_getcpu() elsewhere. Early in a process's life there
+ * is none: then the area holds -1 or -2.
+ */
+unsigned int pm_host_cpu(void)
+{
+	struct rseq *rs = (struct rseq *)((char *)__builtin_thread_pointer() +
+					  __rseq_offset);
+	int cpu;
+
+	if (likely(__rseq_size)) {
+		cpu = (int)READ_ONCE(rs->cpu_id);
+		if (likely(cpu >= 0))
+			return cpu;
+	}
+	cpu = sched_getcpu();
+	return cpu >= 0 ? cpu : 0;
+}
+
+unsigned int *pm_host_thread_slot(void)
+{
+	return &pm_tls.slot;
+}
+
+unsigned int pm_host_tid(void)
+{
+	if (unlikely(!pm_tls.tid))
+		pm_tls.tid = syscall(SYS_gettid);
+	return pm_tls.tid;
+}
+
+/* ---- time -------------------------------------------------------------- */
+
+static u64 pm_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (u64)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+u64 pm_host_clock_ns(void)
+{
+	return pm_clock(CLOCK_MONOTONIC);
+}
+
+u64 pm_host_clock_coarse_ns(void)
+{
+	return pm_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+/* ---- locks ------------------------------------------------------------- */
+
+/*
+ * Whoever comes here leaves the word at 2, so that the holder knows that it
+ * has to wake somebody. One waiter is woken per unlock; it takes the lock
+ * with 2 again, for there may be others.
+ */
+__cold void pm_mutex_lock_slow(struct mutex *m)
+{
+	int saved = errno;
+
+	while (__atomic_exchange_n(&m->state, 2, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, &m->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+			2, NULL, NULL, 0);
+	errno = saved;
+}
+
+/**
+ * pm_urcu_register() - enter a read-side section for the first time
+ *
+ * liburcu keeps its reader in thread-local storage that the C library may
+ * have to allocate, and sets a thread-specific key, which may allocate too.
+ * Either calls malloc, hence us, on the same thread: @in_urcu says so, and
+ * the inner call does without a section.
+ *
+ * Return: 0 within a section, -1 when there is none.
+ */
+__cold int pm_urcu_register(void)
+{
+	int saved = errno;
+
+	if (pm_tls.in_urcu)
+		return -1;
+	pm_tls.in_urcu = 1;
+	if (!URCU_TLS(urcu_bp_reader))
+		urcu_bp_register();
+	pm_tls.in_urcu = 0;
+	pm_tls.urcu_seen = 1;
+	_urcu_bp_read_lock();
+	errno = saved;
+	return 0;
+}
+
+/* ---- the operator ------------------------------------------------------ */
+
+void pm_host_say(const char *line)
+{
+	struct iovec iov[2] = {
+		{ (void *)line, strlen(line) },
+		{ (void *)"\n", 1 },
+	};
+	int saved = errno;
+
+	if (writev(STDERR_FILENO, iov, 2) < 0)
+		errno = saved;
+	errno = saved;
+}
+
+__cold void pm_host_misuse(const char *line)
+{
+	pm_host_say(line);
+	abort();
+}
+
+__cold void pm_bug(const char *what, const char *file, int line)
+{
+	char text[200];
+
+	scnprintf(text, sizeof(text), "pmalloc: bug at %s:%d: %s", file, line,
+		  what);
+	pm_host_say(text);
+	abort();
+}
+
+int pm_host_describe(char *buf, size_t size)
+{
+	int cpu = sched_getcpu();
+
+	return scnprintf(buf, size, "userspace, pid %d, CPU number from %s",
+			 (int)getpid(),
+			 __rseq_size ? "rseq" :
+			 cpu >= 0 ? "sched_getcpu()" : "nowhere");
+}

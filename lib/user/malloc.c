@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The C library's names: malloc() and its relatives, with the edge behaviour
+ * of a current glibc. C++'s operators are in new.c.
+ */
+#include <malloc.h>
+#include <stdlib.h>
+#include "user.h"
+#include "core.h"
+#include "options.h"
+#include "stats.h"
+
+/* Newer than the C library that we compile against, or gone from it. */
+void cfree(void *ptr);
+void free_sized(void *ptr, size_t size);
+void free_aligned_sized(void *ptr, size_t align, size_t size);
+
+static void *pm_or_enomem(void *obj)
+{
+	if (unlikely(!obj))
+		errno = ENOMEM;
+	return obj;
+}
+
+PM_EXPORT void *malloc(size_t size)
+{
+	return pm_or_enomem(pm_alloc(size, 1, GFP_KERNEL));
+}
+
+PM_EXPORT void free(void *ptr)
+{
+	pm_free_from(ptr, "free");
+}
+
+PM_EXPORT void *calloc(size_t n, size_t size)
+{
+	if (unlikely(check_mul_overflow(n, size, &size))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return pm_or_enomem(pm_alloc(size, 1, GFP_KERNEL | __GFP_ZERO));
+}
+
+PM_EXPORT void *realloc(void *ptr, size_t size)
+{
+	if (!ptr)
+		return malloc(size);
+	if (!size) {
+		pm_free_from(ptr, "realloc");
+		return NULL;
+	}
+	return pm_or_enomem(pm_realloc_from(ptr, size, "realloc"));
+}
+
+PM_EXPORT void *reallocarray(void *ptr, size_t n, size_t size)
+{
+	if (unlikely(check_mul_overflow(n, size, &size))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(ptr, size);
+}
+
+PM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
+{
+	int saved = errno;
+	void *obj;
+
+	if (!is_power_of_2(align) || align % sizeof(void *))
+		return EINVAL;
+	obj = pm_alloc(size, align, GFP_KERNEL);
+	errno = saved;
+	if (!obj)
+		return ENOMEM;
+	*out = obj;
+	return 0;
+}
+
+PM_EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+	if (!is_power_of_2(align)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return pm_or_enomem(pm_alloc(size, align, GFP_KERNEL));
+}
+
+/* An alignment that is no power of two is rounded up to the next. */
+PM_EXPORT void *memalign(size_t align, size_t size)
+{
+	size_t rounded = 16;
+
+	if (align > SIZE_MAX / 2 + 1) {
+		errno = EINVAL;
+		return NULL;
+	}
+	while (rounded < align)
+		rounded *= 2;
+	return pm_or_enomem(pm_alloc(size, rounded, GFP_KERNEL));
+}
+
+PM_EXPORT void *valloc(size_t size)
+{
+	return pm_or_enomem(pm_alloc(size, PAGE_SIZE, GFP_KERNEL));
+}
+
+PM_EXPORT void *pvalloc(size_t size)
+{
+	if (unlikely(check_add_overflow(size, PAGE_SIZE - 1, &size))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return valloc(ALIGN_DOWN(size, PAGE_SIZE));
+}
+
+PM_EXPORT void cfree(void *ptr)
+{
+	pm_free_from(ptr, "cfree");
+}
+
+PM_EXPORT void free_sized(void *ptr, size_t size)
+{
+	pm_free_sized_from(ptr, size, false, "free_sized");
+}
+
+PM_EXPORT void free_aligned_sized(void *ptr, size_t align __maybe_unused,
+				  size_t size)
+{
+	pm_free_sized_from(ptr, size, true, "free_aligned_sized");
+}
+
+PM_EXPORT size_t malloc_usable_size(void *ptr)
+{
+	return pm_usable_from(ptr, "malloc_usable_size");
+}
+
+PM_EXPORT int malloc_trim(size_t pad __maybe_unused)
+{
+	return pm_trim() != 0;
+}
+
+/* The whole report, in pieces that fit on a stack. */
+static void pm_print_report(FILE *out, enum pm_format format)
+{
+	size_t size = pm_report_as(NULL, 0, format) + 4096;
+	char *text = pm_alloc(size, 1, GFP_KERNEL);
+
+	if (!text)
+		return;
+	pm_report_as(text, size, format);
+	fputs(text, out);
+	pm_free_from(text, "malloc_info");
+}
+
+PM_EXPORT void malloc_stats(void)
+{
+	pm_print_report(stderr, PM_TEXT);
+}
+
+PM_EXPORT int malloc_info(int options, FILE *out)
+{
+	if (options) {
+		errno = EINVAL;
+		return -1;
+	}
+	pm_print_report(out, PM_XML);
+	return 0;
+}
+
+PM_EXPORT struct mallinfo2 mallinfo2(void)
+{
+	struct pm_totals t;
+
+	pm_get_totals(&t);
+	return (struct mallinfo2) {
+		.arena = t.mapped - t.large - t.large_cached,
+		.ordblks = t.heaps,
+		.hblks = t.large != 0,
+		.hblkhd = t.large,
+		.uordblks = t.live,
+		.fordblks = t.mapped - t.live,
+		.keepcost = t.heap_free + t.large_cached,
+	};
+}
+
+/* As mallinfo2(), in the int fields of old; what does not fit wraps. */
+PM_EXPORT struct mallinfo mallinfo(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return (struct mallinfo) {
+		.arena = (int)m.arena,
+		.ordblks = (int)m.ordblks,
+		.hblks = (int)m.hblks,
+		.hblkhd = (int)m.hblkhd,
+		.uordblks = (int)m.uordblks,
+		.fordblks = (int)m.fordblks,
+		.keepcost = (int)m.keepcost,
+	};
+}
+
+/*
+ * The parameters that glibc knows are accepted, so that programs which
+ * insist go on. Ours are in PMALLOC_OPTIONS.
+ */
+PM_EXPORT int mallopt(int param, int value __maybe_unused)
+{
+	switch (param) {
+	case M_MXFAST:
+	case M_TRIM_THRESHOLD:
+	case M_TOP_PAD:
+	case M_MMAP_THRESHOLD:
+	case M_MMAP_MAX:
+	case M_CHECK_ACTION:
+	case M_PERTURB:
+	case M_ARENA_TEST:
+	case M_ARENA_MAX:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* ---- start and end ----------------------------------------------------- */
+
+const char *pm_host_options(void)
+{
+	return secure_getenv("PMALLOC_OPTIONS");
+}
+
+/*
+ * Straight to the descriptor: at exit stdio may be closed, and a program may
+ * have given its standard error to something else.
+ */
+static void pm_exit_report(void)
+{
+	size_t size = pm_report_as(NULL, 0, PM_TEXT) + 4096, len, done = 0;
+	char *text = pm_alloc(size, 1, GFP_KERNEL);
+	ssize_t n;
+
+	if (!text)
+		return;
+	len = min_t(size_t, pm_report_as(text, size, PM_TEXT), size - 1);
+	while (done < len) {
+		n = write(STDERR_FILENO, text + done, len - done);
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	pm_free_from(text, "exit");
+}
+
+void pm_host_started(void)
+{
+	pm_fork_init();
+	if (pm_options.stats_exit)
+		atexit(pm_exit_report);
+}
