@@ -29,7 +29,7 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
 	heap = class ? pm_pagemap_heap(ptr) : NULL;
 	if (!heap)
 		return scnprintf(buf, size, "no object");
-	slab = pm_heap_slab(heap, ptr);
+	slab = pm_heap_slab(heap, ptr, class);
 	pm_slab_index(slab, ptr, index);
 	*slabp = slab;
 	return scnprintf(buf, size, "object of %u bytes (class %u) in arena %u",

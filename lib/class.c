@@ -5,21 +5,24 @@
 #include "class.h"
 
 /*
- * How many units a slab of a class has. Small objects: one unit, more when a
- * unit held fewer than 64. From 1 KiB up: the least number from four on that
- * wastes at most one sixteenth of the slab at its end.
+ * How many units a slab of a class has: a power of two, for slabs are aligned
+ * to their size. Small objects: one unit, more when a unit held fewer than
+ * 64. From 1 KiB up: four when these waste at most one sixteenth of the slab
+ * at its end, else eight.
  */
 #define PM_WASTE_OK(s, u) \
 	(((u) * PM_UNIT_SIZE) % (s) * 16 <= (u) * PM_UNIT_SIZE)
 #define PM_UNITS(s)							\
 	((s) <= 256 ? 1 : (s) <= 512 ? 2 : (s) <= 1024 ? 4 :		\
-	 PM_WASTE_OK(s, 4) ? 4 : PM_WASTE_OK(s, 5) ? 5 :		\
-	 PM_WASTE_OK(s, 6) ? 6 : PM_WASTE_OK(s, 7) ? 7 : 8)
+	 PM_WASTE_OK(s, 4) ? 4 : 8)
 
 #define PM_MIN(a, b)	((a) < (b) ? (a) : (b))
 #define PM_MAX(a, b)	((a) > (b) ? (a) : (b))
-#define PM_CAPACITY(s) \
-	PM_MIN(PM_UNITS(s) * PM_UNIT_SIZE / (s), PM_SLAB_MAX_OBJECTS)
+#define PM_CAPACITY(s)	(PM_UNITS(s) * PM_UNIT_SIZE / (s))
+
+#define PM_CAPACITY_FITS(s) \
+static_assert(PM_CAPACITY(s) <= PM_SLAB_MAX_OBJECTS, "bitmap is long enough");
+PM_CLASS_SIZES(PM_CAPACITY_FITS)
 
 /* A batch is 16 KiB of objects, but at most 128 and at least 2. */
 #define PM_BATCH(s)	PM_MAX(PM_MIN(PM_UNIT_SIZE / (s), 128), 2)
@@ -37,29 +40,37 @@ const struct pm_class pm_classes[PM_NR_CLASSES] = {
 	PM_CLASS_SIZES(PM_CLASS_ENTRY)
 };
 
-/* Class of n bytes, where n is a multiple of 8 in the doubling above b. */
+#define PM_MUL(s)	(~0ULL / (s) + 1)
+#define PM_MUL_ENTRY(s)		PM_MUL(s),
+#define PM_MASK_ENTRY(s)	PM_UNITS(s) * PM_UNIT_SIZE - 1,
+
+const struct pm_class_starts pm_class_starts = {
+	.mul = { 0, PM_CLASS_SIZES(PM_MUL_ENTRY) },
+	.mask = { 0, PM_CLASS_SIZES(PM_MASK_ENTRY) },
+};
+
+/* Class of n bytes, where n is a multiple of 16 in the doubling above 2^k. */
 #define PM_STEP(n, k) \
-	(9 + ((k) - 7) * 8 + DIV_ROUND_UP((n) - (1 << (k)), 1 << ((k) - 3)))
+	(8 + ((k) - 7) * 8 + DIV_ROUND_UP((n) - (1 << (k)), 1 << ((k) - 3)))
 #define PM_OF(n)							\
-	((n) <= 8 ? 1 : (n) <= 128 ? 1 + DIV_ROUND_UP(n, 16) :		\
+	((n) <= 16 ? 1 : (n) <= 128 ? DIV_ROUND_UP(n, 16) :		\
 	 (n) <= 256 ? PM_STEP(n, 7) : (n) <= 512 ? PM_STEP(n, 8) :	\
 	 (n) <= 1024 ? PM_STEP(n, 9) : (n) <= 2048 ? PM_STEP(n, 10) :	\
 	 (n) <= 4096 ? PM_STEP(n, 11) : (n) <= 8192 ? PM_STEP(n, 12) :	\
 	 (n) <= 16384 ? PM_STEP(n, 13) : PM_STEP(n, 14))
 
-#define PM_OF_4(i)	PM_OF(8 * (i)), PM_OF(8 * (i) + 8), \
-			PM_OF(8 * (i) + 16), PM_OF(8 * (i) + 24)
+#define PM_OF_4(i)	PM_OF(16 * (i)), PM_OF(16 * (i) + 16), \
+			PM_OF(16 * (i) + 32), PM_OF(16 * (i) + 48)
 #define PM_OF_16(i)	PM_OF_4(i), PM_OF_4((i) + 4), \
 			PM_OF_4((i) + 8), PM_OF_4((i) + 12)
 #define PM_OF_64(i)	PM_OF_16(i), PM_OF_16((i) + 16), \
 			PM_OF_16((i) + 32), PM_OF_16((i) + 48)
 #define PM_OF_256(i)	PM_OF_64(i), PM_OF_64((i) + 64), \
 			PM_OF_64((i) + 128), PM_OF_64((i) + 192)
-#define PM_OF_1024(i)	PM_OF_256(i), PM_OF_256((i) + 256), \
-			PM_OF_256((i) + 512), PM_OF_256((i) + 768)
 
-const u8 pm_class_of_size[PM_SMALL_MAX / 8 + 1] = {
-	PM_OF_1024(0), PM_OF_1024(1024), PM_OF_1024(2048), PM_OF_1024(3072),
+const u8 pm_class_of_size[PM_SMALL_MAX / 16 + 1] = {
+	PM_OF_256(0), PM_OF_256(256), PM_OF_256(512), PM_OF_256(768),
+	PM_OF_256(1024), PM_OF_256(1280), PM_OF_256(1536), PM_OF_256(1792),
 	PM_OF(PM_SMALL_MAX)
 };
 

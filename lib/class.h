@@ -2,10 +2,14 @@
 /*
  * Size classes: which sizes objects really have.
  *
- * 8 and 16, then steps of 16 up to 128, then eight classes per doubling up
- * to 32 KiB. Above 128 bytes a class wastes at most one eighth of what it
- * serves. Everything here is known at compile time: a look-up before any
+ * Steps of 16 bytes up to 128, then eight classes per doubling up to 32 KiB.
+ * Above 128 bytes a class wastes at most one eighth of what it serves.
+ * Everything here is known at compile time: a look-up before any
  * initialisation is right, and the fast path needs one load.
+ *
+ * There is no class of 8 bytes: the second word of a free object carries a
+ * mark (see magazine.h), and one place for it in all classes keeps a branch
+ * out of both fast paths.
  *
  * Classes are numbered from 1. Class 0 means "no object of ours", so that a
  * zeroed page map knows no object.
@@ -28,7 +32,7 @@
 	X((b) + (b) * 7 / 8) X((b) * 2)
 
 #define PM_CLASS_SIZES(X)						\
-	X(8) X(16) X(32) X(48) X(64) X(80) X(96) X(112) X(128)		\
+	X(16) X(32) X(48) X(64) X(80) X(96) X(112) X(128)		\
 	PM_DOUBLING(X, 128) PM_DOUBLING(X, 256) PM_DOUBLING(X, 512)	\
 	PM_DOUBLING(X, 1024) PM_DOUBLING(X, 2048) PM_DOUBLING(X, 4096)	\
 	PM_DOUBLING(X, 8192) PM_DOUBLING(X, 16384)
@@ -42,7 +46,7 @@
  */
 #define PM_CLASS_LARGE		0xf0
 
-static_assert(PM_NR_CLASSES == 74, "73 classes and the empty one");
+static_assert(PM_NR_CLASSES == 73, "72 classes and the empty one");
 static_assert(PM_NR_CLASSES < PM_CLASS_LARGE, "page-map bytes are distinct");
 
 /**
@@ -61,8 +65,25 @@ struct pm_class {
 	u8 batch;
 };
 
+/**
+ * struct pm_class_starts - which offsets in a slab are starts of objects
+ * @mul: per page-map byte, 2^64 / size rounded up; 0 where the byte is no
+ *	class of ours
+ * @mask: bytes of a slab minus one; slabs are aligned to their size
+ *
+ * n is a multiple of the size just when n * mul, cut to 64 bits, is below
+ * mul (Lemire, Kaser, Kurz, "Faster remainder by direct computation"). With
+ * a mul of 0 nothing is: one comparison refuses foreign pointers, large
+ * objects and interior pointers alike.
+ */
+struct pm_class_starts {
+	u64 mul[256];
+	u32 mask[256];
+};
+
 extern const struct pm_class pm_classes[PM_NR_CLASSES];
-extern const u8 pm_class_of_size[PM_SMALL_MAX / 8 + 1];
+extern const u8 pm_class_of_size[PM_SMALL_MAX / 16 + 1];
+extern const struct pm_class_starts pm_class_starts;
 
 /**
  * pm_class_of() - class that serves a size
@@ -72,7 +93,7 @@ extern const u8 pm_class_of_size[PM_SMALL_MAX / 8 + 1];
  */
 static __always_inline unsigned int pm_class_of(size_t size)
 {
-	return pm_class_of_size[(size + 7) >> 3];
+	return pm_class_of_size[(size + 15) >> 4];
 }
 
 /**
@@ -98,6 +119,24 @@ unsigned int pm_class_of_aligned(size_t size, size_t align);
 static inline unsigned int pm_class_index(unsigned int class, u32 offset)
 {
 	return (u64)offset * pm_classes[class].recip >> 32;
+}
+
+/**
+ * pm_class_is_start() - whether an address is the start of an object
+ * @class: page-map byte of the address
+ * @p: the address
+ *
+ * Return: true for the start of an object in a slab. An index beyond the
+ * slab's capacity cannot pass: what is left at a slab's end is shorter than
+ * an object.
+ */
+static __always_inline bool pm_class_is_start(unsigned int class,
+					      const void *p)
+{
+	u64 offset = (unsigned long)p & pm_class_starts.mask[class];
+	u64 mul = pm_class_starts.mul[class];
+
+	return offset * mul < mul;
 }
 
 #endif /* PM_CLASS_H */

@@ -81,20 +81,18 @@ void pm_heap_destroy(struct pm_heap *heap)
 	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
 }
 
-/* First run of @n free units, or -1. */
+/* First run of @n free units at a multiple of @n, a power of two; or -1. */
 static int pm_heap_find(const struct pm_heap *heap, unsigned int n)
 {
-	unsigned int unit, run = 0;
+	unsigned long run = (1UL << n) - 1, bits;
+	unsigned int w, shift;
 
-	for (unit = 0; unit < heap->nr_units; unit++) {
-		if (!heap->free[unit / BITS_PER_LONG]) {
-			unit |= BITS_PER_LONG - 1;
-			run = 0;
-			continue;
+	for (w = 0; w < BITS_TO_LONGS(PM_HEAP_UNITS); w++) {
+		for (bits = heap->free[w]; bits; bits &= ~(run << shift)) {
+			shift = ALIGN_DOWN(__ffs(bits), (unsigned long)n);
+			if ((bits >> shift & run) == run)
+				return w * BITS_PER_LONG + shift;
 		}
-		run = test_bit(unit, heap->free) ? run + 1 : 0;
-		if (run == n)
-			return unit + 1 - n;
 	}
 	return -1;
 }
@@ -123,7 +121,6 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 	if (first < 0)
 		return NULL;
 	for (i = 0; i < units; i++) {
-		heap->back[first + i] = i;
 		__clear_bit(first + i, heap->free);
 		if (test_bit(first + i, heap->dirty)) {
 			__clear_bit(first + i, heap->dirty);

@@ -38,8 +38,6 @@ struct pm_arena;
  * @node: place in pm_arena.heaps [arena lock]
  * @free: bitmap of free units [arena lock]
  * @dirty: bitmap of units to purge, a subset of @free [arena lock]
- * @back: per unit of a slab, how many units before it the slab starts
- *	[arena lock; read by owners of objects]
  * @slab: descriptors, one per unit of which the first of each slab is used
  */
 struct pm_heap {
@@ -52,7 +50,6 @@ struct pm_heap {
 	struct list_head node;
 	unsigned long free[BITS_TO_LONGS(PM_HEAP_UNITS)];
 	unsigned long dirty[BITS_TO_LONGS(PM_HEAP_UNITS)];
-	u8 back[PM_HEAP_UNITS];
 	struct pm_slab slab[] ____cacheline_aligned_in_smp;
 };
 
@@ -66,14 +63,18 @@ size_t pm_heap_purge(struct pm_heap *heap);
  * pm_heap_slab() - slab that an address lies in
  * @heap: heap of the address
  * @p: address in a unit that belongs to a slab
+ * @class: class of that slab
+ *
+ * Slabs are aligned to their size, which the class tells.
  *
  * Return: the slab's descriptor.
  */
-static inline struct pm_slab *pm_heap_slab(struct pm_heap *heap, const void *p)
+static inline struct pm_slab *pm_heap_slab(struct pm_heap *heap, const void *p,
+					   unsigned int class)
 {
 	unsigned int unit = ((char *)p - heap->base) >> PM_UNIT_SHIFT;
 
-	return &heap->slab[unit - heap->back[unit]];
+	return &heap->slab[unit & ~(pm_classes[class].units - 1U)];
 }
 
 /**

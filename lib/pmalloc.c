@@ -51,7 +51,7 @@ static bool pm_resolve(const void *ptr, struct pm_ref *ref, const char *who)
 		pm_misuse(PM_FAULT_FOREIGN, who, ptr, 0);
 		return false;
 	}
-	ref->slab = pm_heap_slab(ref->heap, ptr);
+	ref->slab = pm_heap_slab(ref->heap, ptr, ref->class);
 	if (unlikely(!pm_slab_index(ref->slab, ptr, &ref->index))) {
 		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0);
 		return false;
@@ -95,7 +95,7 @@ void *pm_alloc(size_t size, size_t align, gfp_t gfp)
 	void *obj;
 
 	if (likely(size <= PM_SMALL_MAX))
-		class = likely(align <= 8) ? pm_class_of(size) :
+		class = likely(align <= 16) ? pm_class_of(size) :
 					     pm_class_of_aligned(size, align);
 	if (unlikely(!class))
 		return pm_large_alloc(size, align, gfp);

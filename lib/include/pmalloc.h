@@ -60,8 +60,8 @@ struct pm_totals {
  *
  * Context: userspace: any thread, not a signal handler. Kernel: may sleep
  * (GFP_KERNEL); pm_malloc_gfp() takes other flags.
- * Return: an object aligned to 16 bytes (8 for sizes up to 8), or NULL when
- * there is no memory or @size is above PTRDIFF_MAX.
+ * Return: an object aligned to 16 bytes, or NULL when there is no memory or
+ * @size is above PTRDIFF_MAX.
  */
 void *pm_malloc(size_t size);
 
