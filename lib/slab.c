@@ -35,10 +35,9 @@ void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
 	slab->class = class;
 	slab->nr_free = n;
 	slab->hint = 0;
-	for (w = 0; n >= BITS_PER_LONG; w++, n -= BITS_PER_LONG)
-		slab->free[w] = ~0UL;
-	if (n)
-		slab->free[w] = (1UL << n) - 1;
+	for (w = 0; w < PM_SLAB_WORDS; w++, n -= min_t(unsigned int, n,
+						       BITS_PER_LONG))
+		slab->free[w] = n >= BITS_PER_LONG ? ~0UL : (1UL << n) - 1;
 }
 
 /**
