@@ -9,8 +9,12 @@
  *	    0          0	out: a caller, a magazine or a depot has it
  *	    0          1	freed by somebody who did not get the lock
  *
- * Both bits are never set: pm_slab_collect() clears one before it sets the
- * other, under the lock.
+ * Both bits are never set, unless an object is freed twice at the same
+ * moment: pm_slab_collect() clears one before it sets the other, under the
+ * lock.
+ *
+ * Stores to @free are marked, because pm_slab_put_remote() looks at it
+ * without the lock.
  */
 #include "slab.h"
 #include "heap.h"
@@ -37,7 +41,8 @@ void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
 	slab->hint = 0;
 	for (w = 0; w < PM_SLAB_WORDS; w++, n -= min_t(unsigned int, n,
 						       BITS_PER_LONG))
-		slab->free[w] = n >= BITS_PER_LONG ? ~0UL : (1UL << n) - 1;
+		WRITE_ONCE(slab->free[w],
+			   n >= BITS_PER_LONG ? ~0UL : (1UL << n) - 1);
 }
 
 /**
@@ -66,7 +71,7 @@ unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n)
 		word = slab->base + (size_t)w * BITS_PER_LONG * size;
 		for (; bits && taken < n; bits &= bits - 1)
 			objs[taken++] = word + __ffs(bits) * size;
-		slab->free[w] = bits;
+		WRITE_ONCE(slab->free[w], bits);
 		if (!bits)
 			w++;
 	}
@@ -91,7 +96,7 @@ enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index)
 	lockdep_assert_held(&slab->heap->arena->lock);
 	if (unlikely((slab->free[w] | READ_ONCE(slab->remote[w])) & bit))
 		return PM_SLAB_DOUBLE_FREE;
-	slab->free[w] |= bit;
+	WRITE_ONCE(slab->free[w], slab->free[w] | bit);
 	slab->nr_free++;
 	if (w < slab->hint)
 		slab->hint = w;
@@ -122,6 +127,10 @@ enum pm_slab_fault pm_slab_put_remote(struct pm_slab *slab, unsigned int index)
  * pm_slab_collect() - take in the objects that were freed without the lock
  * @slab: the slab
  *
+ * An object that two threads free at the same moment, one with the lock and
+ * one without, can have both bits: each looked before the other wrote. It
+ * came back once, and counts once.
+ *
  * Context: arena lock held.
  * Return: how many came in.
  */
@@ -135,8 +144,8 @@ unsigned int pm_slab_collect(struct pm_slab *slab)
 	for (w = 0; w < words; w++) {
 		if (!READ_ONCE(slab->remote[w]))
 			continue;
-		bits = xchg(&slab->remote[w], 0);
-		slab->free[w] |= bits;
+		bits = xchg(&slab->remote[w], 0) & ~slab->free[w];
+		WRITE_ONCE(slab->free[w], slab->free[w] | bits);
 		n += hweight_long(bits);
 		if (w < slab->hint)
 			slab->hint = w;
