@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# What one does with the project, besides building it.
+
+.PHONY: deps run check style docs check-docs install uninstall
+
+deps: ## install the Debian packages that `run` and `check` need
+	@scripts/deps check
+
+run: ## a real program on pmalloc, and the report of its arenas (20 s)
+	@scripts/deps run
+	@$(MAKE) --no-print-directory lib
+	@scripts/run
+
+check: ## install what is needed, then build and test everything
+	@scripts/deps check
+	@scripts/check
+
+style: ## check the form of every source file
+	@scripts/style
+
+docs: ## make the book: build/docs/index.html
+	@scripts/docs
+
+check-docs: ## make the book without warnings, and hold it against the source
+	@scripts/docs
+	@scripts/check-docs
+
+# ---- installation ----------------------------------------------------------
+
+SONAME	:= libpmalloc.so.0
+SOFILE	:= libpmalloc.so.$(VERSION)
+MANDIR	?= $(PREFIX)/share/man
+MAN3	:= Documentation/man/libpmalloc.3
+# Every function that the page describes gets a page of its name.
+MAN3-names := $(shell sed -n '/^\.SH NAME/,/^\.SH SYNOPSIS/s/^\(pm_[a-z_]*\).*/\1/p' $(MAN3))
+
+install: lib ## install into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
+	install -m 755 $(B)/libpmalloc.so $(DESTDIR)$(LIBDIR)/$(SOFILE)
+	ln -sf $(SOFILE) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libpmalloc.so
+	install -m 644 $(B)/libpmalloc.a $(DESTDIR)$(LIBDIR)/
+	install -m 644 lib/include/pmalloc.h $(DESTDIR)$(PREFIX)/include/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' scripts/pmalloc.pc.in \
+		> $(DESTDIR)$(LIBDIR)/pkgconfig/pmalloc.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/pmalloc.pc
+	install -m 644 Documentation/man/pmalloc.7 $(DESTDIR)$(MANDIR)/man7/
+	install -m 644 $(MAN3) $(DESTDIR)$(MANDIR)/man3/
+	for name in $(MAN3-names); do \
+		ln -sf libpmalloc.3 $(DESTDIR)$(MANDIR)/man3/$$name.3; \
+	done
+
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(SOFILE) $(SONAME) \
+		libpmalloc.so libpmalloc.a pkgconfig/pmalloc.pc) \
+		$(DESTDIR)$(PREFIX)/include/pmalloc.h \
+		$(DESTDIR)$(MANDIR)/man7/pmalloc.7 \
+		$(addprefix $(DESTDIR)$(MANDIR)/man3/,libpmalloc.3 \
+		$(MAN3-names:%=%.3))
