@@ -88,11 +88,16 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	pm_host_misuse(line);
 }
 
+struct pm_inject pm_inject;
+
 /* ---- validators -------------------------------------------------------- */
 
 /**
  * pm_slab_fault() - validate a slab
  * @slab: slab that is in use
+ *
+ * Nothing that the descriptor says is followed before the page map, which
+ * takes any bit pattern, has said the same.
  *
  * Context: arena lock held.
  * Return: what is wrong, or NULL.
@@ -100,17 +105,28 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 const char *pm_slab_fault(const struct pm_slab *slab)
 {
 	unsigned int w, capacity, nr_free = 0;
+	const struct pm_heap *heap;
 
 	if (!slab->class || slab->class >= PM_NR_CLASSES)
 		return "slab: class out of range";
 	capacity = pm_slab_capacity(slab);
 	if (pm_pagemap_class(slab->base) != slab->class)
 		return "slab: the page map has another class";
+	heap = pm_pagemap_heap(slab->base);
+	if (!heap || slab->heap != heap)
+		return "slab: the page map has another heap";
+	if (slab->base != heap->base + (slab - heap->slab) * PM_UNIT_SIZE)
+		return "slab: its base is not where its descriptor is";
+	if (slab->hint >= PM_SLAB_WORDS)
+		return "slab: hint out of range";
+	if (READ_ONCE(slab->queued) > 1)
+		return "slab: neither queued nor not";
 	for (w = 0; w < PM_SLAB_WORDS; w++) {
 		unsigned long bits = slab->free[w];
 
-		if (w * BITS_PER_LONG >= capacity && bits)
-			return "slab: free bits beyond its capacity";
+		if (w * BITS_PER_LONG >= capacity &&
+		    (bits | READ_ONCE(slab->remote[w])))
+			return "slab: bits beyond its capacity";
 		if (w < slab->hint && bits)
 			return "slab: free bits below the hint";
 		if (bits & READ_ONCE(slab->remote[w]))
@@ -122,8 +138,50 @@ const char *pm_slab_fault(const struct pm_slab *slab)
 	return NULL;
 }
 
+/* Whether the page map leads from where @heap says it lies to @heap. */
+static bool pm_heap_is_found(const struct pm_heap *heap)
+{
+	unsigned long key = pm_addr_key(heap->base);
+	struct pm_leaf *leaf;
+
+	if (key >> PM_ADDR_BITS || !IS_ALIGNED(key, PM_HEAP_SIZE))
+		return false;
+	leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
+	return leaf && READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]) == heap;
+}
+
+static const char *pm_heap_free_unit_fault(const struct pm_heap *heap,
+					   unsigned int unit)
+{
+	if (unit >= heap->nr_units)
+		return "heap: free units beyond its end";
+	if (pm_pagemap_class(heap->base + unit * PM_UNIT_SIZE))
+		return "heap: the page map has a class for a free unit";
+	return NULL;
+}
+
+/* The slab that begins at @unit, and all of its units. */
+static const char *pm_heap_slab_fault(const struct pm_heap *heap,
+				      unsigned int unit)
+{
+	const char *p = heap->base + unit * PM_UNIT_SIZE;
+	unsigned int class = pm_pagemap_class(p), units, i;
+
+	if (!class || class >= PM_NR_CLASSES)
+		return "heap: the page map has no class for a unit in use";
+	units = pm_classes[class].units;
+	if (!IS_ALIGNED(unit, units) || unit + units > heap->nr_units)
+		return "heap: a slab does not lie at a multiple of its size";
+	for (i = 0; i < units; i++)
+		if (test_bit(unit + i, heap->free) ||
+		    test_bit(unit + i, heap->dirty) ||
+		    pm_pagemap_class(p + i * PM_UNIT_SIZE) != class)
+			return "heap: the units of a slab differ";
+	return pm_slab_fault(&heap->slab[unit]);
+}
+
 /**
- * pm_heap_fault() - validate a heap
+ * pm_heap_fault() - validate a heap and its slabs
  * @heap: the heap
  *
  * Context: arena lock held.
@@ -131,23 +189,33 @@ const char *pm_slab_fault(const struct pm_slab *slab)
  */
 const char *pm_heap_fault(const struct pm_heap *heap)
 {
-	unsigned int unit, nr_free = 0, nr_dirty = 0;
+	unsigned int unit = 0, nr_free = 0, nr_dirty = 0;
+	const char *fault;
 
 	if (!heap->nr_units || heap->nr_units > PM_HEAP_UNITS)
 		return "heap: number of units out of range";
-	if (pm_pagemap_heap(heap->base) != heap)
+	if (!pm_heap_is_found(heap))
 		return "heap: the page map has another heap";
-	for (unit = 0; unit < heap->nr_units; unit++) {
-		const char *p = heap->base + unit * PM_UNIT_SIZE;
-		bool free = test_bit(unit, heap->free);
-		bool dirty = test_bit(unit, heap->dirty);
-
-		if (dirty && !free)
-			return "heap: unit both dirty and in use";
-		if (free != !pm_pagemap_class(p))
-			return "heap: the page map disagrees about a unit";
-		nr_free += free;
-		nr_dirty += dirty;
+	if (atomic_long_read(&heap->remote_refs) < 0)
+		return "heap: more remote frees ended than began";
+	while (unit < BITS_TO_LONGS(PM_HEAP_UNITS) * BITS_PER_LONG) {
+		if (test_bit(unit, heap->free)) {
+			fault = pm_heap_free_unit_fault(heap, unit);
+			nr_free++;
+			nr_dirty += test_bit(unit, heap->dirty);
+			unit++;
+		} else if (unit < heap->nr_units) {
+			fault = pm_heap_slab_fault(heap, unit);
+			if (fault)
+				return fault;
+			unit += pm_classes[heap->slab[unit].class].units;
+		} else {
+			fault = test_bit(unit, heap->dirty) ?
+				"heap: dirty units beyond its end" : NULL;
+			unit++;
+		}
+		if (fault)
+			return fault;
 	}
 	if (nr_free != heap->nr_free)
 		return "heap: count of free units differs from its bitmap";
@@ -156,12 +224,66 @@ const char *pm_heap_fault(const struct pm_heap *heap)
 	return NULL;
 }
 
+/**
+ * struct pm_tally - what an arena's heaps hold
+ * @slab_bytes: bytes of slabs
+ * @out: per class, objects that are not in their slab
+ * @partial: per class, slabs with free objects
+ */
+struct pm_tally {
+	size_t slab_bytes;
+	u32 out[PM_NR_CLASSES];
+	u16 partial[PM_NR_CLASSES];
+};
+
+static void pm_heap_tally(const struct pm_heap *heap, struct pm_tally *tally)
+{
+	const struct pm_slab *slab;
+	unsigned int unit = 0;
+
+	while (unit < heap->nr_units) {
+		if (test_bit(unit, heap->free)) {
+			unit++;
+			continue;
+		}
+		slab = &heap->slab[unit];
+		tally->out[slab->class] += pm_slab_capacity(slab) -
+					   slab->nr_free;
+		tally->partial[slab->class] += slab->nr_free != 0;
+		tally->slab_bytes += pm_classes[slab->class].units *
+				     PM_UNIT_SIZE;
+		unit += pm_classes[slab->class].units;
+	}
+}
+
+static const char *pm_arena_walk_partial(const struct pm_arena *arena,
+					 const struct pm_tally *tally)
+{
+	const struct pm_slab *slab;
+	unsigned int class, n;
+
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		n = 0;
+		list_for_each_entry(slab, &arena->partial[class], node) {
+			if (slab->class != class || !slab->nr_free ||
+			    slab->heap->arena != arena)
+				return "arena: a slab is on the wrong list";
+			n++;
+		}
+		if (n != tally->partial[class])
+			return "arena: a slab with free objects is on no list";
+		if (arena->nr_out[class] != tally->out[class])
+			return "arena: count of objects out differs from its slabs";
+	}
+	return NULL;
+}
+
 static const char *pm_arena_walk(const struct pm_arena *arena)
 {
-	const char *fault = NULL;
-	unsigned int nr_heaps = 0, dirty = 0, class;
-	const struct pm_slab *slab;
+	unsigned int nr_heaps = 0, dirty = 0;
+	struct pm_tally tally = { 0 };
 	const struct pm_heap *heap;
+	const char *fault;
 	size_t bytes = 0;
 
 	list_for_each_entry(heap, &arena->heaps, node) {
@@ -173,21 +295,15 @@ static const char *pm_arena_walk(const struct pm_arena *arena)
 		nr_heaps++;
 		dirty += heap->nr_dirty;
 		bytes += heap->nr_units * PM_UNIT_SIZE;
+		pm_heap_tally(heap, &tally);
 	}
 	if (nr_heaps != arena->nr_heaps || bytes != arena->heap_bytes)
 		return "arena: count of heaps differs from its list";
 	if (dirty != arena->dirty_units)
 		return "arena: count of dirty units differs from its heaps";
-	for (class = 1; class < PM_NR_CLASSES; class++) {
-		list_for_each_entry(slab, &arena->partial[class], node) {
-			if (slab->class != class || !slab->nr_free)
-				return "arena: a slab is on the wrong list";
-			fault = pm_slab_fault(slab);
-			if (fault)
-				return fault;
-		}
-	}
-	return NULL;
+	if (tally.slab_bytes != arena->slab_bytes)
+		return "arena: count of slabs differs from its heaps";
+	return pm_arena_walk_partial(arena, &tally);
 }
 
 /**

@@ -34,6 +34,38 @@ const char *pm_arena_fault(const struct pm_arena *arena);
 void pm_arena_check_failed(const struct pm_arena *arena, const char *fault);
 
 /**
+ * struct pm_inject - failures that a test orders
+ * @heap_map: memory for a heap
+ * @large_map: memory for a large object
+ * @meta: memory for a descriptor of a heap, a large object or of the page map
+ *
+ * 0: nothing is ordered. N: from the Nth request on there is no memory. Looked
+ * at only where the host would be asked for memory.
+ */
+struct pm_inject {
+	unsigned int heap_map;
+	unsigned int large_map;
+	unsigned int meta;
+};
+
+extern struct pm_inject pm_inject;
+
+/**
+ * pm_inject_fails() - whether a request shall fail
+ * @after: the member of pm_inject that it belongs to
+ */
+static inline bool pm_inject_fails(unsigned int *after)
+{
+	unsigned int n = READ_ONCE(*after);
+
+	if (likely(!n))
+		return false;
+	if (n > 1)
+		WRITE_ONCE(*after, n - 1);
+	return n == 1;
+}
+
+/**
  * pm_arena_check() - validate an arena in a debug build
  * @arena: the arena
  *

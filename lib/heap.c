@@ -11,6 +11,7 @@
 #include "heap.h"
 #include "pagemap.h"
 #include "arena.h"
+#include "check.h"
 
 static size_t pm_heap_meta_size(unsigned int units)
 {
@@ -33,10 +34,13 @@ struct pm_heap *pm_heap_create(struct pm_arena *arena, gfp_t gfp)
 	char *base;
 
 	lockdep_assert_held(&arena->lock);
+	if (pm_inject_fails(&pm_inject.heap_map))
+		return NULL;
 	base = pm_host_heap_map(&size, arena->nr_heaps > 0, gfp);
 	if (!base)
 		return NULL;
-	heap = pm_meta_alloc(pm_heap_meta_size(size / PM_UNIT_SIZE), gfp);
+	heap = pm_inject_fails(&pm_inject.meta) ? NULL :
+		pm_meta_alloc(pm_heap_meta_size(size / PM_UNIT_SIZE), gfp);
 	if (!heap)
 		goto err_map;
 	heap->arena = arena;

@@ -14,6 +14,7 @@
  */
 #include "large.h"
 #include "arena.h"
+#include "check.h"
 #include "options.h"
 #include "pagemap.h"
 #include "trace.h"
@@ -196,11 +197,15 @@ size_t pm_large_purge(u64 older_than)
 
 static struct pm_large *pm_large_map(size_t size, size_t align, gfp_t gfp)
 {
-	struct pm_large *large = pm_meta_alloc(sizeof(*large), gfp);
+	struct pm_large *large;
 
+	if (pm_inject_fails(&pm_inject.meta))
+		return NULL;
+	large = pm_meta_alloc(sizeof(*large), gfp);
 	if (!large)
 		return NULL;
-	large->addr = pm_host_large_map(&size, align, gfp);
+	large->addr = pm_inject_fails(&pm_inject.large_map) ? NULL :
+		pm_host_large_map(&size, align, gfp);
 	if (!large->addr) {
 		pm_meta_free(large, sizeof(*large));
 		return NULL;

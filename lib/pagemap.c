@@ -3,6 +3,7 @@
  * The page map's slow half: leaves, heaps and large objects enter and leave.
  */
 #include "pagemap.h"
+#include "check.h"
 #include "heap.h"
 #include "large.h"
 
@@ -34,7 +35,8 @@ struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp)
 	leaf = READ_ONCE(*slot);
 	if (leaf)
 		return leaf;
-	leaf = pm_meta_alloc(sizeof(*leaf), gfp);
+	leaf = pm_inject_fails(&pm_inject.meta) ? NULL :
+		pm_meta_alloc(sizeof(*leaf), gfp);
 	if (!leaf)
 		return NULL;
 	won = cmpxchg(slot, NULL, leaf);
@@ -121,7 +123,8 @@ bool pm_pagemap_add_large(struct pm_large *large, gfp_t gfp)
 		return false;
 	slot = pm_region_slot(leaf, large->addr);
 	if (!READ_ONCE(*slot)) {
-		region = pm_meta_alloc(sizeof(*region), gfp);
+		region = pm_inject_fails(&pm_inject.meta) ? NULL :
+			pm_meta_alloc(sizeof(*region), gfp);
 		if (!region)
 			return false;
 		if (cmpxchg(slot, NULL, region))
