@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * /sys/kernel/debug/pmalloc: what the arenas do and hold.
+ *
+ *	arenas	the report, as pm_report() writes it
+ *	json	the same for programs
+ *	classes	one line per size class in use
+ *	policy	which arena a task uses, and the other options
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include <linux/vmalloc.h>
+#include "class.h"
+#include "host.h"
+#include "options.h"
+#include "pmalloc.h"
+#include "stats.h"
+
+static struct dentry *pm_debugfs_dir;
+
+/* Arenas may appear between the two calls: leave room, and cut at worst. */
+static int pm_show_report(struct seq_file *m, bool json)
+{
+	size_t size = pm_report(NULL, 0, json) + PAGE_SIZE;
+	char *text = vmalloc(size);
+
+	if (!text)
+		return -ENOMEM;
+	pm_report(text, size, json);
+	seq_puts(m, text);
+	vfree(text);
+	return 0;
+}
+
+static int arenas_show(struct seq_file *m, void *unused)
+{
+	return pm_show_report(m, false);
+}
+DEFINE_SHOW_ATTRIBUTE(arenas);
+
+static int json_show(struct seq_file *m, void *unused)
+{
+	return pm_show_report(m, true);
+}
+DEFINE_SHOW_ATTRIBUTE(json);
+
+static int classes_show(struct seq_file *m, void *unused)
+{
+	struct pm_class_figures fig;
+	unsigned int class;
+
+	seq_puts(m, "class  size slab KiB objects      taken        out\n");
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		pm_class_figures(class, &fig);
+		if (!fig.taken)
+			continue;
+		seq_printf(m, "%5u %5u %8lu %7u %10llu %10llu\n", class,
+			   pm_classes[class].size,
+			   pm_classes[class].units * PM_UNIT_SIZE >> 10,
+			   pm_classes[class].capacity, fig.taken, fig.out);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(classes);
+
+static int policy_show(struct seq_file *m, void *unused)
+{
+	const struct pm_policy *policy;
+
+	for (policy = pm_policies; policy->name; policy++)
+		seq_printf(m, policy == pm_options.policy ? "[%s] " : "%s ",
+			   policy->name);
+	seq_printf(m, "\narenas %u\ndecay_ms %lu\nlarge_cache %lu\n",
+		   pm_nr_arena_slots, pm_options.decay_ms,
+		   pm_options.large_cache);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(policy);
+
+/**
+ * pm_debugfs_init() - make the files
+ *
+ * The allocator works without them: no error is worth stopping for.
+ */
+void pm_debugfs_init(void)
+{
+	struct dentry *dir = debugfs_create_dir("pmalloc", NULL);
+
+	debugfs_create_file("arenas", 0400, dir, NULL, &arenas_fops);
+	debugfs_create_file("json", 0400, dir, NULL, &json_fops);
+	debugfs_create_file("classes", 0400, dir, NULL, &classes_fops);
+	debugfs_create_file("policy", 0400, dir, NULL, &policy_fops);
+	pm_debugfs_dir = dir;
+}
+
+/**
+ * pm_debugfs_exit() - remove them; waits for readers
+ */
+void pm_debugfs_exit(void)
+{
+	debugfs_remove_recursive(pm_debugfs_dir);
+}

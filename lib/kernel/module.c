@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * pmalloc.ko: parameters, start and end, and how to speak to the operator.
+ *
+ * Unloading. Modules that call us hold a reference, so at the end there are
+ * no callers, only objects that they forgot. These are counted and reported,
+ * and then everything is given back, in an order in which each step needs only
+ * what still stands: no more work comes from CPUs, reclaim or readers of
+ * debugfs; the core lets go of its memory; what waits for a grace period goes
+ * with it. What the host has not got back by then was lost by us.
+ */
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include "arena.h"
+#include "core.h"
+#include "host.h"
+#include "large.h"
+#include "options.h"
+#include "pagemap.h"
+#include "pmalloc.h"
+
+/* ---- parameters -------------------------------------------------------- */
+
+/*
+ * The names are those of PMALLOC_OPTIONS in userspace, and the core checks
+ * the values: a bad one costs one line, and the default stays.
+ */
+static char *arena;
+module_param(arena, charp, 0444);
+MODULE_PARM_DESC(arena, "which arena a task uses: cpu (default), single, thread, pool");
+
+static char *arenas;
+module_param(arenas, charp, 0444);
+MODULE_PARM_DESC(arenas, "number of arenas, 0 (default) for as many as the policy wants");
+
+static char *decay_ms;
+module_param(decay_ms, charp, 0444);
+MODULE_PARM_DESC(decay_ms, "milliseconds that free memory stays before it is given back");
+
+static char *large_cache = "16777216";
+module_param(large_cache, charp, 0444);
+MODULE_PARM_DESC(large_cache, "bytes of freed large objects to keep for reuse (default 16 MiB)");
+
+static char pm_option_text[256];
+
+static void __init pm_option_add(const char *name, const char *value)
+{
+	size_t n = strlen(pm_option_text);
+
+	if (value)
+		scnprintf(pm_option_text + n, sizeof(pm_option_text) - n,
+			  "%s%s=%s", n ? "," : "", name, value);
+}
+
+const char *pm_host_options(void)
+{
+	return pm_option_text;
+}
+
+/* ---- words with the operator ------------------------------------------- */
+
+void pm_host_say(const char *line)
+{
+	pr_info("%s\n", line);
+}
+
+void pm_host_misuse(const char *line)
+{
+	WARN(1, "%s\n", line);
+}
+
+void pm_host_started(void)
+{
+}
+
+int pm_host_describe(char *buf, size_t size)
+{
+	return scnprintf(buf, size, "kernel, %u CPUs online", num_online_cpus());
+}
+
+/* ---- the interface that only a kernel has ------------------------------ */
+
+void *pm_malloc_gfp(size_t size, gfp_t gfp)
+{
+	might_alloc(gfp);
+	return pm_alloc(size, 1, gfp);
+}
+EXPORT_SYMBOL_GPL(pm_malloc_gfp);
+
+/* ---- start and end ----------------------------------------------------- */
+
+static void pm_release_all(void)
+{
+	pm_large_purge(~0ULL);
+	pm_arena_exit();
+	pm_pagemap_destroy();
+	pm_pages_flush();
+}
+
+static int __init pm_module_init(void)
+{
+	int err;
+
+	pm_option_add("arena", arena);
+	pm_option_add("arenas", arenas);
+	pm_option_add("decay_ms", decay_ms);
+	pm_option_add("large_cache", large_cache);
+	err = pm_arena_init(GFP_KERNEL);
+	if (err)
+		return err;
+	err = pm_percpu_init();
+	if (err)
+		goto err_arena;
+	err = pm_shrinker_init();
+	if (err)
+		goto err_percpu;
+	pm_debugfs_init();
+	pr_info("pmalloc: arena=%s, at most %u arenas\n",
+		pm_options.policy->name, pm_nr_arena_slots);
+	return 0;
+
+err_percpu:
+	pm_percpu_exit();
+err_arena:
+	pm_release_all();
+	return err;
+}
+module_init(pm_module_init);
+
+static void __exit pm_module_exit(void)
+{
+	struct pm_totals totals;
+
+	pm_debugfs_exit();
+	pm_shrinker_exit();
+	pm_percpu_exit();
+
+	pm_get_totals(&totals);
+	if (totals.live_objects)
+		pr_warn("pmalloc: leak: %zu objects of %zu bytes were never freed\n",
+			totals.live_objects, totals.live);
+	pm_release_all();
+	if (pm_pages_mapped() || pm_meta_bytes())
+		pr_warn("pmalloc: leak: %zu bytes of memory and %zu of descriptors were lost\n",
+			pm_pages_mapped(), pm_meta_bytes());
+}
+module_exit(pm_module_exit);
+
+MODULE_DESCRIPTION("Per-CPU arena allocator");
+MODULE_AUTHOR("pmalloc developers");
+MODULE_LICENSE("Dual MIT/GPL");

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Memory in the kernel: heaps are compound pages, large objects come from
+ * vmalloc or are runs of pages, descriptors come from the slab allocator.
+ *
+ * Reclaim. Heaps and descriptors are allocated with an arena's lock held, and
+ * whoever waits for that lock may itself be in the middle of writing pages
+ * back. So these allocations never start I/O nor enter a filesystem, whatever
+ * the caller's flags allow; the reclaim that remains cannot wait for anybody
+ * who waits for us. Our own shrinker takes no arena lock for the same reason.
+ *
+ * Atomic contexts. free() is for any context, but vfree() may sleep, and
+ * call_srcu() takes a lock that sleeps on PREEMPT_RT. In such a context
+ * memory is put on a lock-less list, and a work item frees it.
+ */
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+#include "arena.h"
+#include "heap.h"
+#include "host.h"
+#include "pagemap.h"
+
+#define PM_HEAP_ORDER	(PM_HEAP_SHIFT - PAGE_SHIFT)
+
+/* Bytes that we hold, descriptors not counted. */
+static atomic_long_t pm_mapped_bytes;
+/* Bytes of descriptors, those that wait for the end of a grace period too. */
+static atomic_long_t pm_meta_total;
+
+static gfp_t pm_gfp_under_lock(gfp_t gfp)
+{
+	return (gfp & ~(__GFP_IO | __GFP_FS)) | __GFP_ZERO | __GFP_NOWARN;
+}
+
+/* ---- heaps ------------------------------------------------------------- */
+
+void *pm_host_heap_map(size_t *size, bool huge, gfp_t gfp)
+{
+	struct page *page;
+
+	*size = PM_HEAP_SIZE;
+	page = alloc_pages(pm_gfp_under_lock(gfp) | __GFP_COMP |
+			   __GFP_NORETRY, PM_HEAP_ORDER);
+	if (!page)
+		return NULL;
+	atomic_long_add(PM_HEAP_SIZE, &pm_mapped_bytes);
+	return page_address(page);
+}
+
+void pm_host_heap_unmap(void *addr, size_t size)
+{
+	atomic_long_sub(size, &pm_mapped_bytes);
+	__free_pages(virt_to_page(addr), PM_HEAP_ORDER);
+}
+
+/* A compound page comes and goes as a whole. */
+bool pm_host_purge(void *addr, size_t size)
+{
+	return false;
+}
+
+/* ---- what cannot be freed here and now --------------------------------- */
+
+/**
+ * struct pm_late - memory that waits to be freed
+ * @node: place in a lock-less list
+ * @size: bytes
+ */
+struct pm_late {
+	struct llist_node node;
+	size_t size;
+};
+
+static LLIST_HEAD(pm_late_large);
+static LLIST_HEAD(pm_late_meta);
+
+static void pm_late_free(struct work_struct *work);
+static DECLARE_WORK(pm_late_work, pm_late_free);
+
+/*
+ * vfree() may sleep. A task within an RCU read-side section must not, and
+ * neither must one that holds a spinlock, which on PREEMPT_RT is such a
+ * section.
+ */
+static bool pm_context_may_sleep(void)
+{
+	return pm_context_may_lock() && !rcu_preempt_depth();
+}
+
+static void pm_free_late(struct pm_late *late, struct llist_head *list)
+{
+	if (llist_add(&late->node, list))
+		schedule_work(&pm_late_work);
+}
+
+/* ---- large objects ----------------------------------------------------- */
+
+/* Whether all of vmalloc's addresses can be in the page map. */
+static bool pm_vmalloc_fits(void)
+{
+	return (VMALLOC_END - PM_ADDR_BASE) >> PM_ADDR_BITS == 0;
+}
+
+/*
+ * A run of pages, for what vmalloc cannot give: alignment beyond a page. The
+ * buddy allocator's blocks are aligned to their size; the pages beyond @size
+ * go back at once.
+ */
+static void *pm_map_pages(size_t size, size_t align, gfp_t gfp)
+{
+	unsigned int order = get_order(max(size, align));
+	unsigned long addr, at, end;
+
+	addr = __get_free_pages(gfp, order);
+	if (!addr)
+		return NULL;
+	split_page(virt_to_page((void *)addr), order);
+	end = addr + (PAGE_SIZE << order);
+	for (at = addr + size; at < end; at += PAGE_SIZE)
+		free_page(at);
+	return (void *)addr;
+}
+
+/* No lock is held here: the caller's flags hold as they are. */
+void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp)
+{
+	void *addr;
+
+	gfp |= __GFP_ZERO | __GFP_NOWARN;
+	if (align <= PAGE_SIZE && pm_vmalloc_fits())
+		addr = __vmalloc(*size, gfp);
+	else
+		addr = pm_map_pages(*size, align, gfp);
+	if (addr)
+		atomic_long_add(*size, &pm_mapped_bytes);
+	return addr;
+}
+
+/*
+ * The list runs through the freed memory itself; nothing else could hold it
+ * without asking for memory. It is short-lived: the work item empties it.
+ */
+void pm_host_large_unmap(void *addr, size_t size)
+{
+	struct pm_late *late;
+
+	atomic_long_sub(size, &pm_mapped_bytes);
+	if (likely(pm_context_may_sleep())) {
+		if (is_vmalloc_addr(addr))
+			vfree(addr);
+		else
+			free_pages_exact(addr, size);
+		return;
+	}
+	late = addr;
+	late->size = size;
+	pm_free_late(late, &pm_late_large);
+}
+
+/* The kernel's page tables are not ours to move pages in. */
+bool pm_host_large_remap(void *addr, size_t old_size, size_t new_size,
+			 void *to)
+{
+	return false;
+}
+
+/* ---- descriptors ------------------------------------------------------- */
+
+/**
+ * struct pm_meta_tail - what stands behind a descriptor
+ * @rcu: its grace period
+ * @late: its place in the list of what cannot be freed at once
+ * @base: its first byte
+ */
+struct pm_meta_tail {
+	union {
+		struct rcu_head rcu;
+		struct pm_late late;
+	};
+	void *base;
+};
+
+/* Longer ones come from vmalloc(), which does not round to powers of two. */
+#define PM_META_KMALLOC	(16UL << 10)
+
+/*
+ * kmalloc() aligns sizes that are a power of two to their size; its other
+ * classes, 96 and 192, are never hit by what is rounded up to one.
+ */
+static size_t pm_meta_room(size_t size)
+{
+	size = ALIGN(size, sizeof(long)) + sizeof(struct pm_meta_tail);
+	return size < PAGE_SIZE ? roundup_pow_of_two(size) : PAGE_ALIGN(size);
+}
+
+static struct pm_meta_tail *pm_meta_tail(void *ptr, size_t size)
+{
+	return ptr + ALIGN(size, sizeof(long));
+}
+
+void *pm_meta_alloc(size_t size, gfp_t gfp)
+{
+	size_t room = pm_meta_room(size);
+	void *ptr;
+
+	gfp = pm_gfp_under_lock(gfp);
+	if (room <= PM_META_KMALLOC)
+		ptr = kmalloc(room, gfp);
+	else
+		ptr = __vmalloc(room, gfp);
+	if (!ptr)
+		return NULL;
+	pm_meta_tail(ptr, size)->base = ptr;
+	atomic_long_add(room, &pm_meta_total);
+	return ptr;
+}
+
+static void pm_meta_release(struct rcu_head *rcu)
+{
+	struct pm_meta_tail *tail = container_of(rcu, struct pm_meta_tail, rcu);
+	size_t size = (char *)tail - (char *)tail->base;
+
+	atomic_long_sub(pm_meta_room(size), &pm_meta_total);
+	kvfree(tail->base);
+}
+
+void pm_meta_free(void *ptr, size_t size)
+{
+	struct pm_meta_tail *tail;
+
+	if (!ptr)
+		return;
+	tail = pm_meta_tail(ptr, size);
+	if (likely(pm_context_may_lock()))
+		call_srcu(&pm_srcu, &tail->rcu, pm_meta_release);
+	else
+		pm_free_late(&tail->late, &pm_late_meta);
+}
+
+size_t pm_meta_bytes(void)
+{
+	return atomic_long_read(&pm_meta_total);
+}
+
+/* ---- late frees, and the end ------------------------------------------- */
+
+static void pm_late_free(struct work_struct *work)
+{
+	struct llist_node *large = llist_del_all(&pm_late_large);
+	struct llist_node *meta = llist_del_all(&pm_late_meta);
+	struct pm_meta_tail *tail;
+	struct pm_late *late;
+
+	while (large) {
+		late = llist_entry(large, struct pm_late, node);
+		large = large->next;
+		if (is_vmalloc_addr(late))
+			vfree(late);
+		else
+			free_pages_exact(late, late->size);
+	}
+	while (meta) {
+		tail = llist_entry(meta, struct pm_meta_tail, late.node);
+		meta = meta->next;
+		call_srcu(&pm_srcu, &tail->rcu, pm_meta_release);
+	}
+}
+
+/**
+ * pm_pages_flush() - wait until everything that was freed is really free
+ *
+ * Context: may sleep; nobody frees any more.
+ */
+void pm_pages_flush(void)
+{
+	flush_work(&pm_late_work);
+	srcu_barrier(&pm_srcu);
+}
+
+/**
+ * pm_pages_mapped() - bytes of heaps and large objects that the host gave
+ *
+ * Return: bytes; 0 when the core gave everything back.
+ */
+size_t pm_pages_mapped(void)
+{
+	return atomic_long_read(&pm_mapped_bytes);
+}

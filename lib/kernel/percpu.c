@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * CPUs, tasks and time in the kernel; and what happens to the arena of a CPU
+ * that goes away.
+ *
+ * The arena of a dead CPU would be used by nobody, so it is retired. That
+ * waits for an SRCU grace period, and such a wait is forbidden to a hotplug
+ * callback: the grace period may hang on a timer of the very CPU that is
+ * going. So the callback, which runs after the CPU is dead, notes its number
+ * and leaves the rest to a work item. When the CPU is back before the work
+ * runs, its arena stays.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
+#include <linux/hash.h>
+#include <linux/ktime.h>
+#include <linux/smp.h>
+#include <linux/workqueue.h>
+#include "arena.h"
+#include "host.h"
+#include "options.h"
+#include "pmalloc.h"
+
+#define PM_SLOT_BITS	8
+
+/* A task has no room for us: tasks share words, by their address. */
+static unsigned int pm_thread_slots[1 << PM_SLOT_BITS];
+
+unsigned int pm_host_nr_cpus(void)
+{
+	return nr_cpu_ids;
+}
+
+unsigned int pm_host_cpu(void)
+{
+	return raw_smp_processor_id();
+}
+
+unsigned int *pm_host_thread_slot(void)
+{
+	return &pm_thread_slots[hash_ptr(current, PM_SLOT_BITS)];
+}
+
+unsigned int pm_host_tid(void)
+{
+	return current->pid;
+}
+
+u64 pm_host_clock_ns(void)
+{
+	return ktime_get_ns();
+}
+
+u64 pm_host_clock_coarse_ns(void)
+{
+	return ktime_get_coarse_ns();
+}
+
+/* ---- CPUs that go away ------------------------------------------------- */
+
+static enum cpuhp_state pm_cpuhp_state;
+static struct cpumask pm_dead_cpus;
+
+/* Whether every CPU has an arena of its own. */
+static bool pm_arenas_are_cpus(void)
+{
+	return pm_options.policy->pick == pm_host_cpu &&
+	       pm_nr_arena_slots >= nr_cpu_ids;
+}
+
+static void pm_retire_dead(struct work_struct *work)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (cpumask_test_and_clear_cpu(cpu, &pm_dead_cpus) &&
+		    !cpu_online(cpu))
+			pm_arena_retire(cpu);
+}
+
+static DECLARE_WORK(pm_retire_work, pm_retire_dead);
+
+static int pm_cpu_dead(unsigned int cpu)
+{
+	if (pm_arenas_are_cpus()) {
+		cpumask_set_cpu(cpu, &pm_dead_cpus);
+		queue_work(system_unbound_wq, &pm_retire_work);
+	}
+	return 0;
+}
+
+/**
+ * pm_percpu_init() - begin to follow CPUs that go away
+ *
+ * Context: may sleep; the arenas' table exists.
+ * Return: 0 or an error.
+ */
+int pm_percpu_init(void)
+{
+	int state;
+
+	state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "pmalloc:dead",
+					  NULL, pm_cpu_dead);
+	if (state < 0)
+		return state;
+	pm_cpuhp_state = state;
+	return 0;
+}
+
+/**
+ * pm_percpu_exit() - no longer follow them
+ *
+ * Context: may sleep.
+ */
+void pm_percpu_exit(void)
+{
+	cpuhp_remove_state_nocalls(pm_cpuhp_state);
+	flush_work(&pm_retire_work);
+}

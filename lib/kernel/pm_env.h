@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The core's words in the kernel: here they are the kernel's own.
+ *
+ * The userspace twin of this header has three parts, customised, duplicated
+ * and stubbed. Here the first two are the includes and the third is empty;
+ * what is left is the few pm_ words of the contract.
+ */
+#ifndef PM_ENV_H
+#define PM_ENV_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/bug.h>
+#include <linux/build_bug.h>
+#include <linux/cache.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/export.h>
+#include <linux/gfp.h>
+#include <linux/init.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/log2.h>
+#include <linux/lockdep.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/preempt.h>
+#include <linux/rculist.h>
+#include <linux/sched.h>
+#include <linux/srcu.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+#ifdef PM_DEBUG_BUILD
+#define PM_DEBUG 1
+#else
+#define PM_DEBUG 0
+#endif
+
+/* A heap is a compound page of order 6: common enough to be had. */
+#define PM_HEAP_SHIFT	18
+
+/*
+ * The direct map, where heaps come from, begins at PAGE_OFFSET. With four
+ * levels of page tables vmalloc's addresses follow within 128 TiB; with five
+ * they are out of reach, and large objects come from the direct map, too.
+ */
+#define PM_ADDR_BASE	PAGE_OFFSET
+#define PM_ADDR_BITS	47
+
+#define PM_LARGE_MAX	(1UL << 40)
+
+/**
+ * pm_context_may_lock() - whether the caller may try to take a mutex
+ *
+ * A mutex belongs to a task, hence not in an interrupt. A task that holds a
+ * spinlock or has preemption off might try; but on PREEMPT_RT the page
+ * allocator, which the holder of an arena's lock may call, sleeps.
+ *
+ * Return: true in a task that can be preempted.
+ */
+static inline bool pm_context_may_lock(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_COUNT))
+		return preemptible();
+	return in_task() && !irqs_disabled();
+}
+
+#endif /* PM_ENV_H */
