@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# The bench: its C program, the limit, and the runs of the driver.
+
+BENCH_FLAGS := -std=gnu11 -g -O2 $(WARN) -fno-builtin-malloc \
+	-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
+	-fno-builtin-posix_memalign
+bench-srcs := $(filter-out harness/bench/limit.c,$(wildcard harness/bench/*.c))
+
+.PHONY: bench bench-quick bench-selftest bench-programs
+
+bench-programs: $(B)/bench/bench $(B)/bench/liblimit.so
+
+$(B)/bench/bench: $(bench-srcs) harness/bench/bench.h
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) $(BENCH_FLAGS) -pthread -Wl,-z,now -o $@ $(bench-srcs) -lm
+
+$(B)/bench/liblimit.so: harness/bench/limit.c
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) $(BENCH_FLAGS) -fno-builtin -fPIC -fvisibility=hidden \
+		-Wno-missing-prototypes -ftls-model=initial-exec -shared -o $@ $<
+
+bench: lib bench-programs ## pmalloc and all peers side by side (25 min)
+	@harness/bench/bench --full
+
+bench-quick: lib bench-programs ## a part of it (50 s)
+	@harness/bench/bench --quick
+
+bench-selftest: bench-programs ## test of the bench itself (5 s)
+	@harness/bench/bench --selftest
