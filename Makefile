@@ -13,7 +13,7 @@ B	:= build
 # The list of core objects, shared with the kernel's build.
 include lib/Kbuild
 
-user-objs	:= host.o pages.o fork.o malloc.o new.o
+user-objs	:= host.o percpu.o pages.o fork.o malloc.o new.o
 core-srcs	:= $(pmalloc-core:%.o=lib/%.c)
 user-srcs	:= $(user-objs:%.o=lib/user/%.c)
 

@@ -48,6 +48,7 @@
 #include "pmalloc.h"
 #include "arena.h"
 #include "heap.h"
+#include "magazine.h"
 #include "options.h"
 #include "pagemap.h"
 #include "trace.h"
@@ -92,6 +93,7 @@ int pm_arena_init(gfp_t gfp)
 		return 0;
 	}
 	pm_options_parse(pm_host_options());
+	pm_mag_init(gfp);
 	slots = pm_options.arenas;
 	if (!slots || slots > 64 * pm_host_nr_cpus())
 		slots = pm_options.policy->arenas();
@@ -256,6 +258,145 @@ static void pm_arena_collect(struct pm_arena *arena)
 	}
 }
 
+/*
+ * The lock is busy, or this context may not take it: leave the object to
+ * the next holder.
+ *
+ * The reference keeps the heap from being unmapped between the moment in
+ * which the object's bit can be collected and the moment in which the slab
+ * is on the list. It is passed on to the list entry, or dropped when the
+ * slab was queued already: that entry has a reference of its own.
+ */
+static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
+					 struct pm_slab *slab,
+					 unsigned int index)
+{
+	enum pm_slab_fault fault;
+	struct pm_arena *arena;
+
+	(void)atomic_long_inc_return(&heap->remote_refs);
+	fault = pm_slab_put_remote(slab, index);
+	/* The bit is set before @queued is read: pairs with the collector. */
+	if (fault || xchg(&slab->queued, 1)) {
+		(void)atomic_long_dec_return(&heap->remote_refs);
+		return fault;
+	}
+	arena = READ_ONCE(heap->arena);
+	llist_add(&slab->remote_node, &arena->remote);
+	trace_remote_free(arena->id, slab->class, 0, 1);
+	return PM_SLAB_OK;
+}
+
+/* ---- depots ------------------------------------------------------------ */
+
+/*
+ * Put an object into its slab, which may be another arena's: a batch goes by
+ * its first object's owner. Return: whether the object was free already.
+ */
+static bool pm_arena_put_object(struct pm_arena *arena, unsigned int class,
+				void *obj)
+{
+	struct pm_heap *heap = pm_pagemap_heap(obj);
+	struct pm_slab *slab = pm_heap_slab(heap, obj, class);
+	unsigned int index;
+
+	if (unlikely(!pm_slab_index(slab, obj, &index)))
+		return true;
+	if (unlikely(heap->arena != arena))
+		return pm_free_remote(heap, slab, index) != PM_SLAB_OK;
+	if (unlikely(pm_slab_put(slab, index) != PM_SLAB_OK))
+		return true;
+	arena->stats.local_free++;
+	pm_arena_slab_filled(arena, slab, 1);
+	return false;
+}
+
+/* Return: the last object that was free already, or NULL. */
+static void *pm_arena_put_objects(struct pm_arena *arena, unsigned int class,
+				  void **objs, unsigned int n)
+{
+	void *bad = NULL;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (unlikely(pm_arena_put_object(arena, class, objs[i])))
+			bad = objs[i];
+	return bad;
+}
+
+/* Into the depot what fits, into slabs the rest. */
+static void *pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
+				void **objs, unsigned int n)
+{
+	unsigned int kept = 0;
+
+	lockdep_assert_held(&arena->lock);
+	arena->stats.batches_in++;
+	if (likely(!arena->retired))
+		kept = pm_depot_put(&arena->depot[class], class, objs, n);
+	return pm_arena_put_objects(arena, class, objs + kept, n - kept);
+}
+
+/* Give @n objects of a depot to their slabs, the oldest first. */
+static void *pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
+				   unsigned int n)
+{
+	struct pm_depot *depot = &arena->depot[class];
+	void *objs[PM_BATCH_MAX], *bad = NULL, *b;
+	unsigned int got;
+
+	while (n) {
+		got = pm_depot_take_oldest(depot, objs,
+					   min_t(unsigned int, n, PM_BATCH_MAX));
+		if (!got)
+			break;
+		b = pm_arena_put_objects(arena, class, objs, got);
+		bad = b ? b : bad;
+		n -= got;
+	}
+	return bad;
+}
+
+static void pm_arena_flush_depots(struct pm_arena *arena)
+{
+	unsigned int class;
+
+	lockdep_assert_held(&arena->lock);
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		pm_arena_shrink_depot(arena, class, arena->depot[class].nr);
+}
+
+/* What a depot did not need for a decay time goes to the slabs. */
+static void pm_arena_decay_depots(struct pm_arena *arena)
+{
+	struct pm_depot *depot;
+	unsigned int class;
+
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		depot = &arena->depot[class];
+		if (depot->low)
+			pm_arena_shrink_depot(arena, class, depot->low);
+		depot->low = depot->nr;
+	}
+}
+
+/* Take in the batches of those who found the lock busy. */
+static void pm_arena_collect_inbox(struct pm_arena *arena)
+{
+	struct llist_node *node = llist_del_all(&arena->inbox);
+	struct pm_batch *batch;
+
+	while (node) {
+		batch = container_of(node, struct pm_batch, node);
+		node = node->next;
+		arena->stats.inbox_in++;
+		pm_arena_put_batch(arena, batch->class, batch->obj, batch->nr);
+		pm_batch_put(batch);
+	}
+}
+
+/* ---- enter and leave --------------------------------------------------- */
+
 /* The lock was just taken: account for it and do what waits for a holder. */
 static void pm_arena_enter(struct pm_arena *arena)
 {
@@ -267,6 +408,8 @@ static void pm_arena_enter(struct pm_arena *arena)
 		arena->last_owner = tid;
 		arena->stats.switches++;
 	}
+	if (unlikely(!llist_empty(&arena->inbox)))
+		pm_arena_collect_inbox(arena);
 	if (unlikely(!llist_empty(&arena->remote)))
 		pm_arena_collect(arena);
 }
@@ -306,18 +449,27 @@ static void pm_arena_release_empty(struct pm_arena *arena)
 				pm_arena_put_slab(arena, slab);
 }
 
-/* Before the lock is let go: purge what has been free for the decay time. */
+/*
+ * Before the lock is let go: once per decay time give back what was not
+ * needed for that long, from the depots to the slabs, from the slabs to the
+ * heaps, from the heaps to the host.
+ */
 static void pm_arena_leave(struct pm_arena *arena)
 {
 	u64 now, decay;
 
-	if (arena->dirty_units && !(arena->stats.acquired % 64)) {
+	if (!(arena->stats.acquired % 16)) {
 		now = pm_host_clock_coarse_ns();
 		decay = (u64)pm_options.decay_ms * 1000000;
-		if (now - arena->dirty_since >= decay) {
-			arena->dirty_since = now;
-			pm_arena_release_empty(arena);
-			pm_arena_purge_locked(arena, false);
+		if (now - arena->decayed_at >= decay) {
+			arena->decayed_at = now;
+			pm_arena_decay_depots(arena);
+			if (arena->dirty_units &&
+			    now - arena->dirty_since >= decay) {
+				arena->dirty_since = now;
+				pm_arena_release_empty(arena);
+				pm_arena_purge_locked(arena, false);
+			}
 		}
 	}
 	pm_arena_check(arena);
@@ -360,6 +512,8 @@ static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,
  * @n: how many are wanted
  * @gfp: context
  *
+ * From the depot first: those were used last. Then from slabs.
+ *
  * Context: arena lock held.
  * Return: how many there are, fewer than @n only when the arena cannot grow.
  */
@@ -367,10 +521,13 @@ static unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
 				  void **objs, unsigned int n, gfp_t gfp)
 {
 	struct list_head *partial = &arena->partial[class];
-	unsigned int taken = 0;
+	unsigned int depot, taken, i, j;
 	struct pm_slab *slab;
+	void *obj;
 
 	lockdep_assert_held(&arena->lock);
+	depot = pm_depot_take(&arena->depot[class], objs, n);
+	taken = depot;
 	while (taken < n) {
 		if (!list_empty(partial))
 			slab = list_first_entry(partial, struct pm_slab, node);
@@ -382,8 +539,18 @@ static unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
 		if (!slab->nr_free)
 			list_del(&slab->node);
 	}
-	arena->nr_out[class] += taken;
-	arena->nr_taken[class] += taken;
+	arena->nr_out[class] += taken - depot;
+	arena->nr_taken[class] += taken - depot;
+	arena->stats.batches_out += taken > 1;
+	/*
+	 * Whoever pops these takes the last one first: let addresses ascend,
+	 * as processors like it.
+	 */
+	for (i = depot, j = taken; i + 1 < j; i++) {
+		obj = objs[i];
+		objs[i] = objs[--j];
+		objs[j] = obj;
+	}
 	return taken;
 }
 
@@ -475,16 +642,18 @@ static struct pm_arena *pm_arena_lock_pick(unsigned int id, unsigned int class)
  *
  * Context: SRCU section.
  */
-static void *pm_malloc_any(unsigned int own, unsigned int class, gfp_t gfp)
+static unsigned int pm_malloc_any(unsigned int own, unsigned int class,
+				  void **objs, gfp_t gfp)
 {
 	struct pm_arena *arena;
-	void *obj = NULL;
+	unsigned int got = 0;
 
 	pm_for_each_arena(arena) {
 		mutex_lock(&arena->lock);
 		if (!arena->retired) {
 			pm_arena_enter(arena);
-			if (pm_arena_take(arena, class, &obj, 1, gfp)) {
+			got = pm_arena_take(arena, class, objs, 1, gfp);
+			if (got) {
 				arena->stats.fallback_in++;
 				trace_arena_fallback(own, class, 0, arena->id);
 			}
@@ -492,10 +661,10 @@ static void *pm_malloc_any(unsigned int own, unsigned int class, gfp_t gfp)
 		} else {
 			mutex_unlock(&arena->lock);
 		}
-		if (obj)
+		if (got)
 			break;
 	}
-	return obj;
+	return got;
 }
 
 /*
@@ -504,31 +673,33 @@ static void *pm_malloc_any(unsigned int own, unsigned int class, gfp_t gfp)
  * memory, and @retired says whether it is in use. None is made here: the
  * registry may be held by somebody who waits for the registration.
  */
-static void *pm_malloc_nested(unsigned int class, gfp_t gfp)
+static unsigned int pm_malloc_nested(unsigned int class, void **objs,
+				     gfp_t gfp)
 {
 	struct pm_arena *arena;
-	void *obj = NULL;
-	unsigned int id;
+	unsigned int id, got = 0;
 
-	for (id = 0; id < pm_nr_arena_slots && !obj; id++) {
+	for (id = 0; id < pm_nr_arena_slots && !got; id++) {
 		arena = pm_arena_at(id);
 		if (!arena)
 			continue;
 		mutex_lock(&arena->lock);
 		if (!arena->retired) {
 			pm_arena_enter(arena);
-			pm_arena_take(arena, class, &obj, 1, gfp);
+			got = pm_arena_take(arena, class, objs, 1, gfp);
 			pm_arena_leave(arena);
 		} else {
 			mutex_unlock(&arena->lock);
 		}
 	}
-	return obj;
+	return got;
 }
 
 /**
- * pm_malloc_lock() - allocate an object from an arena, under its lock
+ * pm_malloc_lock_batch() - allocate objects from an arena, under its lock
  * @class: class number
+ * @objs: where they go
+ * @n: how many are wanted, at least 1
  * @gfp: context
  *
  * The heart of the allocator, in the order in which it happens:
@@ -536,34 +707,34 @@ static void *pm_malloc_nested(unsigned int class, gfp_t gfp)
  *   1. The policy picks an arena, usually that of the CPU we run on.
  *   2. Its lock is tried. When it is busy, the list of arenas is walked for
  *      one whose lock is free; when all are busy we wait for our own.
- *   3. Under the lock an object is taken from a partial slab of the class;
- *      if there is none a slab is cut from a heap; if no heap has room the
- *      host is asked for another.
- *   4. When that fails every other arena is asked in turn, and only then
- *      the request fails.
+ *   3. Under the lock objects are taken from the class's depot, then from
+ *      partial slabs; if there is none a slab is cut from a heap; if no heap
+ *      has room the host is asked for another.
+ *   4. When that yields nothing every other arena is asked in turn, and only
+ *      then the request fails.
  *
  * The lock is taken and released in here; the name says how, not that it is
  * held on return.
  *
- * Context: may sleep; @gfp without permission to sleep gets NULL. Takes an
- * arena's lock within an SRCU section; no lock is held on return.
- * Return: an object, or NULL when nobody had one.
+ * Context: may sleep; @gfp without permission to sleep gets nothing. Takes
+ * an arena's lock within an SRCU section; no lock is held on return.
+ * Return: how many objects there are, 0 when nobody had one.
  */
-void *pm_malloc_lock(unsigned int class, gfp_t gfp)
+unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
+				  unsigned int n, gfp_t gfp)
 {
 	struct pm_arena *arena;
-	void *obj = NULL;
-	unsigned int id;
+	unsigned int id, got = 0;
 	int idx;
 
 	if (!gfpflags_allow_blocking(gfp))
-		return NULL;
+		return 0;
 	if (unlikely(!pm_arena_ready()) && pm_arena_init(gfp))
-		return NULL;
+		return 0;
 	for (;;) {
 		idx = srcu_read_lock(&pm_srcu);
 		if (unlikely(idx < 0))
-			return pm_malloc_nested(class, gfp);
+			return pm_malloc_nested(class, objs, gfp);
 		id = pm_options.policy->pick();
 		if (unlikely(id >= pm_nr_arena_slots))
 			id %= pm_nr_arena_slots;
@@ -577,42 +748,30 @@ void *pm_malloc_lock(unsigned int class, gfp_t gfp)
 		idx = srcu_read_lock(&pm_srcu);
 		goto any;
 	}
-	pm_arena_take(arena, class, &obj, 1, gfp);
+	got = pm_arena_take(arena, class, objs, n, gfp);
 	pm_arena_leave(arena);
 any:
-	if (unlikely(!obj))
-		obj = pm_malloc_any(id, class, gfp);
+	if (unlikely(!got))
+		got = pm_malloc_any(id, class, objs, gfp);
 	srcu_read_unlock(&pm_srcu, idx);
-	return obj;
+	return got;
 }
 
-/*
- * The lock is busy, or this context may not take it: leave the object to
- * the next holder.
+/**
+ * pm_malloc_lock() - allocate one object from an arena, under its lock
+ * @class: class number
+ * @gfp: context
  *
- * The reference keeps the heap from being unmapped between the moment in
- * which the object's bit can be collected and the moment in which the slab
- * is on the list. It is passed on to the list entry, or dropped when the
- * slab was queued already: that entry has a reference of its own.
+ * pm_malloc_lock_batch() tells the story.
+ *
+ * Context: may sleep; takes and releases an arena's lock.
+ * Return: an object, or NULL when nobody had one.
  */
-static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
-					 struct pm_slab *slab,
-					 unsigned int index)
+void *pm_malloc_lock(unsigned int class, gfp_t gfp)
 {
-	enum pm_slab_fault fault;
-	struct pm_arena *arena;
+	void *obj;
 
-	(void)atomic_long_inc_return(&heap->remote_refs);
-	fault = pm_slab_put_remote(slab, index);
-	/* The bit is set before @queued is read: pairs with the collector. */
-	if (fault || xchg(&slab->queued, 1)) {
-		(void)atomic_long_dec_return(&heap->remote_refs);
-		return fault;
-	}
-	arena = READ_ONCE(heap->arena);
-	llist_add(&slab->remote_node, &arena->remote);
-	trace_remote_free(arena->id, slab->class, 0, 1);
-	return PM_SLAB_OK;
+	return pm_malloc_lock_batch(class, &obj, 1, gfp) ? obj : NULL;
 }
 
 /**
@@ -655,6 +814,97 @@ out:
 	return fault;
 }
 
+/* The lock is busy: leave the batch to the next holder. */
+static void *pm_free_remote_batch(struct pm_arena *arena, unsigned int class,
+				  void **objs, unsigned int n)
+{
+	struct pm_batch *batch = n > 1 ? pm_batch_get() : NULL;
+	void *bad = NULL;
+	unsigned int i;
+
+	if (likely(batch)) {
+		batch->class = class;
+		batch->nr = n;
+		memcpy(batch->obj, objs, n * sizeof(void *));
+		/* Publishes the batch: pairs with llist_del_all(). */
+		llist_add(&batch->node, &arena->inbox);
+		trace_remote_free(arena->id, class, 0, n);
+		return NULL;
+	}
+	for (i = 0; i < n; i++) {
+		struct pm_heap *heap = pm_pagemap_heap(objs[i]);
+		struct pm_slab *slab = pm_heap_slab(heap, objs[i], class);
+		unsigned int index;
+
+		if (!pm_slab_index(slab, objs[i], &index) ||
+		    pm_free_remote(heap, slab, index))
+			bad = objs[i];
+	}
+	return bad;
+}
+
+/**
+ * pm_free_lock_batch() - give objects back to an arena
+ * @class: class number
+ * @objs: objects, up to PM_BATCH_MAX
+ * @n: how many, at least 1
+ *
+ * The batch goes to the owner of its first object: into the depot, and from
+ * there into slabs what the depot has no room for. When the owner's lock
+ * cannot be had at once the batch is left in its inbox.
+ *
+ * Context: any.
+ */
+void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
+{
+	struct pm_heap *heap = pm_pagemap_heap(objs[0]);
+	struct pm_arena *arena;
+	void *bad;
+	int idx;
+
+	idx = srcu_read_lock(&pm_srcu);
+	arena = READ_ONCE(heap->arena);
+	while (pm_context_may_lock() && mutex_trylock(&arena->lock)) {
+		if (likely(!arena->retired)) {
+			pm_arena_enter(arena);
+			bad = pm_arena_put_batch(arena, class, objs, n);
+			pm_arena_leave(arena);
+			goto out;
+		}
+		/* Adopted between the load and the lock. */
+		mutex_unlock(&arena->lock);
+		arena = READ_ONCE(heap->arena);
+	}
+	bad = pm_free_remote_batch(arena, class, objs, n);
+out:
+	srcu_read_unlock(&pm_srcu, idx);
+	if (unlikely(bad))
+		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", bad, 0);
+}
+
+/**
+ * pm_arena_flush_depots_all() - give all objects of all depots to their slabs
+ *
+ * Context: may sleep.
+ */
+void pm_arena_flush_depots_all(void)
+{
+	struct pm_arena *arena;
+	int idx;
+
+	idx = srcu_read_lock(&pm_srcu);
+	if (idx >= 0)
+		pm_for_each_arena(arena) {
+			mutex_lock(&arena->lock);
+			if (!arena->retired) {
+				pm_arena_enter(arena);
+				pm_arena_flush_depots(arena);
+			}
+			mutex_unlock(&arena->lock);
+		}
+	srcu_read_unlock(&pm_srcu, idx);
+}
+
 /* ---- trim, retire, fork, end ------------------------------------------- */
 
 static size_t pm_arena_trim_one(struct pm_arena *arena)
@@ -668,6 +918,9 @@ static size_t pm_arena_trim_one(struct pm_arena *arena)
 	}
 	pm_arena_enter(arena);
 	before = arena->stats.purged;
+	pm_arena_flush_depots(arena);
+	if (!llist_empty(&arena->remote))
+		pm_arena_collect(arena);
 	pm_arena_release_empty(arena);
 	pm_arena_purge_locked(arena, true);
 	after = arena->stats.purged;
@@ -771,11 +1024,14 @@ int pm_arena_retire(unsigned int cpu)
 		err = -EBUSY;
 		goto out;
 	}
+	if (pm_options.policy->pick == pm_host_cpu)
+		pm_mag_drain(cpu);
 	WRITE_ONCE(pm_arena_table[cpu], NULL);
 	list_del_rcu(&arena->node);
 	pm_arena_lock_two(arena, to);
-	arena->retired = true;
 	pm_arena_enter(arena);
+	arena->retired = true;
+	pm_arena_flush_depots(arena);
 	pm_arena_adopt(to, arena);
 	mutex_unlock(&arena->lock);
 	pm_arena_leave(to);
@@ -785,6 +1041,7 @@ int pm_arena_retire(unsigned int cpu)
 	synchronize_srcu(&pm_srcu);
 
 	mutex_lock(&arena->lock);
+	pm_arena_collect_inbox(arena);
 	pm_arena_collect(arena);
 	mutex_unlock(&arena->lock);
 	list_add_tail(&arena->node, &pm_spare_arenas);
@@ -829,6 +1086,10 @@ void pm_arena_unlock_all(bool child)
 
 static void pm_arena_delete(struct pm_arena *arena)
 {
+	unsigned int class;
+
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		pm_depot_destroy(&arena->depot[class], class);
 	list_del(&arena->node);
 	pm_meta_free(arena, sizeof(*arena));
 }

@@ -6,6 +6,7 @@
  *
  *   pm_registry		which arenas exist; never waited for within an
  *				SRCU section, because retiring waits for those
+ *   pm_mag_lock			which magazines exist, and draining them
  *   SRCU section		existence of arenas and their descriptors
  *   pm_arena.lock		one arena; two only when one adopts the other's
  *				heaps, lower number first
@@ -17,6 +18,7 @@
 
 #include "platform.h"
 #include "class.h"
+#include "depot.h"
 #include "slab.h"
 
 struct pm_heap;
@@ -33,6 +35,9 @@ struct pm_heap;
  * @switches: times that the lock went to another thread than before
  * @remote_in: objects that came home without the lock
  * @local_free: objects that came home under the lock
+ * @batches_in: batches that came from a magazine
+ * @batches_out: batches that went to one
+ * @inbox_in: batches that came in through the inbox
  * @heap_maps: heaps obtained
  * @heap_unmaps: heaps given back
  * @purged: bytes given back by purging
@@ -51,6 +56,9 @@ struct pm_arena_stats {
 	u64 switches;
 	u64 remote_in;
 	u64 local_free;
+	u64 batches_in;
+	u64 batches_out;
+	u64 inbox_in;
 	u64 heap_maps;
 	u64 heap_unmaps;
 	u64 purged;
@@ -68,12 +76,16 @@ struct pm_arena_stats {
  * @heap_bytes: their size
  * @dirty_units: units to purge in them
  * @dirty_since: coarse time from which on the decay time counts
+ * @decayed_at: coarse time of the last look at what is not needed
  * @heaps: all heaps
  * @partial: per class, slabs with free objects
  * @slab_bytes: bytes of slabs
  * @nr_out: per class, objects not in their slab
  * @nr_taken: per class, objects taken from slabs since the beginning
  * @stats: what happened here
+ * @depot: per class, free objects that magazines exchange with
+ * @inbox: batches for the depot from those who found the lock busy
+ *	[lock-less]
  * @remote: slabs with objects that were freed without the lock [lock-less]
  * @node: place in the list of arenas [registry; readers RCU]
  */
@@ -87,12 +99,15 @@ struct pm_arena {
 	size_t slab_bytes;
 	unsigned int dirty_units;
 	u64 dirty_since;
+	u64 decayed_at;
 	struct list_head heaps;
 	struct list_head partial[PM_NR_CLASSES];
 	long nr_out[PM_NR_CLASSES];
 	u64 nr_taken[PM_NR_CLASSES];
 	struct pm_arena_stats stats;
-	struct llist_head remote ____cacheline_aligned_in_smp;
+	struct pm_depot depot[PM_NR_CLASSES];
+	struct llist_head inbox ____cacheline_aligned_in_smp;
+	struct llist_head remote;
 	struct list_head node;
 };
 
@@ -125,9 +140,13 @@ bool pm_arena_ready(void);
 struct pm_arena *pm_arena_at(unsigned int id);
 
 void *pm_malloc_lock(unsigned int class, gfp_t gfp);
+unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
+				  unsigned int n, gfp_t gfp);
+void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n);
 enum pm_slab_fault pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 				unsigned int index);
 size_t pm_arena_trim(void);
+void pm_arena_flush_depots_all(void);
 void pm_arena_lock_all(void);
 void pm_arena_unlock_all(bool child);
 

@@ -91,7 +91,7 @@ extern const struct pm_class_starts pm_class_starts;
  *
  * Return: class number, never 0.
  */
-static __always_inline unsigned int pm_class_of(size_t size)
+static __always_inline unsigned long pm_class_of(size_t size)
 {
 	return pm_class_of_size[(size + 15) >> 4];
 }
@@ -130,12 +130,13 @@ static inline unsigned int pm_class_index(unsigned int class, u32 offset)
  * slab's capacity cannot pass: what is left at a slab's end is shorter than
  * an object.
  */
-static __always_inline bool pm_class_is_start(unsigned int class,
+static __always_inline bool pm_class_is_start(unsigned long class,
 					      const void *p)
 {
-	u64 offset = (unsigned long)p & pm_class_starts.mask[class];
 	u64 mul = pm_class_starts.mul[class];
+	unsigned long offset = pm_class_starts.mask[class];
 
+	offset &= (unsigned long)p;
 	return offset * mul < mul;
 }
 

@@ -7,11 +7,31 @@
 #define PM_CORE_H
 
 #include "platform.h"
+#include "magazine.h"
 
 void *pm_alloc(size_t size, size_t align, gfp_t gfp);
 void pm_free_from(void *ptr, const char *who);
+void pm_free_full(void *ptr, unsigned long class, const char *who);
+void pm_free_odd(void *ptr, unsigned long class, const char *who);
 void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who);
 void *pm_realloc_from(void *ptr, size_t size, const char *who);
+/**
+ * pm_free_named() - free an object, the fast half inline
+ * @ptr: live object or NULL
+ * @who: name that a report of misuse shall have
+ */
+static __always_inline void pm_free_named(void *ptr, const char *who)
+{
+	enum pm_free_result result;
+	unsigned long class;
+
+	result = pm_free_fast(ptr, &class);
+	if (unlikely(result == PM_FREE_FULL))
+		pm_free_full(ptr, class, who);
+	else if (unlikely(result == PM_FREE_ODD))
+		pm_free_odd(ptr, class, who);
+}
+
 size_t pm_usable_from(const void *ptr, const char *who);
 
 #endif /* PM_CORE_H */

@@ -8,6 +8,8 @@
 
 struct pm_options pm_options = {
 	.policy = pm_policies,
+	.magazine = true,
+	.magazine_bytes = 8UL << 20,
 	.decay_ms = 1000,
 	.large_cache = 256UL << 20,
 };
@@ -26,9 +28,35 @@ static bool pm_set_number(const char *value, unsigned long *number)
 	return !kstrtoul(value, 10, number);
 }
 
+static bool pm_set_choice(const char *value, const char *yes, const char *no,
+			  bool *choice)
+{
+	bool is_yes = !strcmp(value, yes);
+
+	if (!is_yes && strcmp(value, no))
+		return false;
+	*choice = is_yes;
+	return true;
+}
+
 static bool pm_set_arenas(const char *value)
 {
 	return pm_set_number(value, &pm_options.arenas);
+}
+
+static bool pm_set_magazine(const char *value)
+{
+	return pm_set_choice(value, "on", "off", &pm_options.magazine);
+}
+
+static bool pm_set_magazine_bytes(const char *value)
+{
+	return pm_set_number(value, &pm_options.magazine_bytes);
+}
+
+static bool pm_set_cpu_id(const char *value)
+{
+	return pm_set_choice(value, "mm_cid", "cpu", &pm_options.mm_cid);
 }
 
 static bool pm_set_decay(const char *value)
@@ -43,8 +71,7 @@ static bool pm_set_large_cache(const char *value)
 
 static bool pm_set_stats(const char *value)
 {
-	pm_options.stats_exit = !strcmp(value, "exit");
-	return pm_options.stats_exit || !strcmp(value, "off");
+	return pm_set_choice(value, "exit", "off", &pm_options.stats_exit);
 }
 
 static const struct pm_option {
@@ -54,6 +81,9 @@ static const struct pm_option {
 } pm_option_table[] = {
 	{ "arena", pm_set_policy, "single, thread, pool or cpu" },
 	{ "arenas", pm_set_arenas, "a number of arenas, 0 for the policy's" },
+	{ "magazine", pm_set_magazine, "on or off" },
+	{ "magazine_bytes", pm_set_magazine_bytes, "bytes per CPU" },
+	{ "cpu_id", pm_set_cpu_id, "cpu or mm_cid" },
 	{ "decay_ms", pm_set_decay, "milliseconds" },
 	{ "large_cache", pm_set_large_cache, "bytes" },
 	{ "stats", pm_set_stats, "exit or off" },
@@ -80,7 +110,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, decay_ms, large_cache, stats",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, decay_ms, large_cache, stats",
 		  text);
 	pm_host_say(line);
 }

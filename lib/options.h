@@ -13,6 +13,9 @@ struct pm_policy;
  * struct pm_options - what can be chosen at start
  * @policy: which arena a thread uses
  * @arenas: number of arenas, 0 lets the policy decide
+ * @magazine: put per-CPU magazines in front of the arenas
+ * @magazine_bytes: bytes of objects that a CPU's magazine may hold
+ * @mm_cid: number magazines by the kernel's compact ids, not by CPU
  * @decay_ms: milliseconds that free memory stays before it is purged
  * @large_cache: bytes of freed large mappings to keep at most
  * @stats_exit: print the report when the program ends
@@ -20,6 +23,9 @@ struct pm_policy;
 struct pm_options {
 	const struct pm_policy *policy;
 	unsigned long arenas;
+	bool magazine;
+	unsigned long magazine_bytes;
+	bool mm_cid;
 	unsigned long decay_ms;
 	unsigned long large_cache;
 	bool stats_exit;

@@ -65,12 +65,12 @@ static __always_inline unsigned long pm_addr_key(const void *p)
  * Return: class number, PM_CLASS_LARGE + page for the unit in which a large
  * object starts, or 0.
  */
-static __always_inline unsigned int pm_pagemap_class(const void *p)
+static __always_inline unsigned long pm_pagemap_class(const void *p)
 {
 	unsigned long key = pm_addr_key(p);
 	struct pm_leaf *leaf;
 
-	if (unlikely(key >> PM_ADDR_BITS))
+	if (unlikely(key >> PM_LEAF_SHIFT >= PM_ROOT_ENTRIES))
 		return 0;
 	leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
 	if (unlikely(!leaf))

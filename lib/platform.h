@@ -13,6 +13,7 @@
  *   PM_ADDR_BASE	lowest address that the host can give us
  *   PM_ADDR_BITS	bits of (address - PM_ADDR_BASE)
  *   PM_LARGE_MAX	largest single object in bytes
+ *   __pm_local		hidden visibility, where there is such a thing
  *   PM_DEBUG		1 in builds that run the validators, else 0
  */
 #ifndef PM_PLATFORM_H
@@ -162,6 +163,13 @@ u64 pm_host_clock_ns(void);
  * pm_host_clock_coarse_ns() - monotonic time, cheap, within a few ms
  */
 u64 pm_host_clock_coarse_ns(void);
+
+/**
+ * pm_host_random() - a number that nobody can guess
+ *
+ * Context: once, at start.
+ */
+u64 pm_host_random(void);
 
 /**
  * pm_host_say() - say one line to the operator

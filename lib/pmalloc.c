@@ -2,10 +2,13 @@
 /*
  * pmalloc: from a size to an object, and from a pointer back.
  *
- *	pm_malloc(n)	class of n -> pm_malloc_lock() -> arena -> slab
- *	pm_free(p)	page map: class of p -> heap -> pm_free_lock()
+ *	pm_malloc(n)	class of n -> this CPU's magazine
+ *			empty: pm_mag_refill() -> pm_malloc_lock_batch()
+ *	pm_free(p)	page map: class of p -> this CPU's magazine
+ *			full: pm_mag_flush() -> pm_free_lock_batch()
  *
- * Everything above the largest class is a large object.
+ * Everything above the largest class is a large object. The fast halves are
+ * in magazine.h, so that malloc() and free() have them inline.
  */
 #include "pmalloc.h"
 #include "core.h"
@@ -13,6 +16,7 @@
 #include "check.h"
 #include "heap.h"
 #include "large.h"
+#include "magazine.h"
 #include "options.h"
 #include "pagemap.h"
 
@@ -65,6 +69,31 @@ static size_t pm_ref_size(const struct pm_ref *ref)
 					      pm_classes[ref->class].size;
 }
 
+/*
+ * @ptr carries the mark of a free object. Nearly always it is one; but a
+ * program may have written the value there. Everything that is free is
+ * brought home to its slab, whose bitmap then knows. What a refill or flush
+ * is just carrying is home when its SRCU section has ended.
+ *
+ * A context that may not wait takes the mark's word for it.
+ */
+static noinline __cold bool pm_is_free(const struct pm_ref *ref)
+{
+	int tries;
+
+	if (!pm_context_may_lock())
+		return true;
+	for (tries = 0; tries < 3; tries++) {
+		pm_mag_drain_all();
+		pm_arena_flush_depots_all();
+		if (test_bit(ref->index, ref->slab->free) ||
+		    test_bit(ref->index, ref->slab->remote))
+			return true;
+		synchronize_srcu(&pm_srcu);
+	}
+	return false;
+}
+
 /* pm_resolve(), and the object must be live as far as a look can tell. */
 static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 			    const char *who)
@@ -73,11 +102,30 @@ static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 		return false;
 	if (ref->class < PM_CLASS_LARGE &&
 	    unlikely(test_bit(ref->index, ref->slab->free) ||
-		     test_bit(ref->index, ref->slab->remote))) {
+		     test_bit(ref->index, ref->slab->remote) ||
+		     (pm_is_marked(ptr) && pm_is_free(ref)))) {
 		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
 		return false;
 	}
 	return true;
+}
+
+static void *pm_alloc_class(unsigned int class, gfp_t gfp)
+{
+	void *obj = pm_percpu_pop(class);
+
+	if (likely(obj)) {
+		pm_wipe_mark(obj);
+		pm_mag_count_hit();
+	} else {
+		obj = pm_mag_refill(class, gfp);
+		/* Short of memory: what we keep for reuse comes first. */
+		if (unlikely(!obj) && gfpflags_allow_blocking(gfp) && pm_trim())
+			obj = pm_mag_refill(class, gfp);
+	}
+	if (obj && (gfp & __GFP_ZERO))
+		memset(obj, 0, pm_classes[class].size);
+	return obj;
 }
 
 /**
@@ -92,20 +140,59 @@ static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 void *pm_alloc(size_t size, size_t align, gfp_t gfp)
 {
 	unsigned int class = 0;
-	void *obj;
 
 	if (likely(size <= PM_SMALL_MAX))
 		class = likely(align <= 16) ? pm_class_of(size) :
-					     pm_class_of_aligned(size, align);
+					      pm_class_of_aligned(size, align);
 	if (unlikely(!class))
 		return pm_large_alloc(size, align, gfp);
-	obj = pm_malloc_lock(class, gfp);
-	if (unlikely(!obj) && gfpflags_allow_blocking(gfp) &&
-	    pm_large_purge(~0ULL) + pm_arena_trim())
-		obj = pm_malloc_lock(class, gfp);
-	if (obj && (gfp & __GFP_ZERO))
-		memset(obj, 0, pm_classes[class].size);
-	return obj;
+	return pm_alloc_class(class, gfp);
+}
+
+/* Past the magazine: under the arena's lock, or for its next holder. */
+static void pm_free_locked(void *ptr, unsigned int class, const char *who)
+{
+	struct pm_heap *heap = pm_pagemap_heap(ptr);
+	struct pm_slab *slab = pm_heap_slab(heap, ptr, class);
+	unsigned int index;
+
+	if (unlikely(!pm_slab_index(slab, ptr, &index)) ||
+	    unlikely(pm_free_lock(heap, slab, index)))
+		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
+}
+
+/**
+ * pm_free_full() - free an object for which the magazine has no room
+ * @ptr: object, marked
+ * @class: its class
+ * @who: name that a report of misuse shall have
+ *
+ * Context: any.
+ */
+void pm_free_full(void *ptr, unsigned long class, const char *who)
+{
+	if (!pm_mag_flush(class, ptr))
+		pm_free_locked(ptr, class, who);
+}
+
+/**
+ * pm_free_odd() - free what does not look like a live object of a slab
+ * @ptr: whatever was passed, NULL included
+ * @class: page-map byte of @ptr
+ * @who: name that a report of misuse shall have
+ *
+ * Context: any.
+ */
+void pm_free_odd(void *ptr, unsigned long class, const char *who)
+{
+	struct pm_ref ref;
+
+	if (!ptr || !pm_resolve_live(ptr, &ref, who))
+		return;
+	if (ref.class < PM_CLASS_LARGE)
+		pm_free_full(ptr, ref.class, who);	/* marked by chance */
+	else if (unlikely(!pm_large_free(ptr)))
+		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
 }
 
 /**
@@ -117,19 +204,7 @@ void *pm_alloc(size_t size, size_t align, gfp_t gfp)
  */
 void pm_free_from(void *ptr, const char *who)
 {
-	enum pm_slab_fault fault;
-	struct pm_ref ref;
-
-	if (!ptr || !pm_resolve(ptr, &ref, who))
-		return;
-	if (ref.class >= PM_CLASS_LARGE) {
-		if (unlikely(!pm_large_free(ptr)))
-			pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
-		return;
-	}
-	fault = pm_free_lock(ref.heap, ref.slab, ref.index);
-	if (unlikely(fault))
-		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
+	pm_free_named(ptr, who);
 }
 
 /**
@@ -218,7 +293,9 @@ void *pm_realloc_from(void *ptr, size_t size, const char *who)
 
 void *pm_malloc(size_t size)
 {
-	return pm_alloc(size, 1, GFP_KERNEL);
+	void *obj = pm_malloc_fast(size);
+
+	return likely(obj) ? obj : pm_alloc(size, 1, GFP_KERNEL);
 }
 EXPORT_SYMBOL_GPL(pm_malloc);
 
@@ -252,7 +329,7 @@ EXPORT_SYMBOL_GPL(pm_realloc);
 
 void pm_free(void *ptr)
 {
-	pm_free_from(ptr, "pm_free");
+	pm_free_named(ptr, "pm_free");
 }
 EXPORT_SYMBOL_GPL(pm_free);
 
@@ -270,6 +347,7 @@ EXPORT_SYMBOL_GPL(pm_usable_size);
 
 size_t pm_trim(void)
 {
+	pm_mag_drain_all();
 	return pm_large_purge(~0ULL) + pm_arena_trim();
 }
 EXPORT_SYMBOL_GPL(pm_trim);

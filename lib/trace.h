@@ -16,6 +16,10 @@
  *	heap_map		number		class		bytes
  *	heap_unmap		number				bytes
  *	remote_free		owner		class		objects
+ *	magazine_install	CPU
+ *	magazine_refill				class		objects
+ *	magazine_flush				class		objects
+ *	magazine_drain		CPU
  *	large_map						bytes
  *	large_unmap						bytes
  */
@@ -25,7 +29,8 @@
 #define PM_EVENTS(X)							\
 	X(arena_create) X(arena_retire) X(arena_lock_contended)		\
 	X(arena_fallback) X(arena_purge) X(heap_map) X(heap_unmap)	\
-	X(remote_free) X(large_map) X(large_unmap)
+	X(remote_free) X(magazine_install) X(magazine_refill)		\
+	X(magazine_flush) X(magazine_drain) X(large_map) X(large_unmap)
 
 #include "pm_trace.h"
 

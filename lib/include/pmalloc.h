@@ -21,6 +21,10 @@
 extern "C" {
 #endif
 
+#ifndef __KERNEL__
+#pragma GCC visibility push(default)
+#endif
+
 /**
  * struct pm_totals - what the allocator as a whole holds
  * @mapped: bytes obtained from the host for heaps and large objects
@@ -183,6 +187,10 @@ size_t pm_report(char *buf, size_t size, bool json);
  * Return: object or NULL.
  */
 void *pm_malloc_gfp(size_t size, gfp_t gfp);
+#endif
+
+#ifndef __KERNEL__
+#pragma GCC visibility pop
 #endif
 
 #ifdef __cplusplus

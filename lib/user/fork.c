@@ -16,10 +16,12 @@
 #include "user.h"
 #include "arena.h"
 #include "large.h"
+#include "magazine.h"
 
 static void pm_fork_prepare(void)
 {
 	mutex_lock(&pm_registry);
+	pm_mag_lock_all();
 	urcu_bp_before_fork();
 	pm_arena_lock_all();
 	pm_large_lock_all();
@@ -32,6 +34,7 @@ static void pm_fork_parent(void)
 	pm_large_unlock_all(false);
 	pm_arena_unlock_all(false);
 	urcu_bp_after_fork_parent();
+	pm_mag_unlock_all(false);
 	mutex_unlock(&pm_registry);
 }
 
@@ -42,6 +45,7 @@ static void pm_fork_child(void)
 	pm_large_unlock_all(true);
 	pm_arena_unlock_all(true);
 	urcu_bp_after_fork_child();
+	pm_mag_unlock_all(true);
 	mutex_init(&pm_registry);
 }
 

@@ -5,14 +5,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/rseq.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
 #include <sys/uio.h>
 #include <time.h>
 #include "user.h"
-
-__thread struct pm_tls pm_tls __attribute__((tls_model("initial-exec")));
-
-static_assert(sizeof(struct pm_tls) <= 64, "static TLS is scarce");
+#include "magazine.h"
 
 /* ---- CPUs and threads -------------------------------------------------- */
 
@@ -75,21 +73,15 @@ unsigned int pm_host_nr_cpus(void)
 }
 
 /*
- * The number that the kernel keeps in the thread's rseq area where glibc has
- * registered one; sched_getcpu() elsewhere. Early in a process's life there
- * is none: then the area holds -1 or -2.
+ * The number that the kernel keeps in the thread's rseq area; sched_getcpu()
+ * where there is none (the area then holds -1 or -2).
  */
 unsigned int pm_host_cpu(void)
 {
-	struct rseq *rs = (struct rseq *)((char *)__builtin_thread_pointer() +
-					  __rseq_offset);
-	int cpu;
+	int cpu = (int)READ_ONCE(pm_tls.area->cpu_id);
 
-	if (likely(__rseq_size)) {
-		cpu = (int)READ_ONCE(rs->cpu_id);
-		if (likely(cpu >= 0))
-			return cpu;
-	}
+	if (likely(cpu >= 0))
+		return cpu;
 	cpu = sched_getcpu();
 	return cpu >= 0 ? cpu : 0;
 }
@@ -202,10 +194,17 @@ __cold void pm_bug(const char *what, const char *file, int line)
 
 int pm_host_describe(char *buf, size_t size)
 {
-	int cpu = sched_getcpu();
+	return scnprintf(buf, size, "userspace, pid %d, %s", (int)getpid(),
+			 pm_percpu_mode());
+}
 
-	return scnprintf(buf, size, "userspace, pid %d, CPU number from %s",
-			 (int)getpid(),
-			 __rseq_size ? "rseq" :
-			 cpu >= 0 ? "sched_getcpu()" : "nowhere");
+u64 pm_host_random(void)
+{
+	u64 n = 0;
+
+	if (getrandom(&n, sizeof(n), GRND_NONBLOCK) == sizeof(n))
+		return n;
+	/* Sixteen random bytes that the kernel gave the process at start. */
+	memcpy(&n, (const void *)getauxval(AT_RANDOM), sizeof(n));
+	return n ^ pm_host_clock_ns();
 }

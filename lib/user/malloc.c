@@ -22,14 +22,21 @@ static void *pm_or_enomem(void *obj)
 	return obj;
 }
 
-PM_EXPORT void *malloc(size_t size)
+static noinline void *pm_malloc_miss(size_t size)
 {
 	return pm_or_enomem(pm_alloc(size, 1, GFP_KERNEL));
 }
 
+PM_EXPORT void *malloc(size_t size)
+{
+	void *obj = pm_malloc_fast(size);
+
+	return likely(obj) ? obj : pm_malloc_miss(size);
+}
+
 PM_EXPORT void free(void *ptr)
 {
-	pm_free_from(ptr, "free");
+	pm_free_named(ptr, "free");
 }
 
 PM_EXPORT void *calloc(size_t n, size_t size)

@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,6 +95,8 @@ typedef int32_t s32;
 #define __maybe_unused		__attribute__((unused))
 #define __printf(f, a)		__attribute__((format(printf, f, a)))
 #define fallthrough		__attribute__((fallthrough))
+/* Data of ours that the compiler may reach without the offset table. */
+#define __pm_local		__attribute__((visibility("hidden")))
 #define SMP_CACHE_BYTES		64
 #define ____cacheline_aligned	__attribute__((aligned(SMP_CACHE_BYTES)))
 #define ____cacheline_aligned_in_smp ____cacheline_aligned
@@ -260,13 +263,20 @@ static inline struct llist_node *llist_del_all(struct llist_head *h)
 
 /**
  * struct pm_tls - the library's storage per thread
+ * @rseq: rseq area for threads that the C library registered none for
+ * @area: the thread's rseq area; before the thread's first slow path, and
+ *	where there is none, one that is shared and says "unregistered"
+ * @index: the field in it that numbers magazines: cpu_id, or mm_cid
  * @slot: the policy's arena number plus one, 0 when none
  * @tid: kernel thread id, 0 until asked for
  * @in_urcu: within liburcu's registration, which may call malloc
- * @no_rseq: this thread's rseq registration failed, do not try again
+ * @no_rseq: no (further) registration of @rseq in this thread
  * @urcu_seen: the reader TLS of liburcu is allocated in this thread
  */
 struct pm_tls {
+	struct rseq rseq;
+	struct rseq *area;
+	s32 *index;
 	unsigned int slot;
 	unsigned int tid;
 	u8 in_urcu;

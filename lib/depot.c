@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Depots, and the batches that wait for a busy arena.
+ */
+#include "depot.h"
+
+/**
+ * pm_depot_capacity() - objects that a depot may hold
+ * @class: class number
+ */
+unsigned int pm_depot_capacity(unsigned int class)
+{
+	return min_t(size_t, PM_DEPOT_MAX_BYTES / pm_classes[class].size,
+		     PM_DEPOT_MAX_OBJECTS);
+}
+
+/**
+ * pm_depot_put() - put objects into a depot
+ * @depot: the depot
+ * @class: its class
+ * @objs: objects
+ * @n: how many
+ *
+ * Context: arena lock held.
+ * Return: how many had room: the first of @objs.
+ */
+unsigned int pm_depot_put(struct pm_depot *depot, unsigned int class,
+			  void **objs, unsigned int n)
+{
+	unsigned int capacity = pm_depot_capacity(class);
+
+	if (unlikely(!depot->slot)) {
+		depot->slot = pm_meta_alloc(capacity * sizeof(void *),
+					    GFP_NOWAIT);
+		if (!depot->slot)
+			return 0;
+	}
+	if (n > capacity - depot->nr)
+		n = capacity - depot->nr;
+	memcpy(depot->slot + depot->nr, objs, n * sizeof(void *));
+	depot->nr += n;
+	return n;
+}
+
+/**
+ * pm_depot_take() - take objects out of a depot, the latest first
+ * @depot: the depot
+ * @objs: where they go
+ * @n: how many are wanted
+ *
+ * Context: arena lock held.
+ * Return: how many there were.
+ */
+unsigned int pm_depot_take(struct pm_depot *depot, void **objs,
+			   unsigned int n)
+{
+	if (n > depot->nr)
+		n = depot->nr;
+	if (!n)
+		return 0;
+	depot->nr -= n;
+	memcpy(objs, depot->slot + depot->nr, n * sizeof(void *));
+	if (depot->nr < depot->low)
+		depot->low = depot->nr;
+	return n;
+}
+
+/**
+ * pm_depot_take_oldest() - take objects out of a depot from the other end
+ * @depot: the depot
+ * @objs: where they go
+ * @n: how many are wanted
+ *
+ * Context: arena lock held.
+ * Return: how many there were.
+ */
+unsigned int pm_depot_take_oldest(struct pm_depot *depot, void **objs,
+				  unsigned int n)
+{
+	if (n > depot->nr)
+		n = depot->nr;
+	if (!n)
+		return 0;
+	memcpy(objs, depot->slot, n * sizeof(void *));
+	depot->nr -= n;
+	memmove(depot->slot, depot->slot + n, depot->nr * sizeof(void *));
+	depot->low = min_t(u32, depot->low, depot->nr);
+	return n;
+}
+
+/**
+ * pm_depot_destroy() - free an empty depot's memory
+ * @depot: the depot
+ * @class: its class
+ */
+void pm_depot_destroy(struct pm_depot *depot, unsigned int class)
+{
+	pm_meta_free(depot->slot, pm_depot_capacity(class) * sizeof(void *));
+	depot->slot = NULL;
+	depot->nr = 0;
+	depot->low = 0;
+}
+
+/* ---- batches ----------------------------------------------------------- */
+
+/*
+ * Spare batches are a stack that free() pops without waiting. The head is an
+ * index and a count of changes in one word: without the count this would be
+ * lost: A reads head X and X's next Y; B pops X and Y and pushes X back; A's
+ * exchange succeeds, for the head is X again, and makes Y the head although
+ * B has it. Indices, not pointers, so that both halves fit on every host.
+ */
+#define PM_BATCH_CHUNK		14		/* batches made at a time */
+#define PM_BATCH_CHUNKS		256
+#define PM_BATCH_CHUNK_BYTES	(PM_BATCH_CHUNK * sizeof(struct pm_batch))
+
+static struct pm_batch *pm_batch_chunk[PM_BATCH_CHUNKS];
+static unsigned int pm_batch_chunks;	/* [pm_batch_lock] */
+static u64 pm_batch_head;		/* changes << 32 | index + 1 */
+static DEFINE_MUTEX(pm_batch_lock);
+
+static struct pm_batch *pm_batch_at(u32 index)
+{
+	return &pm_batch_chunk[index / PM_BATCH_CHUNK][index % PM_BATCH_CHUNK];
+}
+
+/**
+ * pm_batch_get() - take a spare batch
+ *
+ * Context: any. Never waits.
+ * Return: batch, or NULL when there is none.
+ */
+struct pm_batch *pm_batch_get(void)
+{
+	u64 head = READ_ONCE(pm_batch_head), next;
+	struct pm_batch *batch;
+
+	do {
+		if (!(u32)head)
+			return NULL;
+		batch = pm_batch_at((u32)head - 1);
+		next = ((head >> 32) + 1) << 32 | READ_ONCE(batch->next);
+	} while (!try_cmpxchg(&pm_batch_head, &head, next));
+	return batch;
+}
+
+/**
+ * pm_batch_put() - give a batch back
+ * @batch: batch whose objects have gone elsewhere
+ *
+ * Context: any.
+ */
+void pm_batch_put(struct pm_batch *batch)
+{
+	u64 head = READ_ONCE(pm_batch_head), next;
+
+	do {
+		WRITE_ONCE(batch->next, (u32)head);
+		next = ((head >> 32) + 1) << 32 | (batch->self + 1);
+	} while (!try_cmpxchg(&pm_batch_head, &head, next));
+}
+
+/**
+ * pm_batch_provide() - see to it that there are spare batches
+ * @gfp: context
+ *
+ * Called by allocation, which may wait, for free, which may not.
+ *
+ * Context: no lock held.
+ */
+void pm_batch_provide(gfp_t gfp)
+{
+	struct pm_batch *chunk;
+	unsigned int i;
+
+	if (likely((u32)READ_ONCE(pm_batch_head)) ||
+	    !mutex_trylock(&pm_batch_lock))
+		return;
+	if (pm_batch_chunks < PM_BATCH_CHUNKS) {
+		chunk = pm_meta_alloc(PM_BATCH_CHUNK_BYTES, gfp);
+		if (chunk) {
+			/* Published by the exchange in pm_batch_put(). */
+			pm_batch_chunk[pm_batch_chunks] = chunk;
+			for (i = 0; i < PM_BATCH_CHUNK; i++) {
+				chunk[i].self = pm_batch_chunks *
+						PM_BATCH_CHUNK + i;
+				pm_batch_put(&chunk[i]);
+			}
+			pm_batch_chunks++;
+		}
+	}
+	mutex_unlock(&pm_batch_lock);
+}
+
+/**
+ * pm_batch_exit() - free all batches
+ *
+ * Context: nobody uses the allocator any more.
+ */
+void pm_batch_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < pm_batch_chunks; i++)
+		pm_meta_free(pm_batch_chunk[i], PM_BATCH_CHUNK_BYTES);
+	pm_batch_chunks = 0;
+	pm_batch_head = 0;
+}

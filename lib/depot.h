@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Depots: in each arena, per class, a bounded stack of free objects that
+ * magazines exchange batches with.
+ *
+ * Between a magazine and a depot objects move by copying pointers, many at a
+ * time; nobody touches the objects, their slabs or their heaps. The slabs'
+ * cost per object is paid only for what overflows a depot or for what it
+ * lacks. The idea is Bonwick and Adams' ("Magazines and Vmem", 2001); SLUB's
+ * barn and tcmalloc's transfer cache are relatives.
+ *
+ * A batch goes to the depot of its first object's owner. Others in it may
+ * belong elsewhere; that is found out when the depot gives them to slabs.
+ */
+#ifndef PM_DEPOT_H
+#define PM_DEPOT_H
+
+#include "platform.h"
+#include "class.h"
+
+#define PM_DEPOT_MAX_OBJECTS	4096
+#define PM_DEPOT_MAX_BYTES	(2UL << 20)	/* of one class */
+#define PM_BATCH_MAX		128
+
+/**
+ * struct pm_depot - free objects of one class
+ * @slot: the stack, NULL until it is needed
+ * @nr: objects in it
+ * @low: fewest since the last decay: those were not needed since
+ *
+ * Guarded by the arena's lock.
+ */
+struct pm_depot {
+	void **slot;
+	u32 nr;
+	u32 low;
+};
+
+unsigned int pm_depot_capacity(unsigned int class);
+unsigned int pm_depot_put(struct pm_depot *depot, unsigned int class,
+			  void **objs, unsigned int n);
+unsigned int pm_depot_take(struct pm_depot *depot, void **objs,
+			   unsigned int n);
+unsigned int pm_depot_take_oldest(struct pm_depot *depot, void **objs,
+				  unsigned int n);
+void pm_depot_destroy(struct pm_depot *depot, unsigned int class);
+
+/**
+ * struct pm_batch - objects on their way to an arena whose lock was busy
+ * @node: place in the arena's inbox
+ * @next: index plus one of the next spare one
+ * @self: own index
+ * @class: their class
+ * @nr: how many
+ * @obj: the objects
+ *
+ * Lives in memory of its own, never in objects: what a program writes to
+ * freed memory cannot reach it.
+ */
+struct pm_batch {
+	struct llist_node node;
+	u32 next;
+	u32 self;
+	u32 class;
+	u32 nr;
+	void *obj[PM_BATCH_MAX];
+};
+
+struct pm_batch *pm_batch_get(void);
+void pm_batch_put(struct pm_batch *batch);
+void pm_batch_provide(gfp_t gfp);
+void pm_batch_exit(void);
+
+#endif /* PM_DEPOT_H */

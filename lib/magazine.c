@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Magazines: how they are filled, emptied, made, drained and sized.
+ *
+ * Capacity. A stack begins with room for a few objects, doubles on every
+ * miss (a pop that finds it empty, a push that finds it full) up to 512
+ * objects or 512 KiB, within a budget per CPU; a class that sees no miss for
+ * a decay time gives half of its room back. So a class that is used little
+ * holds little.
+ *
+ * Refill and flush move a batch within one section with one commit. In plain
+ * C they would race with the sections of other threads on the same CPU: the
+ * thread is preempted between the load of top and the store, others push and
+ * pop, and the store brings back a top of the past, with objects above it
+ * that somebody holds.
+ */
+#include "magazine.h"
+#include "arena.h"
+#include "heap.h"
+#include "options.h"
+#include "trace.h"
+
+#define PM_MAG_FIRST_SLOTS	4
+
+u32 pm_mag_base[PM_NR_CLASSES];
+u64 pm_mark_secret __read_mostly;
+
+/* Bytes of a magazine with all its slots. */
+static size_t pm_mag_bytes;
+
+/* Guards making, publishing and draining. Inside the registry. */
+static DEFINE_MUTEX(pm_mag_lock);
+static LIST_HEAD(pm_spare_mags);
+
+/* Coarse time of the next look at idle magazines. */
+static u64 pm_mag_next_tick;
+
+static struct {
+	atomic_long_t hits;
+	atomic_long_t misses;
+} pm_mag_counts;
+
+#if PM_DEBUG
+void pm_mag_count_hit(void)
+{
+	atomic_long_inc(&pm_mag_counts.hits);
+}
+#endif
+
+static void pm_mag_count_miss(void)
+{
+	if (PM_DEBUG)
+		atomic_long_inc(&pm_mag_counts.misses);
+}
+
+static unsigned int pm_mag_max_slots(unsigned int class)
+{
+	return min_t(size_t, PM_MAG_MAX_BYTES / pm_classes[class].size,
+		     PM_MAG_MAX_SLOTS);
+}
+
+/**
+ * pm_mag_init() - lay magazines out and find out whether they can be used
+ * @gfp: context
+ *
+ * Context: pm_registry held, before the first arena.
+ * Return: 0.
+ */
+int pm_mag_init(gfp_t gfp)
+{
+	u32 at = ALIGN(sizeof(struct pm_magazine), 8);
+	unsigned int class;
+
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		at += 8;	/* the NULL below the first slot */
+		pm_mag_base[class] = at;
+		at += pm_mag_max_slots(class) * 8;
+	}
+	pm_mag_bytes = at;
+	pm_mark_secret = pm_host_random() | 1;
+	pm_options.magazine = pm_options.magazine && pm_percpu_init();
+	return 0;
+}
+
+static struct pm_magazine *pm_mag_new(gfp_t gfp)
+{
+	struct pm_magazine *mag;
+	unsigned int class;
+
+	lockdep_assert_held(&pm_mag_lock);
+	if (!list_empty(&pm_spare_mags)) {
+		mag = list_first_entry(&pm_spare_mags, struct pm_magazine,
+				       node);
+		list_del(&mag->node);
+		return mag;
+	}
+	mag = pm_meta_alloc(pm_mag_bytes, gfp);
+	if (!mag)
+		return NULL;
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		mag->stack[class].top = pm_mag_base[class];
+		mag->stack[class].limit = pm_mag_base[class];
+	}
+	return mag;
+}
+
+/*
+ * The magazine of the CPU that we run on, made when there is none. By the
+ * time the caller uses it the thread may run elsewhere: only advisory
+ * things may be done with it directly.
+ */
+static struct pm_magazine *pm_mag_here(gfp_t gfp)
+{
+	struct pm_magazine *mag;
+	unsigned int index;
+
+	if (!pm_options.magazine || !pm_percpu_prepare())
+		return NULL;
+	index = pm_percpu_index();
+	if (index >= pm_percpu_count())
+		return NULL;
+	mag = pm_percpu_get(index);
+	if (likely(mag))
+		return mag;
+	if (!pm_context_may_lock() || !mutex_trylock(&pm_mag_lock))
+		return NULL;
+	mag = pm_percpu_get(index);
+	if (!mag) {
+		mag = pm_mag_new(gfp);
+		if (mag) {
+			trace_magazine_install(index, 0, 0, 0);
+			pm_percpu_publish(index, mag);
+		}
+	}
+	mutex_unlock(&pm_mag_lock);
+	return mag;
+}
+
+/* ---- capacity ---------------------------------------------------------- */
+
+/* Slots that a stack may use now. */
+static unsigned int pm_mag_room(const struct pm_magazine *mag,
+				unsigned int class)
+{
+	return (READ_ONCE(mag->stack[class].limit) - pm_mag_base[class]) / 8;
+}
+
+/*
+ * A stack was found empty or full: let it have twice the room. Two threads
+ * may do so at once; @capacity is then a little off until pm_mag_tick() puts
+ * it right.
+ */
+static bool pm_mag_grow(struct pm_magazine *mag, unsigned int class)
+{
+	unsigned int room = pm_mag_room(mag, class);
+	unsigned int max = pm_mag_max_slots(class), more;
+
+	WRITE_ONCE(mag->busy[class], 1);
+	if (room >= max)
+		return false;
+	more = room ? min_t(unsigned int, room, max - room) :
+		      min_t(unsigned int, PM_MAG_FIRST_SLOTS, max);
+	if (READ_ONCE(mag->capacity) + (long)more * pm_classes[class].size >
+	    (long)pm_options.magazine_bytes)
+		return false;
+	WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) +
+				  (long)more * pm_classes[class].size);
+	WRITE_ONCE(mag->stack[class].limit,
+		   pm_mag_base[class] + (room + more) * 8);
+	return true;
+}
+
+/* ---- refill and flush -------------------------------------------------- */
+
+/*
+ * Slots that a refill fills: half of the room, so that as many frees find
+ * room, and at most a batch.
+ */
+static unsigned int pm_mag_want(const struct pm_magazine *mag,
+				unsigned int class)
+{
+	unsigned int n = (pm_mag_room(mag, class) + 1) / 2;
+
+	return min_t(unsigned int, n, pm_classes[class].batch);
+}
+
+static void pm_mag_tick(void);
+
+/**
+ * pm_mag_refill() - a pop found nothing: get an object and more
+ * @class: class number
+ * @gfp: context
+ *
+ * Context: may sleep; @gfp without permission to sleep gets NULL.
+ * Return: an object, unmarked, or NULL.
+ */
+void *pm_mag_refill(unsigned int class, gfp_t gfp)
+{
+	void *objs[PM_BATCH_MAX + 1];
+	struct pm_magazine *mag;
+	unsigned int n = 0, got, pushed;
+
+	pm_mag_count_miss();
+	if (!gfpflags_allow_blocking(gfp))
+		return NULL;
+	if (unlikely(!pm_arena_ready()) && pm_arena_init(gfp))
+		return NULL;
+	mag = pm_mag_here(gfp);
+	if (likely(mag)) {
+		pm_mag_grow(mag, class);
+		n = pm_mag_want(mag, class);
+	}
+	got = pm_malloc_lock_batch(class, objs, n + 1, gfp);
+	if (unlikely(!got))
+		return NULL;
+	if (got > 1) {
+		pushed = pm_percpu_push_batch(class, objs + 1, got - 1);
+		trace_magazine_refill(0, class, 0, pushed);
+		if (pushed < got - 1)
+			pm_free_lock_batch(class, objs + 1 + pushed,
+					   got - 1 - pushed);
+		pm_batch_provide(gfp);
+		pm_mag_tick();
+	}
+	pm_wipe_mark(objs[0]);
+	return objs[0];
+}
+
+/**
+ * pm_mag_flush() - a push found no room: make some
+ * @class: class number
+ * @obj: object, marked
+ *
+ * Context: any. Never waits for a lock.
+ * Return: false when there is no magazine to be had; then the object is
+ * still the caller's.
+ */
+bool pm_mag_flush(unsigned int class, void *obj)
+{
+	void *objs[PM_BATCH_MAX];
+	struct pm_magazine *mag = pm_mag_here(GFP_NOWAIT);
+	unsigned int n;
+
+	pm_mag_count_miss();
+	if (unlikely(!mag))
+		return false;
+	if (pm_mag_grow(mag, class) && pm_percpu_push(class, obj))
+		return true;
+	n = min_t(unsigned int, pm_classes[class].batch,
+		  (pm_mag_room(mag, class) + 1) / 2);
+	n = pm_percpu_pop_batch(class, objs, n);
+	if (n) {
+		trace_magazine_flush(0, class, 0, n);
+		pm_free_lock_batch(class, objs, n);
+	}
+	/* It may still find no room, on a CPU that we have moved to. */
+	return pm_percpu_push(class, obj);
+}
+
+/* ---- drain ------------------------------------------------------------- */
+
+/* Give back what a magazine that is ours alone holds; make it a spare. */
+static void pm_mag_retire(struct pm_magazine *mag)
+{
+	unsigned int class, n;
+	u32 base;
+
+	lockdep_assert_held(&pm_mag_lock);
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		base = pm_mag_base[class];
+		while (mag->stack[class].top > base) {
+			n = min_t(unsigned int, PM_BATCH_MAX,
+				  (mag->stack[class].top - base) / 8);
+			mag->stack[class].top -= n * 8;
+			pm_free_lock_batch(class, (void **)((char *)mag +
+					   mag->stack[class].top), n);
+		}
+		mag->stack[class].limit = base;
+	}
+	mag->capacity = 0;
+	list_add(&mag->node, &pm_spare_mags);
+}
+
+static bool pm_mag_drain_locked(unsigned int index)
+{
+	struct pm_magazine *mag = pm_percpu_get(index);
+
+	lockdep_assert_held(&pm_mag_lock);
+	if (!mag)
+		return false;
+	pm_percpu_publish(index, NULL);
+	pm_percpu_fence(index);
+	trace_magazine_drain(index, 0, 0, 0);
+	pm_mag_retire(mag);
+	return true;
+}
+
+/**
+ * pm_mag_drain() - empty a CPU's magazine, whoever may be using it
+ * @index: its number
+ *
+ * Context: may sleep.
+ * Return: false when there was none.
+ */
+bool pm_mag_drain(unsigned int index)
+{
+	bool drained;
+
+	if (index >= pm_percpu_count())
+		return false;
+	mutex_lock(&pm_mag_lock);
+	drained = pm_mag_drain_locked(index);
+	mutex_unlock(&pm_mag_lock);
+	return drained;
+}
+
+/**
+ * pm_mag_drain_all() - empty every CPU's magazine
+ *
+ * Context: may sleep.
+ */
+void pm_mag_drain_all(void)
+{
+	unsigned int index;
+
+	mutex_lock(&pm_mag_lock);
+	for (index = 0; index < pm_percpu_count(); index++)
+		pm_mag_drain_locked(index);
+	mutex_unlock(&pm_mag_lock);
+}
+
+static u64 pm_mag_sum_tops(const struct pm_magazine *mag)
+{
+	unsigned int class;
+	u64 sum = 0;
+
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		sum += (u64)READ_ONCE(mag->stack[class].top) * class;
+	return sum;
+}
+
+/*
+ * A class without a miss since the last look gives half of its room back;
+ * objects above the new limit stay until they are popped. A user of the
+ * magazine may grow the limit at the same time: one of the two is lost.
+ */
+static void pm_mag_shrink(struct pm_magazine *mag)
+{
+	unsigned int class, room;
+	long capacity = 0;
+
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		room = pm_mag_room(mag, class);
+		if (room > PM_MAG_FIRST_SLOTS && !READ_ONCE(mag->busy[class])) {
+			room /= 2;
+			WRITE_ONCE(mag->stack[class].limit,
+				   pm_mag_base[class] + room * 8);
+		}
+		WRITE_ONCE(mag->busy[class], 0);
+		capacity += (long)room * pm_classes[class].size;
+	}
+	WRITE_ONCE(mag->capacity, capacity);
+}
+
+/*
+ * Once per decay time one of those who come along looks at all magazines.
+ * One whose tops have not moved belongs to a CPU that this process has left:
+ * it is drained. The others' unused classes shrink.
+ */
+static void pm_mag_tick(void)
+{
+	u64 now = pm_host_clock_coarse_ns();
+	u64 next = READ_ONCE(pm_mag_next_tick);
+	struct pm_magazine *mag;
+	unsigned int index;
+	u64 tops;
+
+	if (likely(now < next) || !mutex_trylock(&pm_mag_lock))
+		return;
+	if (next != pm_mag_next_tick)
+		goto out;
+	pm_mag_next_tick = now + (u64)pm_options.decay_ms * 1000000;
+	for (index = 0; index < pm_percpu_count(); index++) {
+		mag = pm_percpu_get(index);
+		if (!mag)
+			continue;
+		tops = pm_mag_sum_tops(mag);
+		if (tops == mag->tops && index != pm_percpu_index()) {
+			pm_mag_drain_locked(index);
+		} else {
+			mag->tops = tops;
+			pm_mag_shrink(mag);
+		}
+	}
+out:
+	mutex_unlock(&pm_mag_lock);
+}
+
+/* ---- figures, fork, end ------------------------------------------------ */
+
+/**
+ * pm_mag_objects() - objects of a class in all magazines
+ * @class: class number
+ *
+ * Return: a snapshot; magazines move while it is taken.
+ */
+size_t pm_mag_objects(unsigned int class)
+{
+	struct pm_magazine *mag;
+	unsigned int index;
+	size_t n = 0;
+
+	for (index = 0; index < pm_percpu_count(); index++) {
+		mag = pm_percpu_get(index);
+		if (mag)
+			n += (READ_ONCE(mag->stack[class].top) -
+			      pm_mag_base[class]) / 8;
+	}
+	return n;
+}
+
+/**
+ * pm_mag_get_counts() - how often magazines did the work
+ * @hits: operations that committed in a magazine
+ * @misses: operations that took the slow path
+ *
+ * Counted in debug builds only: a count that all CPUs share costs more than
+ * what it counts.
+ */
+void pm_mag_get_counts(u64 *hits, u64 *misses)
+{
+	*hits = atomic_long_read(&pm_mag_counts.hits);
+	*misses = atomic_long_read(&pm_mag_counts.misses);
+}
+
+/**
+ * pm_mag_lock_all() - keep magazines from being made or drained, for fork()
+ */
+void pm_mag_lock_all(void)
+{
+	mutex_lock(&pm_mag_lock);
+}
+
+/**
+ * pm_mag_unlock_all() - let that go on
+ * @child: in the child of a fork(): whoever waits for the lock is not there
+ */
+void pm_mag_unlock_all(bool child)
+{
+	if (child)
+		mutex_init(&pm_mag_lock);
+	else
+		mutex_unlock(&pm_mag_lock);
+}
+
+/**
+ * pm_mag_exit() - free all magazines
+ *
+ * Context: nobody uses the allocator any more.
+ */
+void pm_mag_exit(void)
+{
+	struct pm_magazine *mag, *next;
+
+	pm_mag_drain_all();
+	list_for_each_entry_safe(mag, next, &pm_spare_mags, node) {
+		list_del(&mag->node);
+		pm_meta_free(mag, pm_mag_bytes);
+	}
+}

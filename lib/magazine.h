@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Magazines: per CPU, for each class a small stack of object pointers that
+ * is used without a lock and without an atomic operation.
+ *
+ *	pop	top = stack.top; obj = slot below top; stack.top = top - 1
+ *	push	top = stack.top; slot at top = obj;    stack.top = top + 1
+ *
+ * Each is one per-CPU section of the host: it runs on one CPU without
+ * another user of the magazine in between, or not at all, and has one store
+ * that commits, its last instruction. In userspace that is a restartable
+ * sequence, in the kernel a few instructions with interrupts off.
+ *
+ * A magazine in memory:
+ *
+ *	+-------------------+ 0
+ *	| stack[class]      |  top and limit, in bytes from here
+ *	+-------------------+
+ *	| bookkeeping       |
+ *	+-------------------+ pm_mag_base[1]
+ *	| NULL | o | o |    |  slots of class 1: a NULL below the first, so
+ *	+-------------------+  that a pop from an empty stack finds NULL
+ *	| NULL | o |        |  slots of class 2 ...
+ *
+ * The null magazine is all zeroes, with a zero word before it: popping finds
+ * NULL (top 0, the slot below it is that word), pushing finds it full (top
+ * and limit are equal). It is what every CPU has before anything is set up
+ * and while its own magazine is being drained; so the fast path needs no
+ * test whether there is one.
+ *
+ * Draining a foreign CPU's magazine is RCU:
+ *
+ *	publish		the CPU's pointer names the null magazine
+ *	fence		no section that began before is still running
+ *	own		nobody but us can reach the old one
+ *
+ * Without the fence a section that had loaded the old pointer could pop an
+ * object that we have taken, or push one into a stack that we have emptied.
+ *
+ * The mark. A free object's second word is a secret mixed with its address.
+ * pm_free() that finds it looks closer; pm_malloc() wipes it. It is only
+ * compared, never followed, so a program that writes to freed memory can
+ * hide a double free from us but lead us nowhere.
+ */
+#ifndef PM_MAGAZINE_H
+#define PM_MAGAZINE_H
+
+#include "platform.h"
+#include "class.h"
+#include "depot.h"
+#include "pagemap.h"
+
+#define PM_MAG_MAX_SLOTS	512
+#define PM_MAG_MAX_BYTES	(512UL << 10)	/* of one class */
+
+/**
+ * struct pm_stack - a stack of one class
+ * @top: bytes from the magazine's start to the first slot that is not used
+ * @limit: bytes to where @top may grow
+ */
+struct pm_stack {
+	u32 top;
+	u32 limit;
+};
+
+/**
+ * struct pm_magazine - what precedes the slots
+ * @stack: per class [per-CPU section; @limit also slow paths of the CPU]
+ * @busy: per class, slow-path visits since the last look of pm_mag_tick()
+ * @tops: sum of all tops at that look
+ * @capacity: bytes of objects that all limits together allow
+ * @node: place among the spare ones [pm_mag_lock]
+ *
+ * Once made it never becomes anything but a magazine again.
+ */
+struct pm_magazine {
+	struct pm_stack stack[PM_NR_CLASSES];
+	u8 busy[PM_NR_CLASSES];
+	u64 tops;
+	long capacity;
+	struct list_head node;
+};
+
+/* Bytes from a magazine's start to the first slot of a class. */
+extern u32 pm_mag_base[PM_NR_CLASSES];
+
+/* Secret of this process or boot; 0 until the allocator has started. */
+extern u64 pm_mark_secret __pm_local;
+
+#include "pm_percpu.h"
+
+/* ---- the per-CPU section, answered by the host's pm_percpu.h ------------ */
+
+/*
+ * static inline void *pm_percpu_pop(unsigned long class);
+ *	The object on top of this CPU's stack, or NULL.
+ * static inline bool pm_percpu_push(unsigned long class, void *obj);
+ *	Put an object on top; false when there is no room.
+ * unsigned int pm_percpu_pop_batch(unsigned int class, void **objs, n);
+ *	Up to n objects from the top, the topmost last; one commit.
+ * unsigned int pm_percpu_push_batch(unsigned int class, void **objs, n);
+ *	The first of n objects, as many as there is room for; one commit.
+ * bool pm_percpu_prepare(void);
+ *	Whether this thread can use sections; registers it when need be.
+ * unsigned int pm_percpu_index(void);
+ *	Number of the magazine that a section would use now: a hint.
+ * struct pm_magazine *pm_percpu_get(unsigned int index);
+ *	The magazine published there, NULL for the null magazine.
+ * void pm_percpu_publish(unsigned int index, struct pm_magazine *mag);
+ *	Name another (NULL: the null magazine) from now on.
+ * void pm_percpu_fence(unsigned int index);
+ *	Wait until no section runs that may have loaded what was published
+ *	before.
+ */
+
+static __always_inline u64 pm_mark(const void *obj)
+{
+	return pm_mark_secret ^ (unsigned long)obj;
+}
+
+static __always_inline bool pm_is_marked(const void *obj)
+{
+	return ((const u64 *)obj)[1] == pm_mark(obj);
+}
+
+static __always_inline void pm_set_mark(void *obj)
+{
+	((u64 *)obj)[1] = pm_mark(obj);
+}
+
+static __always_inline void pm_wipe_mark(void *obj)
+{
+	((u64 *)obj)[1] = 0;
+}
+
+int pm_mag_init(gfp_t gfp);
+void pm_mag_exit(void);
+void *pm_mag_refill(unsigned int class, gfp_t gfp);
+bool pm_mag_flush(unsigned int class, void *obj);
+bool pm_mag_drain(unsigned int index);
+void pm_mag_drain_all(void);
+size_t pm_mag_objects(unsigned int class);
+void pm_mag_get_counts(u64 *hits, u64 *misses);
+void pm_mag_lock_all(void);
+void pm_mag_unlock_all(bool child);
+
+#if PM_DEBUG
+void pm_mag_count_hit(void);
+#else
+static __always_inline void pm_mag_count_hit(void)
+{
+}
+#endif
+
+/**
+ * pm_malloc_fast() - take an object from this CPU's magazine
+ * @size: bytes
+ *
+ * Return: the object, or NULL: then the slow path knows what to do.
+ */
+static __always_inline void *pm_malloc_fast(size_t size)
+{
+	void *obj;
+
+	if (unlikely(size > PM_SMALL_MAX))
+		return NULL;
+	obj = pm_percpu_pop(pm_class_of(size));
+	if (likely(obj)) {
+		pm_wipe_mark(obj);
+		pm_mag_count_hit();
+	}
+	return obj;
+}
+
+/**
+ * enum pm_free_result - how far pm_free_fast() got
+ * @PM_FREE_DONE: the object is in the magazine
+ * @PM_FREE_FULL: it is marked, and the magazine has no room
+ * @PM_FREE_ODD: not the start of an object in a slab, or marked already
+ */
+enum pm_free_result { PM_FREE_DONE, PM_FREE_FULL, PM_FREE_ODD };
+
+/**
+ * pm_free_fast() - put an object into this CPU's magazine
+ * @ptr: whatever a caller frees
+ * @class: out: page-map byte of @ptr
+ *
+ * Return: how far it got.
+ */
+static __always_inline enum pm_free_result
+pm_free_fast(void *ptr, unsigned long *class)
+{
+	*class = pm_pagemap_class(ptr);
+	if (unlikely(!pm_class_is_start(*class, ptr)))
+		return PM_FREE_ODD;
+	if (unlikely(pm_is_marked(ptr)))
+		return PM_FREE_ODD;
+	pm_set_mark(ptr);
+	if (unlikely(!pm_percpu_push(*class, ptr)))
+		return PM_FREE_FULL;
+	pm_mag_count_hit();
+	return PM_FREE_DONE;
+}
+
+#endif /* PM_MAGAZINE_H */

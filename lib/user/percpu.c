@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The per-CPU section's slow half: where the rseq area is, who registers it,
+ * and the fence.
+ */
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+#include "magazine.h"
+#include "options.h"
+#include "user.h"
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE	27
+#endif
+
+#define PM_MM_CID_OFFSET	24	/* of mm_cid in struct rseq */
+
+struct pm_percpu pm_percpu ____cacheline_aligned;
+
+static_assert(offsetof(struct pm_percpu, null) == 8, "a zero word is below");
+static_assert(offsetof(struct pm_percpu, mag) ==
+	      offsetof(struct pm_percpu, unregistered) +
+	      PM_UNREGISTERED * sizeof(long), "index -1 and -2 are null");
+static_assert(offsetof(struct rseq, cpu_id) == 4, "as the sections assume");
+static_assert(offsetof(struct rseq, rseq_cs) == 8, "as the sections assume");
+static_assert(offsetof(struct rseq, flags) == 16, "mm_cid is at 24");
+
+/*
+ * The area of threads that have none yet. Sections write its rseq_cs, and
+ * nobody reads that. As long as a whole one, whatever <sys/rseq.h> knows.
+ */
+static union {
+	struct rseq rseq;
+	s32 word[8];
+} pm_no_area = { .word = { [1] = -1, [6] = -1 } };
+
+__thread struct pm_tls pm_tls __attribute__((tls_model("initial-exec"))) = {
+	.rseq = { .cpu_id = RSEQ_CPU_ID_UNINITIALIZED },
+	.area = &pm_no_area.rseq,
+	.index = &pm_no_area.word[1],
+};
+
+static_assert(sizeof(struct pm_tls) <= 64, "static TLS is scarce");
+
+/* Missing in C libraries before 2.35. */
+extern const ptrdiff_t pm_libc_rseq_offset __asm__("__rseq_offset")
+	__attribute__((weak));
+extern const unsigned int pm_libc_rseq_size __asm__("__rseq_size")
+	__attribute__((weak));
+
+enum pm_percpu_state {
+	PM_PERCPU_UNKNOWN,
+	PM_PERCPU_LIBC,
+	PM_PERCPU_OWN,
+	PM_PERCPU_OFF,
+	PM_PERCPU_NO_FENCE,
+	PM_PERCPU_NO_RSEQ,
+};
+
+static enum pm_percpu_state pm_percpu_state;
+static pthread_key_t pm_rseq_key;
+
+static bool pm_has_libc_area(void)
+{
+	return &pm_libc_rseq_size && pm_libc_rseq_size;
+}
+
+static int pm_sys_rseq(int flags)
+{
+	return syscall(SYS_rseq, &pm_tls.rseq, sizeof(struct rseq), flags,
+		       RSEQ_SIG);
+}
+
+static void pm_use_area(struct rseq *area)
+{
+	pm_tls.area = area;
+	pm_tls.index = pm_options.mm_cid ?
+		(s32 *)((char *)area + PM_MM_CID_OFFSET) :
+		(s32 *)&area->cpu_id;
+}
+
+/*
+ * A thread ends: the kernel must not write to its area any more. Frees by
+ * other destructors go the locked way from here on.
+ */
+static void pm_rseq_unregister(void *unused __maybe_unused)
+{
+	pm_tls.no_rseq = 1;
+	pm_use_area(&pm_no_area.rseq);
+	pm_sys_rseq(RSEQ_FLAG_UNREGISTER);
+}
+
+static int pm_membarrier(int cmd, int flags, int cpu)
+{
+	return syscall(SYS_membarrier, cmd, flags, cpu);
+}
+
+/* Register this thread's own area. Return: whether it is registered. */
+static __cold bool pm_rseq_register(void)
+{
+	int saved = errno;
+
+	if (pm_tls.no_rseq)
+		return false;
+	/* The key may allocate: the inner call goes the locked way. */
+	pm_tls.no_rseq = 1;
+	if (pm_sys_rseq(0)) {
+		errno = saved;
+		return false;
+	}
+	if (pm_rseq_key)
+		pthread_setspecific(pm_rseq_key, &pm_tls);
+	pm_tls.no_rseq = 0;
+	pm_use_area(&pm_tls.rseq);
+	errno = saved;
+	return true;
+}
+
+/**
+ * pm_percpu_init() - find out whether sections can be used
+ *
+ * Context: once, at start.
+ * Return: whether magazines make sense.
+ */
+bool pm_percpu_init(void)
+{
+	int saved = errno;
+
+	if (getauxval(AT_RSEQ_FEATURE_SIZE) < PM_MM_CID_OFFSET + 4)
+		pm_options.mm_cid = false;
+	if (pm_membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0,
+			  0)) {
+		pm_percpu_state = PM_PERCPU_NO_FENCE;
+	} else if (pm_has_libc_area()) {
+		pm_percpu_state = PM_PERCPU_LIBC;
+	} else if (pm_rseq_register()) {
+		if (pthread_key_create(&pm_rseq_key, pm_rseq_unregister))
+			pm_rseq_key = 0;
+		pm_percpu_state = PM_PERCPU_OWN;
+	} else {
+		pm_percpu_state = PM_PERCPU_NO_RSEQ;
+	}
+	errno = saved;
+	return pm_percpu_state <= PM_PERCPU_OWN;
+}
+
+bool pm_percpu_prepare(void)
+{
+	if (likely(pm_tls.area != &pm_no_area.rseq))
+		return true;
+	switch (pm_percpu_state) {
+	case PM_PERCPU_LIBC:
+		pm_use_area((struct rseq *)((char *)__builtin_thread_pointer() +
+					    pm_libc_rseq_offset));
+		return (int)READ_ONCE(pm_tls.area->cpu_id) >= 0;
+	case PM_PERCPU_OWN:
+		return pm_rseq_register();
+	default:
+		return false;
+	}
+}
+
+unsigned int pm_percpu_index(void)
+{
+	return READ_ONCE(*pm_tls.index);
+}
+
+/*
+ * The kernel interrupts every thread of the process that runs on the CPU and
+ * restarts its section; a thread that does not run restarts when it does.
+ * Compact ids say nothing about the CPU, so all are interrupted.
+ */
+void pm_percpu_fence(unsigned int index)
+{
+	int saved = errno, err;
+
+	if (pm_options.mm_cid)
+		err = pm_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0,
+				    0);
+	else
+		err = pm_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
+				    MEMBARRIER_CMD_FLAG_CPU, index);
+	BUG_ON(err);
+	errno = saved;
+}
+
+const char *pm_percpu_mode(void)
+{
+	switch (pm_percpu_state) {
+	case PM_PERCPU_LIBC:
+		return pm_options.mm_cid ?
+			"magazines on, by mm_cid (rseq area of the C library)" :
+			"magazines on, by CPU (rseq area of the C library)";
+	case PM_PERCPU_OWN:
+		return pm_options.mm_cid ?
+			"magazines on, by mm_cid (own rseq area)" :
+			"magazines on, by CPU (own rseq area)";
+	case PM_PERCPU_NO_FENCE:
+		return "magazines off: membarrier has no rseq fence here";
+	case PM_PERCPU_NO_RSEQ:
+		return "magazines off: the kernel offers no rseq";
+	case PM_PERCPU_OFF:
+	default:
+		return "magazines off, as chosen";
+	}
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Restartable sequences for x86-64.
+ *
+ * Each function below is one critical section, written first as
+ * pseudo-code. Rules:
+ *
+ *   - The store that commits is the last instruction of the section. After
+ *     it the section is over: a restart behind it would do it twice.
+ *   - An abort jumps back to the start of the same asm statement, so that a
+ *     restart never leaves it. Inputs are therefore never changed, outputs
+ *     are early-clobber.
+ *   - No asm goto: gcc 12 loses outputs on its side exits.
+ *   - rseq_cs is not cleared at the end. The kernel does that when it looks
+ *     at it and finds the thread elsewhere; the descriptors live as long as
+ *     the library, which is never unloaded.
+ *
+ * PM_RSEQ_INJECT(n) marks the points between the instructions, where the
+ * stress test delays, migrates or signals a thread; empty in other builds.
+ */
+#ifndef PM_RSEQ_X86_64_H
+#define PM_RSEQ_X86_64_H
+
+#ifndef PM_RSEQ_INJECT
+#define PM_RSEQ_INJECT(n)
+#define PM_RSEQ_INJECT_INPUT
+#define PM_RSEQ_INJECT_CLOBBER
+#endif
+
+/*
+ * The magazine in [mag] is addressed by where it would be if pm_percpu.null
+ * were pm_percpu: every access adds [s], the distance of these two, and the
+ * register that holds &pm_percpu serves as base for all.
+ */
+/*
+ * Labels: 1 begin, 2 first instruction inside, 3 end, 4 abort handler. The
+ * handler is preceded by the signature that the area was registered with.
+ */
+#define PM_RSEQ_BEGIN							\
+	".pushsection __rseq_cs, \"aw\"\n\t"				\
+	".balign 32\n"							\
+	"5:\n\t"							\
+	".long 0, 0\n\t"						\
+	".quad 2f, 3f - 2f, 4f\n\t"					\
+	".popsection\n"							\
+	"1:\n\t"							\
+	"leaq 5b(%%rip), %[t]\n\t"					\
+	"movq %[t], 8(%[area])\n"					\
+	"2:\n\t"							\
+	PM_RSEQ_INJECT(1)						\
+	"movslq (%[index]), %[mag]\n\t"				\
+	PM_RSEQ_INJECT(2)						\
+	"movq %c[table](%[base],%[mag],8), %[mag]\n\t"			\
+	"addq %[base], %[mag]\n\t"					\
+	PM_RSEQ_INJECT(3)
+
+#define PM_RSEQ_END							\
+	"3:\n\t"							\
+	".pushsection __rseq_failure, \"ax\"\n\t"			\
+	".byte 0x0f, 0xb9, 0x3d\n\t"					\
+	".long 0x53053053\n"						\
+	"4:\n\t"							\
+	"jmp 1b\n\t"							\
+	".popsection\n\t"
+
+#define PM_RSEQ_INPUTS							\
+	[base] "r" (&pm_percpu),					\
+	[area] "r" (pm_tls.area),					\
+	[index] "r" (pm_tls.index),					\
+	[class] "r" ((unsigned long)class),				\
+	[table] "i" (offsetof(struct pm_percpu, mag)),			\
+	[s] "i" (offsetof(struct pm_percpu, null)),			\
+	[l] "i" (offsetof(struct pm_percpu, null) + 4)			\
+	PM_RSEQ_INJECT_INPUT
+
+/*
+ * mag = null + table[index]
+ * top = mag->stack[class].top
+ * obj = *(mag + top - 8)
+ * if (obj)
+ *	mag->stack[class].top = top - 8		commits
+ */
+static __always_inline void *pm_percpu_pop(unsigned long class)
+{
+	unsigned long t, mag;
+	bool some;
+	void *obj;
+
+	__asm__ __volatile__(
+		PM_RSEQ_BEGIN
+		"movl %c[s](%[mag],%[class],8), %k[t]\n\t"
+		PM_RSEQ_INJECT(4)
+		"movq %c[s]-8(%[mag],%[t]), %[obj]\n\t"
+		"testq %[obj], %[obj]\n\t"
+		"jz 3f\n\t"
+		"subl $8, %k[t]\n\t"
+		PM_RSEQ_INJECT(5)
+		"movl %k[t], %c[s](%[mag],%[class],8)\n"
+		PM_RSEQ_END
+		: "=@ccnz" (some), [obj] "=&r" (obj), [t] "=&r" (t),
+		  [mag] "=&r" (mag)
+		: PM_RSEQ_INPUTS
+		: "memory" PM_RSEQ_INJECT_CLOBBER);
+	return some ? obj : NULL;
+}
+
+/*
+ * mag = null + table[index]
+ * top = mag->stack[class].top
+ * if (top < mag->stack[class].limit) {
+ *	*(mag + top) = obj			above top: not seen yet
+ *	mag->stack[class].top = top + 8		commits
+ * }
+ */
+static __always_inline bool pm_percpu_push(unsigned long class, void *obj)
+{
+	unsigned long t, mag;
+	bool pushed;
+
+	__asm__ __volatile__(
+		PM_RSEQ_BEGIN
+		"movl %c[s](%[mag],%[class],8), %k[t]\n\t"
+		PM_RSEQ_INJECT(4)
+		"cmpl %c[l](%[mag],%[class],8), %k[t]\n\t"
+		"jae 3f\n\t"
+		"movq %[obj], %c[s](%[mag],%[t])\n\t"
+		"leal 8(%[t]), %k[t]\n\t"
+		PM_RSEQ_INJECT(5)
+		"movl %k[t], %c[s](%[mag],%[class],8)\n"
+		PM_RSEQ_END
+		: "=@ccc" (pushed), [t] "=&r" (t), [mag] "=&r" (mag)
+		: PM_RSEQ_INPUTS, [obj] "r" (obj)
+		: "memory" PM_RSEQ_INJECT_CLOBBER);
+	return pushed;
+}
+
+/*
+ * mag = null + table[index]
+ * top = mag->stack[class].top
+ * len = min(top - base, 8 * n), 0 when top <= base
+ * for (i = len; i; i -= 8)
+ *	*(objs + i - 8) = *(mag + top - len + i - 8)
+ * mag->stack[class].top = top - len		commits
+ */
+static inline unsigned int pm_percpu_pop_batch(unsigned int class, void **objs,
+					       unsigned int n)
+{
+	unsigned long t, mag, len, i, x;
+
+	__asm__ __volatile__(
+		PM_RSEQ_BEGIN
+		"movl %c[s](%[mag],%[class],8), %k[t]\n\t"
+		PM_RSEQ_INJECT(4)
+		"xorl %k[len], %k[len]\n\t"
+		"movl %k[t], %k[i]\n\t"
+		"subl %k[bottom], %k[i]\n\t"
+		"jbe 3f\n\t"
+		"cmpl %k[bytes], %k[i]\n\t"
+		"cmoval %k[bytes], %k[i]\n\t"
+		"movl %k[i], %k[len]\n\t"
+		"subl %k[i], %k[t]\n\t"
+		"addq %[t], %[mag]\n"
+		"6:\n\t"
+		"movq %c[s]-8(%[mag],%[i]), %[x]\n\t"
+		"movq %[x], -8(%[objs],%[i])\n\t"
+		PM_RSEQ_INJECT(5)
+		"subq $8, %[i]\n\t"
+		"jnz 6b\n\t"
+		"subq %[t], %[mag]\n\t"
+		PM_RSEQ_INJECT(6)
+		"movl %k[t], %c[s](%[mag],%[class],8)\n"
+		PM_RSEQ_END
+		: [len] "=&r" (len), [t] "=&r" (t), [mag] "=&r" (mag),
+		  [i] "=&r" (i), [x] "=&r" (x)
+		: PM_RSEQ_INPUTS, [objs] "r" (objs),
+		  [bytes] "r" ((unsigned long)n * 8),
+		  [bottom] "r" ((unsigned long)pm_mag_base[class])
+		: "memory", "cc" PM_RSEQ_INJECT_CLOBBER);
+	return len / 8;
+}
+
+/*
+ * mag = null + table[index]
+ * top = mag->stack[class].top
+ * len = min(limit - top, 8 * n), 0 when limit <= top
+ * for (i = len; i; i -= 8)
+ *	*(mag + top + i - 8) = *(objs + i - 8)	above top: not seen yet
+ * mag->stack[class].top = top + len		commits
+ */
+static inline unsigned int pm_percpu_push_batch(unsigned int class,
+						void **objs, unsigned int n)
+{
+	unsigned long t, mag, len, i, x;
+
+	__asm__ __volatile__(
+		PM_RSEQ_BEGIN
+		"movl %c[s](%[mag],%[class],8), %k[t]\n\t"
+		PM_RSEQ_INJECT(4)
+		"xorl %k[len], %k[len]\n\t"
+		"movl %c[l](%[mag],%[class],8), %k[i]\n\t"
+		"subl %k[t], %k[i]\n\t"
+		"jbe 3f\n\t"
+		"cmpl %k[bytes], %k[i]\n\t"
+		"cmoval %k[bytes], %k[i]\n\t"
+		"movl %k[i], %k[len]\n\t"
+		"addq %[t], %[mag]\n"
+		"6:\n\t"
+		"movq -8(%[objs],%[i]), %[x]\n\t"
+		"movq %[x], %c[s]-8(%[mag],%[i])\n\t"
+		PM_RSEQ_INJECT(5)
+		"subq $8, %[i]\n\t"
+		"jnz 6b\n\t"
+		"subq %[t], %[mag]\n\t"
+		"addl %k[len], %k[t]\n\t"
+		PM_RSEQ_INJECT(6)
+		"movl %k[t], %c[s](%[mag],%[class],8)\n"
+		PM_RSEQ_END
+		: [len] "=&r" (len), [t] "=&r" (t), [mag] "=&r" (mag),
+		  [i] "=&r" (i), [x] "=&r" (x)
+		: PM_RSEQ_INPUTS, [objs] "r" (objs),
+		  [bytes] "r" ((unsigned long)n * 8)
+		: "memory", "cc" PM_RSEQ_INJECT_CLOBBER);
+	return len / 8;
+}
+
+#endif /* PM_RSEQ_X86_64_H */
