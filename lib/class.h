@@ -78,7 +78,7 @@ struct pm_class {
  */
 struct pm_class_starts {
 	u64 mul[256];
-	u32 mask[256];
+	u64 mask[256];
 };
 
 extern const struct pm_class pm_classes[PM_NR_CLASSES];
@@ -134,10 +134,10 @@ static __always_inline bool pm_class_is_start(unsigned long class,
 					      const void *p)
 {
 	u64 mul = pm_class_starts.mul[class];
-	unsigned long offset = pm_class_starts.mask[class];
+	u64 rest = pm_class_starts.mask[class] & (unsigned long)p;
 
-	offset &= (unsigned long)p;
-	return offset * mul < mul;
+	rest *= mul;
+	return rest < mul;
 }
 
 #endif /* PM_CLASS_H */

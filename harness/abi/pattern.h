@@ -70,7 +70,7 @@ static inline uint64_t pattern_word(uint64_t tag, size_t i)
 __attribute__((unused))
 static void pattern_fill(void *mem, size_t size, uint64_t tag)
 {
-	unsigned char *at = mem;
+	unsigned char *at = (unsigned char *)mem;
 	uint64_t word;
 	size_t i;
 
@@ -86,7 +86,7 @@ static void pattern_fill(void *mem, size_t size, uint64_t tag)
 __attribute__((unused))
 static bool pattern_holds(const void *mem, size_t size, uint64_t tag)
 {
-	const unsigned char *at = mem;
+	const unsigned char *at = (const unsigned char *)mem;
 	uint64_t word;
 	size_t i;
 
@@ -102,7 +102,7 @@ static bool pattern_holds(const void *mem, size_t size, uint64_t tag)
 __attribute__((unused))
 static bool all_zero(const void *mem, size_t size)
 {
-	const unsigned char *at = mem;
+	const unsigned char *at = (const unsigned char *)mem;
 
 	return !size || (!at[0] && !memcmp(at, at + 1, size - 1));
 }

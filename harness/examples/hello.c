@@ -20,7 +20,7 @@ int main(void)
 	text = pm_malloc(100);
 	if (!text)
 		return 1;
-	strcpy(text, "per-CPU arenas");
+	snprintf(text, 100, "per-CPU arenas");
 	printf("100 bytes asked for, %zu to use\n", pm_usable_size(text));
 
 	text = pm_realloc(text, 5000);

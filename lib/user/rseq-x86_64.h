@@ -101,7 +101,12 @@ static __always_inline void *pm_percpu_pop(unsigned long class)
 		  [mag] "=&r" (mag)
 		: PM_RSEQ_INPUTS
 		: "memory" PM_RSEQ_INJECT_CLOBBER);
-	return some ? obj : NULL;
+	if (unlikely(!some))
+		return NULL;
+	/* What the flag says of the pointer the compiler cannot know. */
+	if (!obj)
+		__builtin_unreachable();
+	return obj;
 }
 
 /*
