@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""How Sphinx makes the book. `make docs` calls it."""
+
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(HERE)
+sys.path.insert(0, os.path.join(HERE, "ext"))
+
+with open(os.path.join(TOP, "Makefile")) as makefile:
+    release = re.search(r"^VERSION\s*:=\s*(\S+)", makefile.read(), re.M).group(1)
+
+project = "pmalloc"
+author = "the pmalloc developers"
+copyright = author
+version = release
+extensions = ["sphinx.ext.autosectionlabel", "kerneldoc"]
+autosectionlabel_prefix_document = True
+primary_domain = "c"
+highlight_language = "none"
+exclude_patterns = ["ext", "man"]
+smartquotes = False
+
+# Words of the kernel that stand before a type or a function.
+c_id_attributes = ["noinline", "__always_inline", "__cold", "__init", "__exit",
+                   "____cacheline_aligned_in_smp", "__printf"]
+
+html_theme = "alabaster"
+html_title = "pmalloc " + release
+html_show_sphinx = False
+html_copy_source = False
+html_theme_options = {
+    "description": "per-CPU arenas in userspace and in the kernel",
+    "page_width": "1100px",
+    "fixed_sidebar": True,
+}
