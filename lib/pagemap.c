@@ -8,6 +8,7 @@
 #include "large.h"
 
 struct pm_leaf *pm_root[PM_ROOT_ENTRIES];
+struct pm_home pm_home = { .index = ~0UL };
 
 static unsigned int pm_leaf_unit(const void *p)
 {
@@ -40,8 +41,11 @@ struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp)
 	if (!leaf)
 		return NULL;
 	won = cmpxchg(slot, NULL, leaf);
-	if (!won)
+	if (!won) {
+		if (!cmpxchg(&pm_home.leaf, NULL, leaf))
+			smp_store_release(&pm_home.index, key >> PM_LEAF_SHIFT);
 		return leaf;
+	}
 	pm_meta_free(leaf, sizeof(*leaf));
 	return won;
 }
@@ -189,5 +193,7 @@ void pm_pagemap_destroy(void)
 			pm_meta_free(leaf->region[r], sizeof(*leaf->region[r]));
 		pm_meta_free(leaf, sizeof(*leaf));
 		pm_root[i] = NULL;
+		pm_home.index = ~0UL;
+		pm_home.leaf = NULL;
 	}
 }

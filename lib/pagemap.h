@@ -51,7 +51,22 @@ struct pm_leaf {
 	struct pm_region *region[PM_LEAF_REGIONS];
 };
 
+/**
+ * struct pm_home - the leaf that nearly all addresses belong to
+ * @index: its place in the root; beyond every place while there is none
+ * @leaf: the leaf
+ *
+ * Set once, to the first leaf. Where the compare is predicted right, the
+ * leaf does not depend on the address: the class is one load away, not two,
+ * and that is in the chain from malloc to free to malloc.
+ */
+struct pm_home {
+	unsigned long index;
+	struct pm_leaf *leaf;
+};
+
 extern struct pm_leaf *pm_root[PM_ROOT_ENTRIES];
+extern struct pm_home pm_home __pm_local;
 
 static __always_inline unsigned long pm_addr_key(const void *p)
 {
@@ -70,11 +85,16 @@ static __always_inline unsigned long pm_pagemap_class(const void *p)
 	unsigned long key = pm_addr_key(p);
 	struct pm_leaf *leaf;
 
-	if (unlikely(key >> PM_LEAF_SHIFT >= PM_ROOT_ENTRIES))
-		return 0;
-	leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
-	if (unlikely(!leaf))
-		return 0;
+	/* Pairs with the release in pm_pagemap_leaf(). */
+	if (likely(key >> PM_LEAF_SHIFT == smp_load_acquire(&pm_home.index))) {
+		leaf = pm_home.leaf;
+	} else {
+		if (key >> PM_LEAF_SHIFT >= PM_ROOT_ENTRIES)
+			return 0;
+		leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
+		if (unlikely(!leaf))
+			return 0;
+	}
 	return READ_ONCE(leaf->class[(u32)key >> PM_UNIT_SHIFT]);
 }
 

@@ -12,8 +12,8 @@ void pm_pages_flush(void);
 size_t pm_pages_mapped(void);
 
 /* percpu.c */
-int pm_percpu_init(void);
-void pm_percpu_exit(void);
+int pm_hotplug_init(void);
+void pm_hotplug_exit(void);
 
 /* shrinker.c */
 int pm_shrinker_init(void);

@@ -15,6 +15,7 @@
 #include "core.h"
 #include "host.h"
 #include "large.h"
+#include "magazine.h"
 #include "options.h"
 #include "pagemap.h"
 #include "pmalloc.h"
@@ -32,6 +33,14 @@ MODULE_PARM_DESC(arena, "which arena a task uses: cpu (default), single, thread,
 static char *arenas;
 module_param(arenas, charp, 0444);
 MODULE_PARM_DESC(arenas, "number of arenas, 0 (default) for as many as the policy wants");
+
+static char *magazine;
+module_param(magazine, charp, 0444);
+MODULE_PARM_DESC(magazine, "per-CPU magazines in front of the arenas: on (default), off");
+
+static char *magazine_bytes = "1048576";
+module_param(magazine_bytes, charp, 0444);
+MODULE_PARM_DESC(magazine_bytes, "bytes of free objects that a CPU's magazine may hold (default 1 MiB)");
 
 static char *decay_ms;
 module_param(decay_ms, charp, 0444);
@@ -75,7 +84,9 @@ void pm_host_started(void)
 
 int pm_host_describe(char *buf, size_t size)
 {
-	return scnprintf(buf, size, "kernel, %u CPUs online", num_online_cpus());
+	return scnprintf(buf, size, "kernel, %u CPUs online, magazines %s",
+			 num_online_cpus(),
+			 pm_options.magazine ? "on, by CPU" : "off, as chosen");
 }
 
 /* ---- the interface that only a kernel has ------------------------------ */
@@ -91,8 +102,10 @@ EXPORT_SYMBOL_GPL(pm_malloc_gfp);
 
 static void pm_release_all(void)
 {
+	pm_mag_exit();
 	pm_large_purge(~0ULL);
 	pm_arena_exit();
+	pm_batch_exit();
 	pm_pagemap_destroy();
 	pm_pages_flush();
 }
@@ -103,24 +116,27 @@ static int __init pm_module_init(void)
 
 	pm_option_add("arena", arena);
 	pm_option_add("arenas", arenas);
+	pm_option_add("magazine", magazine);
+	pm_option_add("magazine_bytes", magazine_bytes);
 	pm_option_add("decay_ms", decay_ms);
 	pm_option_add("large_cache", large_cache);
 	err = pm_arena_init(GFP_KERNEL);
 	if (err)
 		return err;
-	err = pm_percpu_init();
+	err = pm_hotplug_init();
 	if (err)
 		goto err_arena;
 	err = pm_shrinker_init();
 	if (err)
-		goto err_percpu;
+		goto err_hotplug;
 	pm_debugfs_init();
-	pr_info("pmalloc: arena=%s, at most %u arenas\n",
-		pm_options.policy->name, pm_nr_arena_slots);
+	pr_info("pmalloc: arena=%s, at most %u arenas, magazines %s\n",
+		pm_options.policy->name, pm_nr_arena_slots,
+		pm_options.magazine ? "on" : "off");
 	return 0;
 
-err_percpu:
-	pm_percpu_exit();
+err_hotplug:
+	pm_hotplug_exit();
 err_arena:
 	pm_release_all();
 	return err;
@@ -133,7 +149,7 @@ static void __exit pm_module_exit(void)
 
 	pm_debugfs_exit();
 	pm_shrinker_exit();
-	pm_percpu_exit();
+	pm_hotplug_exit();
 
 	/* What was freed without a lock counts as live until it is collected. */
 	pm_trim();

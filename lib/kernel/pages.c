@@ -79,16 +79,6 @@ static LLIST_HEAD(pm_late_meta);
 static void pm_late_free(struct work_struct *work);
 static DECLARE_WORK(pm_late_work, pm_late_free);
 
-/*
- * vfree() may sleep. A task within an RCU read-side section must not, and
- * neither must one that holds a spinlock, which on PREEMPT_RT is such a
- * section.
- */
-static bool pm_context_may_sleep(void)
-{
-	return pm_context_may_lock() && !rcu_preempt_depth();
-}
-
 static void pm_free_late(struct pm_late *late, struct llist_head *list)
 {
 	if (llist_add(&late->node, list))
@@ -147,7 +137,7 @@ void pm_host_large_unmap(void *addr, size_t size)
 	struct pm_late *late;
 
 	atomic_long_sub(size, &pm_mapped_bytes);
-	if (likely(pm_context_may_sleep())) {
+	if (likely(pm_context_may_lock())) {
 		if (is_vmalloc_addr(addr))
 			vfree(addr);
 		else
@@ -206,7 +196,7 @@ void *pm_meta_alloc(size_t size, gfp_t gfp)
 	void *ptr;
 
 	gfp = pm_gfp_under_lock(gfp);
-	if (room <= PM_META_KMALLOC)
+	if (room <= PM_META_KMALLOC || !gfpflags_allow_blocking(gfp))
 		ptr = kmalloc(room, gfp);
 	else
 		ptr = __vmalloc(room, gfp);

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * CPUs, tasks and time in the kernel; and what happens to the arena of a CPU
- * that goes away.
+ * CPUs, tasks and time in the kernel; and what happens to the magazine and
+ * the arena of a CPU that goes away.
  *
- * The arena of a dead CPU would be used by nobody, so it is retired. That
- * waits for an SRCU grace period, and such a wait is forbidden to a hotplug
- * callback: the grace period may hang on a timer of the very CPU that is
- * going. So the callback, which runs after the CPU is dead, notes its number
- * and leaves the rest to a work item. When the CPU is back before the work
- * runs, its arena stays.
+ * The magazine of a dead CPU would be used by nobody, and neither would its
+ * arena: the one is drained, the other retired. That waits for grace periods,
+ * and such a wait is forbidden to a hotplug callback: SRCU's may hang on a
+ * timer of the very CPU that is going. So the callback, which runs after the
+ * CPU is dead, notes its number and leaves the rest to a work item. When the
+ * CPU is back before the work runs, it keeps what it has.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/hash.h>
 #include <linux/ktime.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 #include "arena.h"
 #include "host.h"
+#include "magazine.h"
 #include "options.h"
 #include "pmalloc.h"
 
@@ -57,6 +60,34 @@ u64 pm_host_clock_coarse_ns(void)
 	return ktime_get_coarse_ns();
 }
 
+u64 pm_host_random(void)
+{
+	return get_random_u64();
+}
+
+/* ---- the per-CPU section ----------------------------------------------- */
+
+const struct pm_null_magazine pm_null_magazine;
+
+DEFINE_PER_CPU(struct pm_percpu, pm_percpu) = { .mag = PM_NULL_MAGAZINE };
+
+static_assert(offsetof(struct pm_null_magazine, stack) == sizeof(void *),
+	      "a zero word is below");
+
+bool pm_percpu_init(void)
+{
+	return true;
+}
+
+/*
+ * Every section that began before has ended when this returns, on all CPUs,
+ * hence on that one. Expedited, for somebody who allocates may be waiting.
+ */
+void pm_percpu_fence(unsigned int index)
+{
+	synchronize_rcu_expedited();
+}
+
 /* ---- CPUs that go away ------------------------------------------------- */
 
 static enum cpuhp_state pm_cpuhp_state;
@@ -73,30 +104,32 @@ static void pm_retire_dead(struct work_struct *work)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-		if (cpumask_test_and_clear_cpu(cpu, &pm_dead_cpus) &&
-		    !cpu_online(cpu))
+	for_each_possible_cpu(cpu) {
+		if (!cpumask_test_and_clear_cpu(cpu, &pm_dead_cpus) ||
+		    cpu_online(cpu))
+			continue;
+		pm_mag_drain(cpu);
+		if (pm_arenas_are_cpus())
 			pm_arena_retire(cpu);
+	}
 }
 
 static DECLARE_WORK(pm_retire_work, pm_retire_dead);
 
 static int pm_cpu_dead(unsigned int cpu)
 {
-	if (pm_arenas_are_cpus()) {
-		cpumask_set_cpu(cpu, &pm_dead_cpus);
-		queue_work(system_unbound_wq, &pm_retire_work);
-	}
+	cpumask_set_cpu(cpu, &pm_dead_cpus);
+	queue_work(system_unbound_wq, &pm_retire_work);
 	return 0;
 }
 
 /**
- * pm_percpu_init() - begin to follow CPUs that go away
+ * pm_hotplug_init() - begin to follow CPUs that go away
  *
  * Context: may sleep; the arenas' table exists.
  * Return: 0 or an error.
  */
-int pm_percpu_init(void)
+int pm_hotplug_init(void)
 {
 	int state;
 
@@ -109,11 +142,11 @@ int pm_percpu_init(void)
 }
 
 /**
- * pm_percpu_exit() - no longer follow them
+ * pm_hotplug_exit() - no longer follow them
  *
  * Context: may sleep.
  */
-void pm_percpu_exit(void)
+void pm_hotplug_exit(void)
 {
 	cpuhp_remove_state_nocalls(pm_cpuhp_state);
 	flush_work(&pm_retire_work);

@@ -33,6 +33,7 @@
 #include <linux/overflow.h>
 #include <linux/preempt.h>
 #include <linux/rculist.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/srcu.h>
 #include <linux/string.h>
@@ -57,20 +58,25 @@
 
 #define PM_LARGE_MAX	(1UL << 40)
 
+/* What a module does not export is local to it anyway. */
+#define __pm_local
+
 /**
- * pm_context_may_lock() - whether the caller may try to take a mutex
+ * pm_context_may_lock() - whether the caller may take a mutex
  *
  * A mutex belongs to a task, hence not in an interrupt. A task that holds a
- * spinlock or has preemption off might try; but on PREEMPT_RT the page
- * allocator, which the holder of an arena's lock may call, sleeps.
+ * spinlock or has preemption off might try one; but what the holder of an
+ * arena's lock calls may sleep on PREEMPT_RT, and a few things sleep always.
+ * For that reason no RCU reader either; that rules out whoever holds a
+ * spinlock on PREEMPT_RT, too.
  *
- * Return: true in a task that can be preempted.
+ * Return: true in a task that may sleep.
  */
 static inline bool pm_context_may_lock(void)
 {
 	if (IS_ENABLED(CONFIG_PREEMPT_COUNT))
-		return preemptible();
-	return in_task() && !irqs_disabled();
+		return preemptible() && !rcu_preempt_depth();
+	return in_task() && !irqs_disabled() && !rcu_preempt_depth();
 }
 
 #endif /* PM_ENV_H */

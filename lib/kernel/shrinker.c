@@ -4,7 +4,7 @@
  *
  * It may ask in the middle of an allocation of our own, with an arena's lock
  * held. Cached large mappings can go at once, for nobody allocates under the
- * lock of that cache. Free heaps need arena locks: a work item trims them.
+ * lock of that cache. The rest needs arena locks: a work item trims.
  */
 #include <linux/mm.h>
 #include <linux/shrinker.h>
@@ -13,10 +13,11 @@
 #include "arena.h"
 #include "host.h"
 #include "large.h"
+#include "pmalloc.h"
 
 static void pm_trim_late(struct work_struct *work)
 {
-	pm_arena_trim();
+	pm_trim();
 }
 
 static DECLARE_WORK(pm_trim_work, pm_trim_late);
