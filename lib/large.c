@@ -305,7 +305,14 @@ bool pm_large_free(void *ptr)
 	return true;
 }
 
-/* Move the pages of @large to a new mapping of @size bytes. */
+/*
+ * Move the pages of @large to a new mapping of @size bytes.
+ *
+ * The old entry leaves the map before the pages leave the old address: from
+ * then on the host may give that address to another thread, whose entry must
+ * not be taken for ours. Putting the entry back cannot fail, its place in
+ * the map exists.
+ */
 static void *pm_large_move(struct pm_large *large, size_t size)
 {
 	void *old = large->addr, *new;
@@ -315,15 +322,20 @@ static void *pm_large_move(struct pm_large *large, size_t size)
 	if (!new)
 		return NULL;
 	to = pm_pagemap_large(new);
-	if (!pm_host_large_remap(old, large->size, to->size, new)) {
-		pm_large_free(new);
-		return NULL;
-	}
 	large = pm_pagemap_take_large(old);
-	BUG_ON(!large);
+	if (!large)
+		goto err_new;
+	if (!pm_host_large_remap(old, large->size, to->size, new))
+		goto err_old;
 	pm_large_count(-(long)large->size, -1);
 	pm_meta_free(large, sizeof(*large));
 	return new;
+
+err_old:
+	pm_pagemap_add_large(large, GFP_NOWAIT);
+err_new:
+	pm_large_free(new);
+	return NULL;
 }
 
 /**

@@ -190,6 +190,7 @@ void die(const char *what) __attribute__((noreturn));
 void *pages(size_t bytes);
 uint64_t now_ns(void);
 void run_workers(struct run *run);
+void rendezvous(struct worker *worker);
 size_t slots_per_worker(const struct run *run);
 size_t own_slots(const struct run *run);
 void pin_to_cpu(unsigned int n);

@@ -63,6 +63,7 @@ static inline void blocks_work(struct worker *worker,
 			sampled_free(worker, *s);
 		*s = take(worker, random);
 	}
+	rendezvous(worker);
 	for (size_t i = 0; i < slots; i++)
 		if (slot[i])
 			sampled_free(worker, slot[i]);
@@ -103,7 +104,7 @@ static void calloc_work(struct worker *worker)
 const struct workload calloc_workload = {
 	.name = "calloc",
 	.what = "zeroed blocks; an operation is free and calloc",
-	.defaults = { .ops = 500000, .min = 16, .max = 65536, .set = 2000 },
+	.defaults = { .ops = 500000, .min = 16, .max = 16384, .set = 2000 },
 	.work = calloc_work,
 	.own_bytes = own_slots,
 };

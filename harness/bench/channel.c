@@ -16,51 +16,70 @@
 #include <stdio.h>
 
 /*
- * The ring has one writer of head and one of tail; each side keeps the last
- * value it saw of the other's, so that the lines move rarely.
+ * Each side of the ring works on its own copy of its index and shows it to
+ * the other side once per group, so that what moves between the CPUs is
+ * mostly the objects.
  */
 #define RING 1024
+#define GROUP 16
+
+struct end {
+	size_t at;
+	size_t seen;
+} __attribute__((aligned(CACHE_LINE)));
 
 struct ring {
+	struct end in;
+	struct end out;
 	_Atomic size_t head __attribute__((aligned(CACHE_LINE)));
-	size_t seen_tail;
 	_Atomic size_t tail __attribute__((aligned(CACHE_LINE)));
-	size_t seen_head;
 	void *object[RING] __attribute__((aligned(CACHE_LINE)));
 };
 
 static void ring_push(struct ring *ring, void *object)
 {
-	size_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	struct end *in = &ring->in;
 	unsigned int spins = 0;
 
-	while (head - ring->seen_tail == RING) {
-		relax(&spins);
+	while (in->at - in->seen == RING) {
 		/* pairs with the release in ring_pop() */
-		ring->seen_tail = atomic_load_explicit(&ring->tail,
-						       memory_order_acquire);
+		in->seen = atomic_load_explicit(&ring->tail,
+						memory_order_acquire);
+		if (in->at - in->seen == RING)
+			relax(&spins);
 	}
-	ring->object[head % RING] = object;
+	ring->object[in->at++ % RING] = object;
 	/* pairs with the acquire in ring_pop() */
-	atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+	if (in->at % GROUP == 0)
+		atomic_store_explicit(&ring->head, in->at,
+				      memory_order_release);
+}
+
+/* Show the other side the last objects, fewer than a group. */
+static void ring_flush(struct ring *ring)
+{
+	/* pairs with the acquire in ring_pop() */
+	atomic_store_explicit(&ring->head, ring->in.at, memory_order_release);
 }
 
 static void *ring_pop(struct ring *ring)
 {
-	size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	struct end *out = &ring->out;
 	unsigned int spins = 0;
 	void *object;
 
-	while (ring->seen_head == tail) {
-		/* pairs with the release in ring_push() */
-		ring->seen_head = atomic_load_explicit(&ring->head,
-						       memory_order_acquire);
-		if (ring->seen_head == tail)
+	while (out->seen == out->at) {
+		/* pairs with the release in ring_push() and ring_flush() */
+		out->seen = atomic_load_explicit(&ring->head,
+						 memory_order_acquire);
+		if (out->seen == out->at)
 			relax(&spins);
 	}
-	object = ring->object[tail % RING];
+	object = ring->object[out->at++ % RING];
 	/* pairs with the acquire in ring_push() */
-	atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
+	if (out->at % GROUP == 0)
+		atomic_store_explicit(&ring->tail, out->at,
+				      memory_order_release);
 	return object;
 }
 
@@ -69,26 +88,33 @@ static void channel_prepare(struct run *run)
 	run->shared = pages(run->par.threads / 2 * sizeof(struct ring));
 }
 
-/* Each worker's share counts allocations and frees, as everywhere. */
+static void channel_produce(struct worker *worker, struct ring *ring)
+{
+	for (uint64_t i = 0; i < worker->ops; i++) {
+		size_t size = pick_size(worker->run, prng_next(&worker->rng));
+
+		ring_push(ring, sampled_malloc(worker, size));
+	}
+	ring_flush(ring);
+}
+
+static void channel_consume(struct worker *worker, struct ring *ring)
+{
+	for (uint64_t i = 0; i < worker->ops; i++)
+		sampled_free(worker, ring_pop(ring));
+}
+
 static void channel_work(struct worker *worker)
 {
 	struct ring *ring = worker->run->shared;
-	bool producer = worker->id % 2 == 0;
 	unsigned int pair = worker->id / 2;
+	bool producer = worker->id % 2 == 0;
 
-	ring += pair;
 	pin_to_cpu(pair + !producer);
-	for (uint64_t i = 0; i < worker->ops; i++) {
-		if (producer) {
-			uint64_t random = prng_next(&worker->rng);
-
-			ring_push(ring,
-				  sampled_malloc(worker,
-						 pick_size(worker->run, random)));
-		} else {
-			sampled_free(worker, ring_pop(ring));
-		}
-	}
+	if (producer)
+		channel_produce(worker, ring + pair);
+	else
+		channel_consume(worker, ring + pair);
 }
 
 const struct workload channel_workload = {

@@ -69,6 +69,7 @@ static void vector_work(struct worker *worker)
 		}
 		vector_push(worker, v, 1 + random % 32);
 	}
+	rendezvous(worker);
 	for (size_t i = 0; i < VECTORS; i++)
 		free(vectors[i].element);
 }
@@ -117,6 +118,7 @@ static void buffer_work(struct worker *worker)
 		}
 		buffer_grow(worker, b);
 	}
+	rendezvous(worker);
 	for (size_t i = 0; i < BUFFERS; i++)
 		free(buffers[i].byte);
 }

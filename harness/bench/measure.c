@@ -89,7 +89,18 @@ size_t own_slots(const struct run *run)
 	return slots_per_worker(run) * sizeof(void *);
 }
 
-static pthread_barrier_t start_line;
+static pthread_barrier_t barrier;
+
+/*
+ * Wait for all workers. Where memory is at its fullest they wait for each
+ * other: with more threads than CPUs one would otherwise be done before the
+ * next has begun, and the peak would tell how the threads were scheduled.
+ */
+void rendezvous(struct worker *worker)
+{
+	(void)worker;
+	pthread_barrier_wait(&barrier);
+}
 
 static void worker_init(struct worker *worker, struct run *run,
 			unsigned int id)
@@ -113,7 +124,7 @@ static void *worker_thread(void *arg)
 {
 	struct worker *worker = arg;
 
-	pthread_barrier_wait(&start_line);
+	rendezvous(worker);
 	worker->begin = now_ns();
 	worker->run->workload->work(worker);
 	worker->end = now_ns();
@@ -132,7 +143,7 @@ void run_workers(struct run *run)
 	run->workers = pages(threads * sizeof(*run->workers));
 	for (unsigned int i = 0; i < threads; i++)
 		worker_init(&run->workers[i], run, i);
-	pthread_barrier_init(&start_line, NULL, threads);
+	pthread_barrier_init(&barrier, NULL, threads);
 	if (threads == 1) {
 		worker_thread(&run->workers[0]);
 		return;

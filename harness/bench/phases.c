@@ -115,6 +115,7 @@ static void phases_work(struct worker *worker)
 	for (unsigned int phase = 0; phase < PHASES; phase++) {
 		for (uint64_t i = 0; i < worker->ops / PHASES; i++)
 			phases_step(lives, phase);
+		rendezvous(worker);
 		phases_end_phase(lives);
 	}
 	free_all(lives->brief, SHORT_LIVED);

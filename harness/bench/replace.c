@@ -26,6 +26,7 @@ static void replace_work(struct worker *worker)
 		sampled_free(worker, *s);
 		*s = sampled_malloc(worker, pick_size(run, random));
 	}
+	rendezvous(worker);
 	for (size_t i = 0; i < slots; i++)
 		sampled_free(worker, slot[i]);
 }

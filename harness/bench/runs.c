@@ -28,6 +28,7 @@ static void one_run(struct worker *worker, void **object, size_t n,
 	for (size_t i = 0; i < n; i++)
 		object[i] = sampled_malloc(worker,
 					   pick_size(run, prng_next(&worker->rng)));
+	rendezvous(worker);
 	if (order == SHUFFLED)
 		shuffle(&worker->rng, object, n);
 	for (size_t i = 0; i < n; i++)
