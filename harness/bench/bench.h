@@ -194,7 +194,6 @@ void rendezvous(struct worker *worker);
 size_t slots_per_worker(const struct run *run);
 size_t own_slots(const struct run *run);
 void pin_to_cpu(unsigned int n);
-void relax(unsigned int *spins);
 
 /* A size of the run's distribution, from the lower bits of @random. */
 static inline size_t pick_size(const struct run *run, uint64_t random)

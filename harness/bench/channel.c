@@ -12,96 +12,78 @@
 #include "bench.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
 /*
- * Each side of the ring works on its own copy of its index and shows it to
- * the other side once per group, so that what moves between the CPUs is
- * mostly the objects.
+ * The ring is handed back and forth in parts, and who finds none sleeps. A
+ * side that spun instead would measure the scheduler as soon as there are
+ * more threads than CPUs.
  */
-#define RING 1024
-#define GROUP 16
-
-struct end {
-	size_t at;
-	size_t seen;
-} __attribute__((aligned(CACHE_LINE)));
+#define PART 256
+#define PARTS 8
 
 struct ring {
-	struct end in;
-	struct end out;
-	_Atomic size_t head __attribute__((aligned(CACHE_LINE)));
-	_Atomic size_t tail __attribute__((aligned(CACHE_LINE)));
-	void *object[RING] __attribute__((aligned(CACHE_LINE)));
+	sem_t filled __attribute__((aligned(CACHE_LINE)));
+	sem_t emptied __attribute__((aligned(CACHE_LINE)));
+	void *object[PARTS * PART] __attribute__((aligned(CACHE_LINE)));
 };
-
-static void ring_push(struct ring *ring, void *object)
-{
-	struct end *in = &ring->in;
-	unsigned int spins = 0;
-
-	while (in->at - in->seen == RING) {
-		/* pairs with the release in ring_pop() */
-		in->seen = atomic_load_explicit(&ring->tail,
-						memory_order_acquire);
-		if (in->at - in->seen == RING)
-			relax(&spins);
-	}
-	ring->object[in->at++ % RING] = object;
-	/* pairs with the acquire in ring_pop() */
-	if (in->at % GROUP == 0)
-		atomic_store_explicit(&ring->head, in->at,
-				      memory_order_release);
-}
-
-/* Show the other side the last objects, fewer than a group. */
-static void ring_flush(struct ring *ring)
-{
-	/* pairs with the acquire in ring_pop() */
-	atomic_store_explicit(&ring->head, ring->in.at, memory_order_release);
-}
-
-static void *ring_pop(struct ring *ring)
-{
-	struct end *out = &ring->out;
-	unsigned int spins = 0;
-	void *object;
-
-	while (out->seen == out->at) {
-		/* pairs with the release in ring_push() and ring_flush() */
-		out->seen = atomic_load_explicit(&ring->head,
-						 memory_order_acquire);
-		if (out->seen == out->at)
-			relax(&spins);
-	}
-	object = ring->object[out->at++ % RING];
-	/* pairs with the acquire in ring_push() */
-	if (out->at % GROUP == 0)
-		atomic_store_explicit(&ring->tail, out->at,
-				      memory_order_release);
-	return object;
-}
 
 static void channel_prepare(struct run *run)
 {
-	run->shared = pages(run->par.threads / 2 * sizeof(struct ring));
+	unsigned int pairs = run->par.threads / 2;
+	struct ring *rings = pages(pairs * sizeof(*rings));
+
+	for (unsigned int i = 0; i < pairs; i++) {
+		sem_init(&rings[i].filled, 0, 0);
+		sem_init(&rings[i].emptied, 0, PARTS);
+	}
+	run->shared = rings;
+}
+
+static void take_part(sem_t *parts)
+{
+	while (sem_wait(parts))
+		;
+}
+
+/* The objects of a part, fewer in the last one. */
+static size_t part_size(const struct worker *worker, uint64_t first)
+{
+	uint64_t left = worker->ops - first;
+
+	return left < PART ? left : PART;
 }
 
 static void channel_produce(struct worker *worker, struct ring *ring)
 {
-	for (uint64_t i = 0; i < worker->ops; i++) {
-		size_t size = pick_size(worker->run, prng_next(&worker->rng));
+	const struct run *run = worker->run;
 
-		ring_push(ring, sampled_malloc(worker, size));
+	for (uint64_t first = 0; first < worker->ops; first += PART) {
+		void **object = ring->object + first % (PARTS * PART);
+		size_t n = part_size(worker, first);
+
+		take_part(&ring->emptied);
+		for (size_t i = 0; i < n; i++) {
+			size_t size = pick_size(run, prng_next(&worker->rng));
+
+			object[i] = sampled_malloc(worker, size);
+		}
+		sem_post(&ring->filled);
 	}
-	ring_flush(ring);
 }
 
 static void channel_consume(struct worker *worker, struct ring *ring)
 {
-	for (uint64_t i = 0; i < worker->ops; i++)
-		sampled_free(worker, ring_pop(ring));
+	for (uint64_t first = 0; first < worker->ops; first += PART) {
+		void **object = ring->object + first % (PARTS * PART);
+		size_t n = part_size(worker, first);
+
+		take_part(&ring->filled);
+		for (size_t i = 0; i < n; i++)
+			sampled_free(worker, object[i]);
+		sem_post(&ring->emptied);
+	}
 }
 
 static void channel_work(struct worker *worker)

@@ -68,17 +68,6 @@ void pin_to_cpu(unsigned int n)
 		die("sched_setaffinity");
 }
 
-/* Wait a little; give the CPU away when it takes longer. */
-void relax(unsigned int *spins)
-{
-	if (++*spins % 64 == 0)
-		sched_yield();
-#if defined(__x86_64__)
-	else
-		_mm_pause();
-#endif
-}
-
 size_t slots_per_worker(const struct run *run)
 {
 	return run->par.set / run->par.threads;
