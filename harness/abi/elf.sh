@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# What the shared object shows to the dynamic linker: the exact list of
+# symbols, its thread-local storage, and its flags.
+set -u
+
+header=${PMALLOC_HEADER:-lib/include/pmalloc.h}
+lib=${PMALLOC_LIB:?}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+n=0
+result() { # status name
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+	fi
+}
+
+if [ "$lib" = none ]; then
+	echo "1..0 # SKIP no library to look at"
+	exit 0
+fi
+
+tr ' ' '\n' > "$tmp/abi" <<END
+malloc free calloc realloc reallocarray memalign posix_memalign
+aligned_alloc valloc pvalloc malloc_usable_size malloc_trim malloc_stats
+malloc_info mallinfo mallinfo2 mallopt cfree free_sized free_aligned_sized
+_Znwm _Znam _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t
+_ZnwmSt11align_val_t _ZnamSt11align_val_t
+_ZnwmSt11align_val_tRKSt9nothrow_t _ZnamSt11align_val_tRKSt9nothrow_t
+_ZdlPv _ZdaPv _ZdlPvm _ZdaPvm _ZdlPvRKSt9nothrow_t _ZdaPvRKSt9nothrow_t
+_ZdlPvSt11align_val_t _ZdaPvSt11align_val_t
+_ZdlPvmSt11align_val_t _ZdaPvmSt11align_val_t
+_ZdlPvSt11align_val_tRKSt9nothrow_t _ZdaPvSt11align_val_tRKSt9nothrow_t
+END
+
+# The public API: every function that the header declares to a program.
+gcc -E -P "$header" |
+	grep -oE '\bpm_[a-z0-9_]+ ?\(' | tr -d ' (' > "$tmp/api"
+sort -u "$tmp/abi" "$tmp/api" > "$tmp/want"
+nm -D --defined-only "$lib" | awk '$2 != "A" { print $3 }' |
+	sed 's/@.*//' | sort -u > "$tmp/have"
+
+[ "$(wc -l < "$tmp/api")" -ge 10 ]
+result $? "the header declares a public API"
+comm -23 "$tmp/want" "$tmp/have" > "$tmp/missing"
+[ ! -s "$tmp/missing" ]
+result $? "every name of the malloc ABI and of pmalloc.h is exported"
+sed 's/^/# missing: /' "$tmp/missing"
+comm -13 "$tmp/want" "$tmp/have" > "$tmp/extra"
+[ ! -s "$tmp/extra" ]
+result $? "and no other"
+sed 's/^/# should be hidden: /' "$tmp/extra"
+
+nm -D "$lib" | awk '$1 ~ /^[0-9a-f]+$/ && $2 !~ /^[TWA]$/' > "$tmp/data"
+[ ! -s "$tmp/data" ]
+result $? "functions alone are exported, no data"
+sed 's/^/# /' "$tmp/data"
+
+tls=$(readelf -lW "$lib" | awk '$1 == "TLS" { print $6 }')
+size=$((${tls:-0}))
+[ "$size" -le 64 ]
+result $? "thread-local storage takes $size bytes, at most 64"
+readelf -dW "$lib" > "$tmp/dynamic"
+[ "$size" -eq 0 ] || grep -q STATIC_TLS "$tmp/dynamic"
+result $? "and is of the initial-exec model (STATIC_TLS)"
+! readelf -rW "$lib" | grep -qE 'R_X86_64_(DTPMOD|DTPOFF|TLSDESC)'
+result $? "and of no other (no DTPMOD, DTPOFF or TLSDESC)"
+# An initial-exec access to another library's variable makes all of that
+# library's thread-local storage static, too.
+readelf -rW "$lib" | awk '/R_X86_64_TPOFF64/ && $5 != "" && $5 ~ /[a-z]/ {
+	print $5 }' > "$tmp/tpoff"
+[ ! -s "$tmp/tpoff" ]
+result $? "and makes no other library's thread-local storage static"
+sed 's/^/# initial-exec: /' "$tmp/tpoff"
+! grep -q TEXTREL "$tmp/dynamic"
+result $? "no text relocation"
+grep FLAGS_1 "$tmp/dynamic" | grep -q NODELETE
+result $? "marked NODELETE"
+grep FLAGS_1 "$tmp/dynamic" | grep -q NOW && readelf -lW "$lib" |
+	grep -q GNU_RELRO
+result $? "bound at once, tables read-only (NOW, RELRO)"
+readelf -lW "$lib" | grep GNU_STACK | grep -q 'RW '
+result $? "no executable stack"
+! readelf -lW "$lib" | awk '$1 == "LOAD"' | grep -q 'RWE'
+result $? "no segment is both writable and executable"
+grep -q 'SONAME.*libpmalloc\.so' "$tmp/dynamic"
+result $? "has a soname"
+! grep NEEDED "$tmp/dynamic" | grep -qE 'libstdc\+\+|libgcc_s|libdl|librt'
+result $? "a C program gets no C++ library along with it"
+grep NEEDED "$tmp/dynamic" | sed 's/.*Shared library: /# needs /'
+ldd -r "$lib" > "$tmp/ldd" 2>&1
+! grep -q 'undefined symbol' "$tmp/ldd"
+result $? "no symbol is left undefined"
+grep 'undefined symbol' "$tmp/ldd" | sed 's/^/# /'
+
+echo "1..$n"

@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# Little address space (ulimit -v): the library starts, gives nearly all of
+# it to the program, says ENOMEM at the end, loses nothing, and goes on when
+# something was freed.
+#
+# The share is: bytes of blocks obtained / (limit - VmSize at the start of
+# main of the same program on glibc). What the library takes for itself, its
+# own mapping included, is the program's loss and counts against it.
+set -u
+
+lib=${PMALLOC_LIB:?}
+build=${ABI_BUILD:?}
+preload=$lib
+[ "$lib" != none ] || preload=
+least=${ABI_LEAST:-90}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+n=0
+result() { # status name
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+	fi
+}
+
+value() { # name: from the latest run's output
+	sed -n "s/^$1=//p" "$tmp/out"
+}
+
+# Runs limit under a limit in KiB; what it said is in $tmp/out.
+limited() { # KiB arguments...
+	kib=$1
+	shift
+	(
+		# shellcheck disable=SC3045 # dash and bash have it
+		ulimit -v "$kib"
+		LD_PRELOAD="$preload" exec "$build/limit" "$@"
+	) > "$tmp/out" 2> "$tmp/err"
+}
+
+"$build/limit" base > "$tmp/out"
+base=$(value base)
+"$build/limit" base 8 > "$tmp/out"
+base8=$(value base)
+echo "# VmSize of the program alone: $base bytes, $base8 with eight threads"
+
+fill() { # KiB size other
+	what="$2 bytes in $1 KiB"
+	limited "$1" fill "$2" "$3"
+	result $? "$what: starts, and comes to its end"
+	sed 's/^/# /' "$tmp/err"
+	first=$(value first)
+	room=$(($1 * 1024 - base))
+	share=$((${first:-0} * 1000 / room))
+	[ $share -ge $((least * 10)) ]
+	result $? "$what: serves $((share / 10)).$((share % 10)) %, at least $least"
+	[ "$(value error)" = ENOMEM ]
+	result $? "$what: then ENOMEM"
+	[ "$(value bad)" = 0 ]
+	result $? "$what: all contents hold"
+	again=$(value again)
+	wanted=$(value wanted)
+	[ "${again:-0}" -ge "${wanted:-1}" ]
+	result $? "$what: half freed, and had again"
+	second=$(value second)
+	[ $((${second:-0} * 100)) -ge $((${first:-1} * 97)) ]
+	result $? "$what: all freed, and had again"
+	other=$(value other)
+	share=$((${other:-0} * 1000 / room))
+	[ $share -ge $((least * 10)) ]
+	result $? "$what: then $((share / 10)).$((share % 10)) % in blocks of $3"
+}
+
+fill 32768 64 1048576
+fill 32768 1024 102400
+fill 32768 24576 64
+fill 32768 102400 24576
+fill 32768 1048576 1024
+fill 65536 64 24576
+fill 65536 24576 102400
+fill 65536 1048576 64
+fill 262144 1024 1048576
+fill 262144 102400 1024
+
+for kib in 32768 65536; do
+	for size in 200 5000; do
+		limited "$kib" threads "$size" 8
+		result $? "8 threads, $size bytes in $kib KiB: comes to its end"
+		sed 's/^/# /' "$tmp/err"
+		first=$(value first)
+		share=$((${first:-0} * 1000 / (kib * 1024 - base8)))
+		[ $share -ge $((least * 10)) ]
+		result $? "8 threads, $size bytes in $kib KiB: $((share / 10)).$((share % 10)) %"
+		[ "$(value bad)" = 0 ]
+		result $? "8 threads, $size bytes in $kib KiB: ENOMEM, contents, later success"
+	done
+done
+
+for kib in 16384 12288 8192; do
+	limited "$kib" base
+	result $? "starts in $kib KiB"
+done
+echo "1..$n"
