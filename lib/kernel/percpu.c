@@ -69,13 +69,21 @@ u64 pm_host_random(void)
 
 const struct pm_null_magazine pm_null_magazine;
 
-DEFINE_PER_CPU(struct pm_percpu, pm_percpu) = { .mag = PM_NULL_MAGAZINE };
+DEFINE_PER_CPU(struct pm_percpu, pm_percpu);
 
 static_assert(offsetof(struct pm_null_magazine, stack) == sizeof(void *),
 	      "a zero word is below");
 
+/*
+ * An initialiser would do in the kernel proper; but the per-CPU data of a
+ * module is copied without its relocations, and pointers in it are zero.
+ */
 bool pm_percpu_init(void)
 {
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		pm_percpu_publish(cpu, NULL);
 	return true;
 }
 
