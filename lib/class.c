@@ -41,12 +41,16 @@ const struct pm_class pm_classes[PM_NR_CLASSES] = {
 };
 
 #define PM_MUL(s)	(~0ULL / (s) + 1)
+#define PM_EXCESS(s)	((s) * PM_MUL(s))
+#define PM_LIMIT(s)	(PM_EXCESS(s) ? PM_CAPACITY(s) * PM_EXCESS(s) : 1)
 #define PM_MUL_ENTRY(s)		PM_MUL(s),
 #define PM_MASK_ENTRY(s)	PM_UNITS(s) * PM_UNIT_SIZE - 1,
+#define PM_LIMIT_ENTRY(s)	PM_LIMIT(s),
 
 const struct pm_class_starts pm_class_starts = {
 	.mul = { 0, PM_CLASS_SIZES(PM_MUL_ENTRY) },
 	.mask = { 0, PM_CLASS_SIZES(PM_MASK_ENTRY) },
+	.limit = { 0, PM_CLASS_SIZES(PM_LIMIT_ENTRY) },
 };
 
 /* Class of n bytes, where n is a multiple of 16 in the doubling above 2^k. */

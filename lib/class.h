@@ -70,15 +70,21 @@ struct pm_class {
  * @mul: per page-map byte, 2^64 / size rounded up; 0 where the byte is no
  *	class of ours
  * @mask: bytes of a slab minus one; slabs are aligned to their size
+ * @limit: the product of the first multiple of the size that is no object;
+ *	1 where the size is a power of two, 0 where @mul is
  *
  * n is a multiple of the size just when n * mul, cut to 64 bits, is below
- * mul (Lemire, Kaser, Kurz, "Faster remainder by direct computation"). With
- * a mul of 0 nothing is: one comparison refuses foreign pointers, large
- * objects and interior pointers alike.
+ * mul (Lemire, Kaser, Kurz, "Faster remainder by direct computation"). The
+ * product of k * size is then k times a small excess, so that a lower limit
+ * refuses the multiple behind the last object, too: it is the start of what
+ * is left at the slab's end. A power of two has no excess, and leaves
+ * nothing. With a limit of 0 nothing passes: one comparison refuses foreign
+ * pointers, large objects and interior pointers alike.
  */
 struct pm_class_starts {
 	u64 mul[256];
 	u64 mask[256];
+	u64 limit[256];
 };
 
 extern const struct pm_class pm_classes[PM_NR_CLASSES];
@@ -126,18 +132,15 @@ static inline unsigned int pm_class_index(unsigned int class, u32 offset)
  * @class: page-map byte of the address
  * @p: the address
  *
- * Return: true for the start of an object in a slab. An index beyond the
- * slab's capacity cannot pass: what is left at a slab's end is shorter than
- * an object.
+ * Return: true for the start of an object in a slab.
  */
 static __always_inline bool pm_class_is_start(unsigned long class,
 					      const void *p)
 {
-	u64 mul = pm_class_starts.mul[class];
 	u64 rest = pm_class_starts.mask[class] & (unsigned long)p;
 
-	rest *= mul;
-	return rest < mul;
+	rest *= pm_class_starts.mul[class];
+	return rest < pm_class_starts.limit[class];
 }
 
 #endif /* PM_CLASS_H */
