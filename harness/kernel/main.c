@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The suites as a module: loading it runs them, the kernel's log has the
+ * result. It loads whatever that is, for the log is what counts.
+ *
+ *	insmod pmalloc_test.ko [suite=NAME] [seed=N] [seconds=N]
+ *
+ * pmalloc.ko should have been loaded with more arenas than CPUs, or CPUs
+ * that go away would retire arenas that tests look at.
+ */
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/sched/task.h>
+#include <linux/vmalloc.h>
+#include "pm_test.h"
+
+static char *suite;
+module_param(suite, charp, 0444);
+MODULE_PARM_DESC(suite, "name of the only suite to run");
+
+static unsigned long seed;
+module_param(seed, ulong, 0444);
+MODULE_PARM_DESC(seed, "seed of all random numbers, 0 makes one");
+
+static unsigned int seconds = 1;
+module_param(seconds, uint, 0444);
+MODULE_PARM_DESC(seconds, "how long each case that could run for ever runs");
+
+/* ---- threads ----------------------------------------------------------- */
+
+static int thread_main(void *arg)
+{
+	struct pm_thread *thread = arg;
+
+	thread->fn(thread->arg);
+	complete(&thread->done);
+	return 0;
+}
+
+bool pm_thread_start(struct pm_thread *thread, void (*fn)(void *), void *arg)
+{
+	thread->fn = fn;
+	thread->arg = arg;
+	init_completion(&thread->done);
+	thread->task = kthread_create(thread_main, thread, "pmalloc_test");
+	if (IS_ERR(thread->task))
+		return false;
+	get_task_struct(thread->task);
+	wake_up_process(thread->task);
+	return true;
+}
+
+/* After kthread_stop() no thread runs in this module's text any more. */
+void pm_thread_join(struct pm_thread *thread)
+{
+	wait_for_completion(&thread->done);
+	kthread_stop(thread->task);
+	put_task_struct(thread->task);
+}
+
+void pm_event_init(struct pm_event *event)
+{
+	init_completion(&event->set);
+}
+
+void pm_event_set(struct pm_event *event)
+{
+	complete_all(&event->set);
+}
+
+void pm_event_wait(struct pm_event *event)
+{
+	wait_for_completion(&event->set);
+}
+
+unsigned int pm_test_cpus(void)
+{
+	return num_online_cpus();
+}
+
+/* A CPU may go at any time; then the thread runs where it may. */
+void pm_test_pin(unsigned int n)
+{
+	unsigned int cpu;
+
+	n %= num_online_cpus();
+	for_each_online_cpu(cpu)
+		if (!n--) {
+			set_cpus_allowed_ptr(current, cpumask_of(cpu));
+			return;
+		}
+}
+
+void pm_test_unpin(void)
+{
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
+/* A long loop does not keep others from running. */
+void pm_test_yield(void)
+{
+	cond_resched();
+}
+
+/* A waiting loop lets others run. */
+void pm_test_pause(void)
+{
+	usleep_range(20, 100);
+}
+
+void pm_test_sleep_ms(unsigned int ms)
+{
+	msleep(ms);
+}
+
+/* ---- memory and output ------------------------------------------------- */
+
+void *pm_test_zalloc(size_t size)
+{
+	return vzalloc(size);
+}
+
+void pm_test_release(void *p, size_t size)
+{
+	vfree(p);
+}
+
+void pm_test_print(const char *line)
+{
+	printk(KERN_INFO "%s\n", line);
+}
+
+/*
+ * Do what must not be done. The allocator is expected to warn once and go
+ * on; scripts/vm counts the warnings between the two lines.
+ */
+void pm_test_misuse(struct pm_test *t, void (*fn)(void *arg), void *arg,
+		    const char *expected)
+{
+	pm_test_say("pmalloc_test: expect-warn begin");
+	fn(arg);
+	pm_test_say("pmalloc_test: expect-warn end 1");
+}
+
+/* ---- module ------------------------------------------------------------ */
+
+static int __init pmalloc_test_init(void)
+{
+	struct pm_test_options opt = {
+		.suite = suite,
+		.seed = seed ? seed : ktime_get_real_ns(),
+		.seconds = seconds,
+	};
+	unsigned int failed = pm_test_run(&opt);
+
+	if (failed)
+		pm_test_say("# %u cases failed", failed);
+	return 0;
+}
+module_init(pmalloc_test_init);
+
+/* Nothing to undo, but without it the module could not be unloaded. */
+static void __exit pmalloc_test_exit(void)
+{
+}
+module_exit(pmalloc_test_exit);
+
+MODULE_LICENSE("Dual MIT/GPL");
+MODULE_DESCRIPTION("test suites of pmalloc");
+MODULE_IMPORT_NS(PMALLOC_TEST);

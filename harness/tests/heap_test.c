@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Heaps: slabs are cut first fit, go back, and their pages are purged.
+ */
+#include "pm_test.h"
+#include "check.h"
+#include "pagemap.h"
+
+struct heap_env {
+	struct pm_arena *arena;
+	struct pm_heap *heap;
+};
+
+static bool heap_begin(struct pm_test *t, struct heap_env *env)
+{
+	env->arena = pm_test_arena_make();
+	if (!PM_EXPECT(t, env->arena))
+		return false;
+	env->heap = pm_heap_create(env->arena, GFP_KERNEL);
+	if (PM_EXPECT(t, env->heap))
+		return true;
+	pm_test_arena_drop(env->arena);
+	return false;
+}
+
+static void heap_end(struct heap_env *env)
+{
+	pm_test_arena_drop(env->arena);
+}
+
+static void heap_expect_sound(struct pm_test *t, const struct pm_heap *heap)
+{
+	const char *fault = pm_heap_fault(heap);
+
+	if (fault)
+		pm_test_fail(t, __FILE__, __LINE__, "%s", fault);
+}
+
+static unsigned int heap_unit(const struct pm_heap *heap,
+			      const struct pm_slab *slab)
+{
+	return (slab->base - heap->base) / PM_UNIT_SIZE;
+}
+
+/* Aligned, zeroed, counted, found; and gone after. */
+static void heap_create(struct pm_test *t)
+{
+	struct heap_env env;
+	char *base;
+
+	if (!heap_begin(t, &env))
+		return;
+	base = env.heap->base;
+	PM_EXPECT(t, IS_ALIGNED(pm_addr_key(base), PM_HEAP_SIZE));
+	PM_EXPECT_EQ(t, env.heap->nr_units, PM_HEAP_UNITS);
+	PM_EXPECT(t, pm_heap_is_free(env.heap));
+	PM_EXPECT(t, pm_test_is_zero(base, PM_HEAP_SIZE));
+	PM_EXPECT_EQ(t, env.arena->nr_heaps, 1);
+	PM_EXPECT_EQ(t, env.arena->heap_bytes, PM_HEAP_SIZE);
+	PM_EXPECT(t, pm_pagemap_heap(base) == env.heap);
+	PM_EXPECT(t, pm_pagemap_heap(base + PM_HEAP_SIZE - 1) == env.heap);
+	heap_expect_sound(t, env.heap);
+	pm_heap_destroy(env.heap);
+	PM_EXPECT_EQ(t, env.arena->nr_heaps, 0);
+	PM_EXPECT_EQ(t, env.arena->heap_bytes, 0);
+	PM_EXPECT(t, !pm_pagemap_heap(base));
+	heap_end(&env);
+}
+
+/* Where the host or the page map has no memory nothing is left behind. */
+static void heap_create_fails(struct pm_test *t)
+{
+	struct pm_arena *arena = pm_test_arena_make();
+
+	PM_REQUIRE(t, arena);
+	WRITE_ONCE(pm_inject.heap_map, 1);
+	PM_EXPECT(t, !pm_heap_create(arena, GFP_KERNEL));
+	WRITE_ONCE(pm_inject.heap_map, 0);
+	WRITE_ONCE(pm_inject.meta, 1);
+	PM_EXPECT(t, !pm_heap_create(arena, GFP_KERNEL));
+	WRITE_ONCE(pm_inject.meta, 0);
+	PM_EXPECT_EQ(t, arena->nr_heaps, 0);
+	PM_EXPECT_EQ(t, arena->heap_bytes, 0);
+	PM_EXPECT(t, list_empty(&arena->heaps));
+	PM_EXPECT(t, pm_heap_create(arena, GFP_KERNEL));
+	pm_test_arena_drop(arena);
+}
+
+/* Lowest first; a hole is filled before what lies behind it. */
+static void heap_first_fit(struct pm_test *t)
+{
+	struct pm_slab *a, *b, *c, *d, *again;
+	unsigned int one = pm_class_of(16), four = pm_class_of(1024);
+	struct heap_env env;
+
+	PM_EXPECT_EQ(t, pm_classes[one].units, 1);
+	PM_EXPECT_EQ(t, pm_classes[four].units, 4);
+	if (!heap_begin(t, &env))
+		return;
+	a = pm_heap_get_slab(env.heap, one);
+	b = pm_heap_get_slab(env.heap, four);
+	c = pm_heap_get_slab(env.heap, one);
+	d = pm_heap_get_slab(env.heap, four);
+	if (PM_EXPECT(t, a && b && c && d)) {
+		/* Slabs lie at multiples of their size. */
+		PM_EXPECT_EQ(t, heap_unit(env.heap, a), 0);
+		PM_EXPECT_EQ(t, heap_unit(env.heap, b), 4);
+		PM_EXPECT_EQ(t, heap_unit(env.heap, c), 1);
+		PM_EXPECT_EQ(t, heap_unit(env.heap, d), 8);
+		pm_heap_put_slab(env.heap, b);
+		pm_heap_put_slab(env.heap, a);
+		again = pm_heap_get_slab(env.heap, one);
+		PM_EXPECT(t, again == a);
+		pm_heap_put_slab(env.heap, again);
+		again = pm_heap_get_slab(env.heap, four);
+		PM_EXPECT(t, again == b);
+		pm_heap_put_slab(env.heap, again);
+		pm_heap_put_slab(env.heap, c);
+		pm_heap_put_slab(env.heap, d);
+	}
+	PM_EXPECT(t, pm_heap_is_free(env.heap));
+	heap_end(&env);
+}
+
+/* A full heap says so, and serves again when something came back. */
+static void heap_full(struct pm_test *t)
+{
+	unsigned int n, class = pm_class_of(PM_SMALL_MAX);
+	unsigned int units = pm_classes[class].units;
+	struct pm_slab *slab = NULL, *next;
+	struct heap_env env;
+
+	if (!heap_begin(t, &env))
+		return;
+	for (n = 0; (next = pm_heap_get_slab(env.heap, class)); n++)
+		slab = next;
+	PM_EXPECT_EQ(t, n, PM_HEAP_UNITS / units);
+	PM_EXPECT_EQ(t, env.heap->nr_free, PM_HEAP_UNITS % units);
+	heap_expect_sound(t, env.heap);
+	if (slab) {
+		pm_heap_put_slab(env.heap, slab);
+		PM_EXPECT(t, pm_heap_get_slab(env.heap, class) == slab);
+	}
+	for (n = 0; n + units <= PM_HEAP_UNITS; n += units)
+		pm_heap_put_slab(env.heap, &env.heap->slab[n]);
+	heap_end(&env);
+}
+
+/* A used unit is dirty when it comes back, until it is used or purged. */
+static void heap_purge(struct pm_test *t)
+{
+	unsigned int class = pm_class_of(16);
+	struct pm_slab *slab[4];
+	struct heap_env env;
+	unsigned int i;
+	size_t bytes;
+
+	if (!heap_begin(t, &env))
+		return;
+	PM_EXPECT_EQ(t, pm_heap_purge(env.heap), 0);
+	for (i = 0; i < ARRAY_SIZE(slab); i++) {
+		slab[i] = pm_heap_get_slab(env.heap, class);
+		if (!PM_EXPECT(t, slab[i]))
+			goto out;
+		memset(slab[i]->base, 0xa5, PM_UNIT_SIZE);
+	}
+	pm_heap_put_slab(env.heap, slab[0]);
+	pm_heap_put_slab(env.heap, slab[1]);
+	pm_heap_put_slab(env.heap, slab[3]);
+	PM_EXPECT_EQ(t, env.heap->nr_dirty, 3);
+	PM_EXPECT_EQ(t, env.arena->dirty_units, 3);
+	PM_EXPECT(t, pm_heap_get_slab(env.heap, class) == slab[0]);
+	PM_EXPECT_EQ(t, env.heap->nr_dirty, 2);
+	heap_expect_sound(t, env.heap);
+	memset(slab[0]->base, 0xa5, PM_UNIT_SIZE);
+	bytes = pm_heap_purge(env.heap);
+	/* A host need not be able to take pages back; then all stays. */
+	if (bytes) {
+		PM_EXPECT_EQ(t, bytes, 2 * PM_UNIT_SIZE);
+		PM_EXPECT_EQ(t, env.heap->nr_dirty, 0);
+		PM_EXPECT(t, pm_test_is_zero(slab[1]->base, PM_UNIT_SIZE));
+		PM_EXPECT(t, pm_test_is_zero(slab[3]->base, PM_UNIT_SIZE));
+	} else {
+		PM_EXPECT_EQ(t, env.heap->nr_dirty, 2);
+	}
+	PM_EXPECT_EQ(t, env.arena->dirty_units, env.heap->nr_dirty);
+	PM_EXPECT_EQ(t, slab[0]->base[0], (char)0xa5);
+	PM_EXPECT_EQ(t, slab[2]->base[PM_UNIT_SIZE - 1], (char)0xa5);
+	heap_expect_sound(t, env.heap);
+	pm_heap_put_slab(env.heap, slab[0]);
+	pm_heap_put_slab(env.heap, slab[2]);
+out:
+	heap_end(&env);
+}
+
+/* The lowest place of a model in which units are just taken or not. */
+static int heap_model_place(const u8 *taken, unsigned int units)
+{
+	unsigned int at, i;
+
+	for (at = 0; at + units <= PM_HEAP_UNITS; at += units) {
+		for (i = 0; i < units && !taken[at + i]; i++)
+			;
+		if (i == units)
+			return at;
+	}
+	return -1;
+}
+
+/* Random slabs come and go: each lies where the model says. */
+static void heap_against_model(struct pm_test *t)
+{
+	static u8 taken[PM_HEAP_UNITS];
+	static struct pm_slab *live[PM_HEAP_UNITS];
+	unsigned int step, i, class, units, nr = 0;
+	struct pm_slab *slab;
+	struct heap_env env;
+	int place;
+
+	if (!heap_begin(t, &env))
+		return;
+	memset(taken, 0, sizeof(taken));
+	for (step = 0; step < 20000; step++) {
+		if (nr && pm_rnd_below(&t->rnd, 100) < 48) {
+			i = pm_rnd_below(&t->rnd, nr);
+			slab = live[i];
+			live[i] = live[--nr];
+			memset(taken + heap_unit(env.heap, slab), 0,
+			       pm_classes[slab->class].units);
+			pm_heap_put_slab(env.heap, slab);
+			continue;
+		}
+		class = 1 + pm_rnd_below(&t->rnd, PM_NR_CLASSES - 1);
+		units = pm_classes[class].units;
+		place = heap_model_place(taken, units);
+		slab = pm_heap_get_slab(env.heap, class);
+		if (!PM_EXPECT_EQ(t, slab ? (int)heap_unit(env.heap, slab) : -1,
+				  place))
+			break;
+		if (slab) {
+			memset(taken + place, 1, units);
+			live[nr++] = slab;
+		}
+		if (step % 256 == 0) {
+			heap_expect_sound(t, env.heap);
+			pm_heap_purge(env.heap);
+			pm_test_yield();
+		}
+	}
+	while (nr--)
+		pm_heap_put_slab(env.heap, live[nr]);
+	PM_EXPECT(t, pm_heap_is_free(env.heap));
+	heap_end(&env);
+}
+
+static const char *heap_fault(const void *heap)
+{
+	return pm_heap_fault(heap);
+}
+
+#define HEAP_CLOBBER(t, flip, heap, field)					\
+	pm_test_clobber(t, flip, "heap." #field, &(heap)->field,		\
+			sizeof((heap)->field), heap_fault, heap)
+
+static void heap_clobbered(struct pm_test *t)
+{
+	struct pm_slab *a, *b, *c;
+	struct heap_env env;
+
+	if (!heap_begin(t, &env))
+		return;
+	a = pm_heap_get_slab(env.heap, pm_class_of(16));
+	b = pm_heap_get_slab(env.heap, pm_class_of(1024));
+	c = pm_heap_get_slab(env.heap, pm_class_of(16));
+	if (PM_EXPECT(t, a && b && c)) {
+		pm_heap_put_slab(env.heap, a);
+		HEAP_CLOBBER(t, 0xff, env.heap, base);
+		HEAP_CLOBBER(t, 0xff, env.heap, nr_units);
+		HEAP_CLOBBER(t, 0xff, env.heap, nr_free);
+		HEAP_CLOBBER(t, 0xff, env.heap, nr_dirty);
+		HEAP_CLOBBER(t, 0x10, env.heap, free);
+		HEAP_CLOBBER(t, 0x10, env.heap, dirty);
+		/* The heap's validator looks at its slabs, too. */
+		pm_test_clobber(t, 0xff, "heap.slab.class", &b->class,
+				sizeof(b->class), heap_fault, env.heap);
+		pm_test_clobber(t, 0xff, "heap.slab.nr_free", &c->nr_free,
+				sizeof(c->nr_free), heap_fault, env.heap);
+		pm_heap_put_slab(env.heap, b);
+		pm_heap_put_slab(env.heap, c);
+	}
+	heap_end(&env);
+}
+
+static const struct pm_test_case heap_cases[] = {
+	PM_CASE(heap, create),
+	PM_CASE(heap, create_fails),
+	PM_CASE(heap, first_fit),
+	PM_CASE(heap, full),
+	PM_CASE(heap, purge),
+	PM_CASE(heap, against_model),
+	PM_CASE(heap, clobbered),
+};
+PM_SUITE(heap);

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Large objects: mappings of their own, kept for reuse when freed.
+ */
+#include "pm_test.h"
+#include "check.h"
+#include "large.h"
+#include "options.h"
+#include "pagemap.h"
+
+static void large_totals(struct pm_large_stats *st)
+{
+	pm_large_get_stats(st);
+}
+
+/* Whole pages, all usable, zeroed when asked for, counted. */
+static void large_sizes(struct pm_test *t)
+{
+	static const size_t sizes[] = {
+		PM_SMALL_MAX + 1, 40960, 65535, 65536, 65537, 100000,
+		262144, 1000000, 1048576, 3000001,
+	};
+	struct pm_large_stats before, now;
+	size_t usable;
+	unsigned int i;
+	char *p;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		large_totals(&before);
+		p = pm_calloc(1, sizes[i]);
+		if (!PM_EXPECT(t, p))
+			break;
+		usable = pm_usable_size(p);
+		PM_EXPECT(t, IS_ALIGNED((unsigned long)p, PAGE_SIZE));
+		PM_EXPECT(t, IS_ALIGNED(usable, PAGE_SIZE));
+		PM_EXPECT(t, usable >= sizes[i]);
+		PM_EXPECT(t, usable - sizes[i] <= PAGE_SIZE + sizes[i] / 4);
+		PM_EXPECT(t, pm_test_is_zero(p, usable));
+		pm_test_fill(p, usable, i);
+		PM_EXPECT(t, pm_test_filled(p, usable, i));
+		large_totals(&now);
+		PM_EXPECT_EQ(t, now.live, before.live + usable);
+		PM_EXPECT_EQ(t, now.live_objects, before.live_objects + 1);
+		PM_EXPECT_EQ(t, now.allocs, before.allocs + 1);
+		pm_free(p);
+		large_totals(&now);
+		PM_EXPECT_EQ(t, now.live, before.live);
+		PM_EXPECT_EQ(t, now.live_objects, before.live_objects);
+	}
+}
+
+/* A freed mapping serves the next request that it fits, and is zeroed. */
+static void large_reuse(struct pm_test *t)
+{
+	struct pm_large_stats before, now;
+	size_t usable;
+	char *p, *q;
+
+	pm_trim();
+	p = pm_malloc(200000);
+	PM_REQUIRE(t, p);
+	usable = pm_usable_size(p);
+	memset(p, 0x5a, usable);
+	pm_free(p);
+	large_totals(&before);
+	PM_EXPECT_EQ(t, before.cached, usable);
+	/* Much shorter would waste it. */
+	q = pm_malloc(100000);
+	PM_EXPECT(t, q && q != p);
+	q = (pm_free(q), pm_calloc(1, 190000));
+	large_totals(&now);
+	if (PM_EXPECT(t, q)) {
+		PM_EXPECT(t, q == p);
+		PM_EXPECT(t, now.reused > before.reused);
+		PM_EXPECT_EQ(t, pm_usable_size(q), usable);
+		PM_EXPECT(t, pm_test_is_zero(q, usable));
+		pm_free(q);
+	}
+	PM_EXPECT(t, pm_large_purge(~0ULL) >= usable);
+	large_totals(&now);
+	PM_EXPECT_EQ(t, now.cached, 0);
+}
+
+/* The cache has a budget: what is above it goes back at once. */
+static void large_budget(struct pm_test *t)
+{
+	unsigned long saved = pm_options.large_cache;
+	struct pm_large_stats now;
+	void *p[8];
+	unsigned int i;
+
+	pm_trim();
+	WRITE_ONCE(pm_options.large_cache, 300000);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		p[i] = pm_malloc(100000);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		PM_EXPECT(t, p[i]);
+		pm_free(p[i]);
+		large_totals(&now);
+		PM_EXPECT(t, now.cached <= 300000);
+	}
+	PM_EXPECT(t, now.cached > 0);
+	WRITE_ONCE(pm_options.large_cache, saved);
+}
+
+/* Any power of two, page after page up to a mebibyte. */
+static void large_aligned(struct pm_test *t)
+{
+	size_t align;
+	char *p;
+
+	for (align = 2 * PM_UNIT_SIZE; align <= 1UL << 20; align *= 2) {
+		p = pm_aligned_alloc(align, 3 * PAGE_SIZE);
+		if (!PM_EXPECT(t, p))
+			break;
+		PM_EXPECT(t, IS_ALIGNED((unsigned long)p, align));
+		PM_EXPECT(t, pm_usable_size(p) >= 3 * PAGE_SIZE);
+		memset(p, 1, pm_usable_size(p));
+		pm_free(p);
+		p = pm_aligned_alloc(align, align + 1);
+		if (!PM_EXPECT(t, p))
+			break;
+		PM_EXPECT(t, IS_ALIGNED((unsigned long)p, align));
+		pm_free(p);
+	}
+}
+
+/* What cannot be is refused, and costs nothing. */
+static void large_refused(struct pm_test *t)
+{
+	PM_EXPECT(t, !pm_malloc(~0UL));
+	PM_EXPECT(t, !pm_malloc(~0UL - PAGE_SIZE));
+	PM_EXPECT(t, !pm_malloc((~0UL >> 1) + 1));
+	PM_EXPECT(t, !pm_malloc(PM_LARGE_MAX));
+	PM_EXPECT(t, !pm_aligned_alloc(1UL << 62, 1));
+	PM_EXPECT(t, !pm_aligned_alloc(1UL << 20, ~0UL - PAGE_SIZE));
+	PM_EXPECT(t, !pm_large_alloc(100000, 1, GFP_NOWAIT));
+}
+
+/* Growing and shrinking keep the content, wherever the object lies then. */
+static void large_resize(struct pm_test *t)
+{
+	size_t size = PM_SMALL_MAX + 1, next;
+	unsigned int i;
+	char *p, *q;
+
+	p = pm_malloc(size);
+	PM_REQUIRE(t, p);
+	for (i = 0; i < 60; i++) {
+		pm_test_fill(p, size, i);
+		next = PM_SMALL_MAX + 1 + pm_rnd_below(&t->rnd, 1 << 20);
+		q = pm_realloc(p, next);
+		if (!PM_EXPECT(t, q))
+			break;
+		p = q;
+		PM_EXPECT(t, pm_test_filled(p, min_t(size_t, size, next) / 8 * 8,
+					    i));
+		PM_EXPECT(t, pm_usable_size(p) >= next);
+		size = next;
+	}
+	/* Down to a class and up again. */
+	pm_test_fill(p, size, 99);
+	p = pm_realloc(p, 4096);
+	PM_REQUIRE(t, p);
+	PM_EXPECT(t, pm_test_filled(p, 4096, 99));
+	PM_EXPECT(t, pm_usable_size(p) <= PM_SMALL_MAX);
+	p = pm_realloc(p, 500000);
+	PM_REQUIRE(t, p);
+	PM_EXPECT(t, pm_test_filled(p, 4096, 99));
+	pm_free(p);
+}
+
+/* Of all that free the same large object at once one is believed. */
+struct large_race {
+	atomic_long_t met;
+	atomic_long_t believed;
+	void *p;
+};
+
+static void large_race_main(struct pm_test_crowd *crowd, unsigned int n)
+{
+	struct large_race *race = crowd->arg;
+	unsigned int round;
+
+	for (round = 0; round < 100; round++) {
+		if (!n) {
+			atomic_long_set(&race->believed, 0);
+			race->p = pm_malloc(50000);
+		}
+		pm_test_meet(&race->met, crowd->nr);
+		if (race->p && pm_large_free(race->p))
+			atomic_long_inc(&race->believed);
+		pm_test_meet(&race->met, crowd->nr);
+		if (!n)
+			PM_EXPECT_EQ(crowd->t,
+				     atomic_long_read(&race->believed), 1);
+	}
+}
+
+static void large_double_free(struct pm_test *t)
+{
+	struct large_race race = { .p = NULL };
+	struct pm_test_crowd crowd = {
+		.t = t, .fn = large_race_main, .arg = &race, .nr = 4,
+	};
+
+	pm_test_crowd_run(&crowd, NULL);
+}
+
+/* Without memory: NULL, whatever it was that could not be had. */
+static void large_out_of_memory(struct pm_test *t)
+{
+	struct pm_large_stats before, now;
+	unsigned int *which[] = { &pm_inject.large_map, &pm_inject.meta };
+	unsigned int i;
+	void *p;
+
+	for (i = 0; i < ARRAY_SIZE(which); i++) {
+		pm_trim();
+		large_totals(&before);
+		WRITE_ONCE(*which[i], 1);
+		PM_EXPECT(t, !pm_malloc(100000));
+		PM_EXPECT(t, !pm_calloc(3, 100000));
+		WRITE_ONCE(*which[i], 0);
+		large_totals(&now);
+		PM_EXPECT_EQ(t, now.live, before.live);
+		p = pm_malloc(100000);
+		PM_EXPECT(t, p);
+		pm_free(p);
+	}
+}
+
+/* Short of memory, what is kept for reuse is given up first. */
+static void large_cache_first(struct pm_test *t)
+{
+	struct pm_large_stats now;
+	void *p;
+
+	pm_trim();
+	p = pm_malloc(100000);
+	PM_REQUIRE(t, p);
+	pm_free(p);
+	/* The first request fails; the second finds the cache emptied. */
+	WRITE_ONCE(pm_inject.large_map, 1);
+	p = pm_malloc(900000);
+	WRITE_ONCE(pm_inject.large_map, 0);
+	PM_EXPECT(t, !p);
+	large_totals(&now);
+	PM_EXPECT_EQ(t, now.cached, 0);
+}
+
+static void large_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
+{
+	struct { char *p; size_t size; } own[8] = { { NULL, 0 } };
+	struct pm_rnd rnd;
+	unsigned int i;
+
+	pm_rnd_init(&rnd, crowd->t->seed, n + 1);
+	while (!pm_test_crowd_done(crowd)) {
+		i = pm_rnd_below(&rnd, ARRAY_SIZE(own));
+		if (own[i].p) {
+			PM_EXPECT(crowd->t, own[i].p[0] == (char)(n + i));
+			PM_EXPECT(crowd->t, own[i].p[own[i].size - 1] ==
+				  (char)(n + i));
+			pm_free(own[i].p);
+			own[i].p = NULL;
+		} else {
+			own[i].size = PM_SMALL_MAX + 1 +
+				      pm_rnd_below(&rnd, 300000);
+			own[i].p = pm_malloc(own[i].size);
+			if (!PM_EXPECT(crowd->t, own[i].p))
+				break;
+			own[i].p[0] = (char)(n + i);
+			own[i].p[own[i].size - 1] = (char)(n + i);
+		}
+		pm_test_yield();
+	}
+	for (i = 0; i < ARRAY_SIZE(own); i++)
+		pm_free(own[i].p);
+}
+
+static void large_crowd(struct pm_test *t)
+{
+	struct pm_test_crowd crowd = {
+		.t = t, .fn = large_crowd_main, .nr = 6,
+	};
+
+	pm_test_crowd_run(&crowd, NULL);
+}
+
+static const struct pm_test_case large_cases[] = {
+	PM_CASE(large, sizes),
+	PM_CASE(large, reuse),
+	PM_CASE(large, budget),
+	PM_CASE(large, aligned),
+	PM_CASE(large, refused),
+	PM_CASE(large, resize),
+	PM_CASE(large, double_free),
+	PM_CASE(large, out_of_memory),
+	PM_CASE(large, cache_first),
+	PM_CASE(large, crowd),
+};
+PM_SUITE(large);

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Retiring arenas: what they owned is adopted, and no object is lost however
+ * the steps of retiring interleave with those of others.
+ *
+ * The comment at the top of lib/arena.c lists what would be lost without
+ * each step of the protocol. The directed cases here put two threads into
+ * just these positions; the crowds meet them by chance.
+ */
+#include "pm_test.h"
+#include "pagemap.h"
+
+#define RETIRE_NEED(t, n)						\
+	PM_NEED(t, pm_nr_arena_slots >= (n), "not enough arenas")
+
+static bool retire_exists(unsigned int id)
+{
+	int idx = srcu_read_lock(&pm_srcu);
+	bool exists = pm_arena_at(id);
+
+	srcu_read_unlock(&pm_srcu, idx);
+	return exists;
+}
+
+/* Everything that an arena has goes to another, live objects included. */
+static void retire_adopts(struct pm_test *t)
+{
+	static void *objs[200];
+	struct pm_arena *arena;
+	unsigned int i, id;
+
+	RETIRE_NEED(t, 2);
+	PM_REQUIRE(t, pm_test_arena(1));
+	arena = pm_test_arena(0);
+	PM_REQUIRE(t, arena);
+	id = arena->id;
+	for (i = 0; i < ARRAY_SIZE(objs); i++) {
+		objs[i] = pm_malloc_lock(1 + i % 40, GFP_KERNEL);
+		PM_REQUIRE(t, objs[i]);
+		pm_test_fill(objs[i], pm_classes[1 + i % 40].size, i);
+	}
+	PM_EXPECT_EQ(t, pm_arena_retire(id), 0);
+	PM_EXPECT(t, READ_ONCE(arena->retired));
+	PM_EXPECT(t, !retire_exists(id));
+	PM_EXPECT_EQ(t, READ_ONCE(arena->nr_heaps), 0);
+	for (i = 0; i < ARRAY_SIZE(objs); i++) {
+		PM_EXPECT(t, pm_pagemap_heap(objs[i])->arena != arena);
+		PM_EXPECT(t, pm_test_filled(objs[i],
+					    pm_classes[1 + i % 40].size, i));
+		PM_EXPECT_EQ(t, pm_test_free_lock(objs[i]), PM_SLAB_OK);
+	}
+	/* The number gets a new arena as soon as somebody wants one. */
+	arena = pm_test_arena(0);
+	PM_REQUIRE(t, arena);
+	PM_EXPECT_EQ(t, arena->id, id);
+	PM_EXPECT(t, !arena->retired);
+}
+
+static void retire_errors(struct pm_test *t)
+{
+	unsigned int id;
+
+	RETIRE_NEED(t, 2);
+	PM_REQUIRE(t, pm_test_arena(0) && pm_test_arena(1));
+	id = pm_test_id(0);
+	PM_EXPECT_EQ(t, pm_arena_retire(pm_nr_arena_slots), -ENOENT);
+	PM_EXPECT_EQ(t, pm_arena_retire(~0U), -ENOENT);
+	PM_EXPECT_EQ(t, pm_arena_retire(id), 0);
+	PM_EXPECT_EQ(t, pm_arena_retire(id), -ENOENT);
+}
+
+/* The last one stays: there is nobody to adopt. */
+static void retire_last(struct pm_test *t)
+{
+	unsigned int id, left = 0, busy = 0;
+
+	PM_REQUIRE(t, pm_test_arena(0));
+	for (id = 0; id < pm_nr_arena_slots; id++)
+		busy += pm_arena_retire(id) == -EBUSY;
+	for (id = 0; id < pm_nr_arena_slots; id++)
+		left += retire_exists(id);
+	PM_EXPECT_EQ(t, busy, 1);
+	PM_EXPECT(t, left >= 1);
+}
+
+/* ---- directed ---------------------------------------------------------- */
+
+struct retire_thread {
+	struct pm_thread thread;
+	struct pm_event done;
+	unsigned int id;
+	int err;
+};
+
+static void retire_main(void *arg)
+{
+	struct retire_thread *r = arg;
+
+	r->err = pm_arena_retire(r->id);
+	pm_event_set(&r->done);
+}
+
+static bool retire_start(struct retire_thread *r, unsigned int id)
+{
+	pm_event_init(&r->done);
+	r->id = id;
+	r->err = 1;
+	return pm_thread_start(&r->thread, retire_main, r);
+}
+
+static void retire_wait(struct pm_test *t, struct retire_thread *r)
+{
+	pm_event_wait(&r->done);
+	pm_thread_join(&r->thread);
+	PM_EXPECT_EQ(t, r->err, 0);
+}
+
+/*
+ * A free between adoption and grace period: it read the old owner before,
+ * and adds its slab to the old owner's list after that was emptied. Only the
+ * second look, after the grace period, can find it.
+ */
+static void retire_late_remote_free(struct pm_test *t)
+{
+	struct retire_thread retiring;
+	struct pm_test_ref ref;
+	struct pm_arena *old;
+	void *p;
+	int idx;
+
+	RETIRE_NEED(t, 2);
+	PM_REQUIRE(t, pm_test_arena(1));
+	old = pm_test_arena(0);
+	p = pm_malloc_lock(30, GFP_KERNEL);
+	PM_REQUIRE(t, old && p && pm_test_resolve(p, &ref));
+
+	idx = srcu_read_lock(&pm_srcu);
+	PM_EXPECT(t, READ_ONCE(ref.heap->arena) == old);
+	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
+		while (READ_ONCE(ref.heap->arena) == old)
+			pm_test_pause();
+		/* Adopted. What pm_free_remote() does, with the old owner: */
+		(void)atomic_long_inc_return(&ref.heap->remote_refs);
+		PM_EXPECT_EQ(t, pm_slab_put_remote(ref.slab, ref.index),
+			     PM_SLAB_OK);
+		PM_EXPECT_EQ(t, xchg(&ref.slab->queued, 1), 0);
+		llist_add(&ref.slab->remote_node, &old->remote);
+		/* The grace period waits for us. */
+		pm_test_sleep_ms(5);
+		PM_EXPECT_EQ(t, READ_ONCE(retiring.err), 1);
+		PM_EXPECT(t, test_bit(ref.index, ref.slab->remote));
+		srcu_read_unlock(&pm_srcu, idx);
+		retire_wait(t, &retiring);
+	} else {
+		srcu_read_unlock(&pm_srcu, idx);
+	}
+	/* It went to the survivor's list: the next look there finds it. */
+	PM_EXPECT(t, llist_empty(&old->remote));
+	pm_arena_trim();
+	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
+}
+
+/* The same through the front door, with the survivor's lock free and busy. */
+static void retire_free_in_grace_period(struct pm_test *t)
+{
+	struct retire_thread retiring;
+	struct pm_test_holder holder;
+	struct pm_arena *old, *now;
+	struct pm_test_ref ref;
+	void *p, *q;
+	int idx;
+
+	RETIRE_NEED(t, 2);
+	PM_REQUIRE(t, pm_test_arena(1));
+	old = pm_test_arena(0);
+	p = pm_malloc_lock(30, GFP_KERNEL);
+	q = pm_malloc_lock(31, GFP_KERNEL);
+	PM_REQUIRE(t, old && p && q && pm_test_resolve(p, &ref));
+
+	idx = srcu_read_lock(&pm_srcu);
+	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
+		while (READ_ONCE(ref.heap->arena) == old)
+			pm_test_pause();
+		now = READ_ONCE(ref.heap->arena);
+		PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
+		if (PM_EXPECT(t, pm_test_hold(&holder, now))) {
+			PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
+			PM_EXPECT_EQ(t, pm_test_free_lock(q),
+				     PM_SLAB_DOUBLE_FREE);
+			pm_test_release_lock(&holder);
+		}
+		srcu_read_unlock(&pm_srcu, idx);
+		retire_wait(t, &retiring);
+	} else {
+		srcu_read_unlock(&pm_srcu, idx);
+	}
+	pm_arena_trim();
+	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
+	PM_EXPECT_EQ(t, pm_pagemap_class(q), 0);
+}
+
+/*
+ * A reader that picked the arena before it was unlinked, and gets its lock
+ * after the adoption: it must build nothing there.
+ */
+struct retire_reader {
+	struct pm_thread thread;
+	void *p;
+};
+
+static void retire_reader_main(void *arg)
+{
+	struct retire_reader *reader = arg;
+
+	reader->p = pm_malloc_lock(30, GFP_KERNEL);
+}
+
+static void retire_late_malloc(struct pm_test *t)
+{
+	struct retire_reader reader[4];
+	struct retire_thread retiring;
+	struct pm_test_holder holder;
+	struct pm_arena *old;
+	unsigned int round, i, n;
+	long contended;
+
+	RETIRE_NEED(t, 2);
+	for (round = 0; round < 20; round++) {
+		PM_REQUIRE(t, pm_test_arena(1));
+		old = pm_test_arena(0);
+		PM_REQUIRE(t, old);
+		/* Readers wait for the lock, all others being busy, too ... */
+		PM_REQUIRE(t, pm_test_hold(&holder, NULL));
+		contended = atomic_long_read(&old->stats.contended);
+		for (n = 0; n < ARRAY_SIZE(reader); n++)
+			if (!PM_EXPECT(t, pm_thread_start(&reader[n].thread,
+							  retire_reader_main,
+							  &reader[n])))
+				break;
+		while (atomic_long_read(&old->stats.contended) <
+		       contended + (long)n)
+			pm_test_pause();
+		/* ... and so does who retires it. Who is first is chance. */
+		PM_EXPECT(t, retire_start(&retiring, old->id));
+		pm_test_sleep_ms(1);
+		pm_test_release_lock(&holder);
+		retire_wait(t, &retiring);
+		for (i = 0; i < n; i++) {
+			pm_thread_join(&reader[i].thread);
+			if (!PM_EXPECT(t, reader[i].p))
+				continue;
+			/* Its owner is one that can be found. */
+			PM_EXPECT(t, !READ_ONCE(pm_pagemap_heap(reader[i].p)
+						->arena->retired));
+			PM_EXPECT(t, retire_exists(pm_test_owner(reader[i].p)));
+			PM_EXPECT_EQ(t, pm_test_free_lock(reader[i].p),
+				     PM_SLAB_OK);
+		}
+	}
+}
+
+/* While somebody may still look at it a retired arena is not reused. */
+static void retire_grace_period(struct pm_test *t)
+{
+	struct retire_thread retiring;
+	struct pm_arena *old;
+	int idx;
+
+	RETIRE_NEED(t, 2);
+	PM_REQUIRE(t, pm_test_arena(1));
+	old = pm_test_arena(0);
+	PM_REQUIRE(t, old);
+	idx = srcu_read_lock(&pm_srcu);
+	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
+		while (!READ_ONCE(old->retired))
+			pm_test_pause();
+		pm_test_sleep_ms(10);
+		PM_EXPECT_EQ(t, READ_ONCE(retiring.err), 1);
+		PM_EXPECT(t, READ_ONCE(old->retired));
+		srcu_read_unlock(&pm_srcu, idx);
+		retire_wait(t, &retiring);
+	} else {
+		srcu_read_unlock(&pm_srcu, idx);
+	}
+}
+
+/* An arena that is retired again and again keeps nothing of former lives. */
+static void retire_again(struct pm_test *t)
+{
+	struct pm_arena *arena;
+	unsigned int round;
+	void *p;
+
+	RETIRE_NEED(t, 2);
+	for (round = 0; round < 50; round++) {
+		PM_REQUIRE(t, pm_test_arena(1));
+		arena = pm_test_arena(0);
+		PM_REQUIRE(t, arena);
+		p = pm_malloc_lock(1 + round, GFP_KERNEL);
+		PM_REQUIRE(t, p);
+		PM_EXPECT_EQ(t, pm_arena_retire(arena->id), 0);
+		PM_EXPECT_EQ(t, READ_ONCE(arena->heap_bytes), 0);
+		PM_EXPECT_EQ(t, READ_ONCE(arena->slab_bytes), 0);
+		PM_EXPECT_EQ(t, READ_ONCE(arena->nr_out[1 + round]), 0);
+		PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
+	}
+}
+
+/* ---- crowds ------------------------------------------------------------ */
+
+#define RETIRE_MAIL	256
+
+struct retire_env {
+	void *mail[RETIRE_MAIL];
+	atomic_long_t taken;
+	atomic_long_t freed;
+	bool locked;
+	unsigned int retired;
+};
+
+static struct retire_env retire_env;
+
+static void *retire_take(struct retire_env *env, struct pm_rnd *rnd)
+{
+	unsigned int class = 1 + pm_rnd_below(rnd, 40);
+	void *p;
+
+	if (env->locked)
+		p = pm_malloc_lock(class, GFP_KERNEL);
+	else
+		p = pm_malloc(pm_classes[class].size);
+	if (p)
+		atomic_long_inc(&env->taken);
+	return p;
+}
+
+static void retire_give(struct pm_test *t, struct retire_env *env, void *p)
+{
+	if (!p)
+		return;
+	if (env->locked)
+		PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
+	else
+		pm_free(p);
+	atomic_long_inc(&env->freed);
+}
+
+/* Objects are swapped into shared slots: the one who frees is chance. */
+static void retire_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
+{
+	struct retire_env *env = crowd->arg;
+	struct pm_rnd rnd;
+	void *p;
+
+	pm_rnd_init(&rnd, crowd->t->seed, n + 1);
+	while (!pm_test_crowd_done(crowd)) {
+		p = retire_take(env, &rnd);
+		if (!PM_EXPECT(crowd->t, p))
+			break;
+		WRITE_ONCE(*(void **)p, p);
+		p = xchg(&env->mail[pm_rnd_below(&rnd, RETIRE_MAIL)], p);
+		if (p)
+			PM_EXPECT(crowd->t, READ_ONCE(*(void **)p) == p);
+		retire_give(crowd->t, env, p);
+		pm_test_yield();
+	}
+}
+
+static void retire_crowd_retire(struct pm_test_crowd *crowd)
+{
+	struct retire_env *env = crowd->arg;
+	struct pm_rnd *rnd = &crowd->t->rnd;
+
+	while (!pm_test_crowd_done(crowd)) {
+		env->retired += !pm_arena_retire(pm_rnd_below(rnd,
+							pm_nr_arena_slots));
+		if (!pm_rnd_below(rnd, 16))
+			pm_trim();
+		pm_test_pause();
+	}
+}
+
+static void retire_crowd_run(struct pm_test *t, bool locked)
+{
+	struct retire_env *env = &retire_env;
+	struct pm_test_crowd crowd = {
+		.t = t, .fn = retire_crowd_main, .arg = env,
+		.nr = 2 * min_t(unsigned int, pm_test_cpus(), 8) + 1,
+	};
+	unsigned int i;
+
+	RETIRE_NEED(t, 2);
+	memset(env, 0, sizeof(*env));
+	env->locked = locked;
+	pm_test_pick(PM_TEST_ROAM);
+	pm_test_crowd_run(&crowd, retire_crowd_retire);
+	for (i = 0; i < RETIRE_MAIL; i++)
+		retire_give(t, env, env->mail[i]);
+	PM_EXPECT(t, env->retired > 0);
+	PM_EXPECT(t, atomic_long_read(&env->taken) > 0);
+	PM_EXPECT_EQ(t, atomic_long_read(&env->taken),
+		     atomic_long_read(&env->freed));
+}
+
+static void retire_crowd(struct pm_test *t)
+{
+	retire_crowd_run(t, false);
+}
+
+static void retire_crowd_locked(struct pm_test *t)
+{
+	retire_crowd_run(t, true);
+}
+
+static const struct pm_test_case retire_cases[] = {
+	PM_CASE(retire, adopts),
+	PM_CASE(retire, errors),
+	PM_CASE(retire, last),
+	PM_CASE(retire, late_remote_free),
+	PM_CASE(retire, free_in_grace_period),
+	PM_CASE(retire, late_malloc),
+	PM_CASE(retire, grace_period),
+	PM_CASE(retire, again),
+	PM_CASE(retire, crowd),
+	PM_CASE(retire, crowd_locked),
+};
+PM_SUITE(retire);
