@@ -940,6 +940,8 @@ size_t pm_arena_trim(void)
 	size_t bytes = 0;
 	int idx;
 
+	/* What a depot holds may belong to an arena that comes earlier. */
+	pm_arena_flush_depots_all();
 	idx = srcu_read_lock(&pm_srcu);
 	if (idx >= 0)
 		pm_for_each_arena(arena)
