@@ -23,7 +23,6 @@ docs: ## make the book: build/docs/index.html
 	@scripts/docs
 
 check-docs: ## make the book without warnings, and hold it against the source
-	@scripts/docs
 	@scripts/check-docs
 
 # ---- installation ----------------------------------------------------------
