@@ -271,6 +271,7 @@ static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
 					 struct pm_slab *slab,
 					 unsigned int index)
 {
+	unsigned int class = slab->class;
 	enum pm_slab_fault fault;
 	struct pm_arena *arena;
 
@@ -283,7 +284,8 @@ static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
 	}
 	arena = READ_ONCE(heap->arena);
 	llist_add(&slab->remote_node, &arena->remote);
-	trace_remote_free(arena->id, slab->class, 0, 1);
+	/* Collected by now, the slab may already have another class. */
+	trace_remote_free(arena->id, class, 0, 1);
 	return PM_SLAB_OK;
 }
 
