@@ -152,28 +152,44 @@ class Schedule:
         self.runs[row.name][column.name].append(result)
         self.durations.learn(row, column, time.monotonic() - begin)
 
+    def time_left(self, jobs, number, spent):
+        """What these jobs and all later rounds should take."""
+        whole = sum(self.durations.expect(*job) for job in self.jobs(number))
+        rest = sum(self.durations.expect(*job) for job in jobs)
+        left = rest + (self.settings.rounds - number - 1) * whole
+        left = min(left, self.settings.budget - spent)
+        return max(left, 0 if number else rest)
+
+    def run_round(self, number, begin, progress):
+        """One round; False when the time was up before its end.
+
+        A row is always finished, since its ratio needs all allocators, and so
+        is the first round.
+        """
+        jobs = self.jobs(number)
+        last = None
+        for i, job in enumerate(jobs):
+            spent = time.monotonic() - begin
+            if number and job[0] != last and spent > self.settings.budget:
+                self.say(f"time is up in round {number + 1} of "
+                         f"{self.settings.rounds}, at {job[0].name}")
+                return False
+            last = job[0]
+            self.run_job(*job, number)
+            done = number * len(jobs) + i + 1
+            progress.show(done, self.settings.rounds * len(jobs),
+                          self.time_left(jobs[i + 1:], number, spent),
+                          f"round {number + 1}: {job[0].name} with "
+                          f"{job[1].name}")
+        return True
+
     def run(self):
         """Rounds, as many as wanted and as fit into the time."""
         progress = Progress(self.say)
         begin = time.monotonic()
-        per_round = len(self.jobs(0))
         for number in range(self.settings.rounds):
-            jobs = self.jobs(number)
-            expected = sum(self.durations.expect(*job) for job in jobs)
-            spent = time.monotonic() - begin
-            if number and spent + expected > self.settings.budget:
-                self.say(f"{number} rounds instead of {self.settings.rounds}: "
-                         f"another would take {expected:.0f} s")
+            if not self.run_round(number, begin, progress):
                 break
-            later = self.settings.rounds - number - 1
-            for i, job in enumerate(jobs):
-                self.run_job(*job, number)
-                left = sum(self.durations.expect(*j) for j in jobs[i + 1:])
-                left += later * sum(self.durations.expect(*j) for j in jobs)
-                progress.show(number * per_round + i + 1,
-                              self.settings.rounds * per_round, left,
-                              f"round {number + 1}: {job[0].name} with "
-                              f"{job[1].name}")
             self.rounds = number + 1
         progress.clear()
 

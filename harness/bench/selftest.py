@@ -150,12 +150,34 @@ def check_formats():
     assert report.format_mib(3 << 20) == "3.0"
 
 
-def check_order():
-    """Every allocator is first equally often, and all of them run."""
+def made_up_plan(budget):
+    """Three rows, three allocators; running one only counts."""
     columns = [allocators.Allocator(n, allocators.PEER, "", "")
                for n in "abc"]
-    settings = type("Settings", (), {"factor": 1, "limit_on_pair_only": True})
-    plan = schedule.Schedule(rows.catalogue()[:3], columns, settings, print)
+    settings = type("Settings", (), {
+        "factor": 1, "limit_on_pair_only": True, "rounds": 4,
+        "budget": budget})
+    plan = schedule.Schedule(rows.catalogue()[:3], columns, settings,
+                             lambda text: None)
+    plan.ran = []
+    plan.run_job = lambda row, column, number: plan.ran.append(
+        (number, row.name, column.name))
+    return plan
+
+
+def check_budget():
+    """All rounds when there is time, else the first one whole."""
+    plan = made_up_plan(60)
+    plan.run()
+    assert (plan.rounds, len(set(plan.ran))) == (4, 36)
+    plan = made_up_plan(-1)
+    plan.run()
+    assert (plan.rounds, len(set(plan.ran))) == (1, 9)
+
+
+def check_order():
+    """Every allocator is first equally often, and all of them run."""
+    plan = made_up_plan(60)
     firsts = [plan.order(i, n)[0].name for i in range(3) for n in range(3)]
     assert sorted(firsts) == sorted("abc" * 3)
     assert len(plan.jobs(0)) == 9
@@ -184,6 +206,7 @@ def cases():
              ("tables and JSON", check_tables, ()),
              ("formats", check_formats, ()),
              ("order of runs", check_order, ()),
+             ("rounds and time", check_budget, ()),
              ("picture", check_picture, ()),
              ("failing run is noticed", check_failure,
               ([str(allocators.PROGRAM), "nonsense"], "no such workload")),
