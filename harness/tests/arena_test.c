@@ -137,7 +137,7 @@ static void arena_wait_main(void *arg)
 {
 	struct arena_wait *wait = arg;
 
-	wait->p = pm_malloc_lock(7, GFP_KERNEL);
+	WRITE_ONCE(wait->p, pm_malloc_lock(7, GFP_KERNEL));
 	pm_event_set(&wait->done);
 }
 

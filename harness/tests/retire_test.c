@@ -22,6 +22,16 @@ static bool retire_exists(unsigned int id)
 	return exists;
 }
 
+static bool retire_is_retired(struct pm_arena *arena)
+{
+	bool retired;
+
+	mutex_lock(&arena->lock);
+	retired = arena->retired;
+	mutex_unlock(&arena->lock);
+	return retired;
+}
+
 /* Everything that an arena has goes to another, live objects included. */
 static void retire_adopts(struct pm_test *t)
 {
@@ -40,7 +50,7 @@ static void retire_adopts(struct pm_test *t)
 		pm_test_fill(objs[i], pm_classes[1 + i % 40].size, i);
 	}
 	PM_EXPECT_EQ(t, pm_arena_retire(id), 0);
-	PM_EXPECT(t, READ_ONCE(arena->retired));
+	PM_EXPECT(t, retire_is_retired(arena));
 	PM_EXPECT(t, !retire_exists(id));
 	PM_EXPECT_EQ(t, READ_ONCE(arena->nr_heaps), 0);
 	for (i = 0; i < ARRAY_SIZE(objs); i++) {
@@ -96,7 +106,7 @@ static void retire_main(void *arg)
 {
 	struct retire_thread *r = arg;
 
-	r->err = pm_arena_retire(r->id);
+	WRITE_ONCE(r->err, pm_arena_retire(r->id));
 	pm_event_set(&r->done);
 }
 
@@ -250,8 +260,8 @@ static void retire_late_malloc(struct pm_test *t)
 			if (!PM_EXPECT(t, reader[i].p))
 				continue;
 			/* Its owner is one that can be found. */
-			PM_EXPECT(t, !READ_ONCE(pm_pagemap_heap(reader[i].p)
-						->arena->retired));
+			PM_EXPECT(t, !retire_is_retired(
+					pm_pagemap_heap(reader[i].p)->arena));
 			PM_EXPECT(t, retire_exists(pm_test_owner(reader[i].p)));
 			PM_EXPECT_EQ(t, pm_test_free_lock(reader[i].p),
 				     PM_SLAB_OK);
@@ -272,11 +282,11 @@ static void retire_grace_period(struct pm_test *t)
 	PM_REQUIRE(t, old);
 	idx = srcu_read_lock(&pm_srcu);
 	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
-		while (!READ_ONCE(old->retired))
+		while (!retire_is_retired(old))
 			pm_test_pause();
 		pm_test_sleep_ms(10);
 		PM_EXPECT_EQ(t, READ_ONCE(retiring.err), 1);
-		PM_EXPECT(t, READ_ONCE(old->retired));
+		PM_EXPECT(t, retire_is_retired(old));
 		srcu_read_unlock(&pm_srcu, idx);
 		retire_wait(t, &retiring);
 	} else {

@@ -10,15 +10,36 @@
  * liburcu publishes pointers with a barrier and a volatile store. Here it is
  * the release store that this amounts to; the readers' side is a consume
  * load, which the compiler makes an acquire.
+ *
+ * What a read-side section did is before what follows the grace period that
+ * waited for it: the end of each section releases, the end of each grace
+ * period acquires.
  */
 #ifndef PM_TSAN_H
 #define PM_TSAN_H
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #define _LGPL_SOURCE
 #define URCU_DEREFERENCE_USE_ATOMIC_CONSUME
 #include <urcu/urcu-bp.h>
 #undef rcu_assign_pointer
 #define rcu_assign_pointer(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
+
+void __tsan_acquire(void *addr);
+void __tsan_release(void *addr);
+extern char pm_tsan_sections;
+
+#define _urcu_bp_read_unlock()						\
+	do {								\
+		__tsan_release(&pm_tsan_sections);			\
+		_urcu_bp_read_unlock();					\
+	} while (0)
+#define urcu_bp_synchronize_rcu()					\
+	do {								\
+		urcu_bp_synchronize_rcu();				\
+		__tsan_acquire(&pm_tsan_sections);			\
+	} while (0)
 
 #endif /* PM_TSAN_H */
