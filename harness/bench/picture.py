@@ -18,7 +18,7 @@ set multiplot title "{title}" font ",15"
 set border 3 lc rgb "#888888"
 set logscale x 2
 set xtics nomirror out textcolor rgb "#222222" ("¼" .25, "½" .5, "1" 1, "2" 2, "4" 4, "8" 8, "16" 16, \
-  "32" 32)
+  "32" 32, "64" 64, "128" 128)
 set grid xtics ytics lc rgb "#eeeeee" lt 1
 set yrange [{rows}:-1]
 set tmargin 5
@@ -55,7 +55,7 @@ def panel(results, names, key, title, where):
                      f"'{COLOURS[number % 7]}' title '{name}'")
     # The first is drawn last, so that nothing hides it.
     plots = plots[1:] + plots[:1]
-    high = min(40, largest * 1.15)
+    high = largest * 1.15
     commands += [where, f'set title "{title}"',
                  f"set xrange [0.22:{high:.2f}]", "plot " + ", ".join(plots)]
     return commands
