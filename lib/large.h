@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Large objects: everything above the largest class, each a mapping of its
- * own.
+ * Large objects: everything above the largest class, whole pages each.
  */
 #ifndef PM_LARGE_H
 #define PM_LARGE_H
@@ -9,33 +8,49 @@
 #include "platform.h"
 
 /**
- * struct pm_large - descriptor of a large object
- * @addr: first byte; set once while the object lives
- * @size: bytes mapped, all usable; changed by its owner only
- * @zero: the mapping is known to read as zero
- * @freed_at: coarse time at which it went into the cache
- * @node: place in the cache [large lock]
+ * struct pm_large - an extent: a run of pages, a large object's or free
+ * @addr: first byte
+ * @size: bytes, all usable; of an object: changed by its owner only
+ * @dirty: bytes of it that have pages, as far as we know
+ * @zero: all of it reads as zero
+ * @is_free: on a free list
+ * @freed_at: coarse time at which the latest part of it was freed
+ * @prev: the extent that ends where this one begins, in the same chunk
+ * @next: the extent that begins where this one ends, in the same chunk
+ * @node: place among the free extents of its size, or the spare descriptors
+ * @age: place among the free extents that are dirty, the longest free first
+ * @inbox: place among those that were freed while the lock was busy
+ *
+ * Everything but @addr, and @size of an object, is guarded by the large lock.
  */
 struct pm_large {
 	void *addr;
 	size_t size;
+	size_t dirty;
 	bool zero;
+	bool is_free;
 	u64 freed_at;
+	struct pm_large *prev;
+	struct pm_large *next;
 	struct list_head node;
+	struct list_head age;
+	struct llist_node inbox;
 };
 
 /**
  * struct pm_large_stats - figures of all large objects
  * @live: bytes that callers hold
  * @live_objects: how many
- * @cached: bytes of mappings kept for reuse
- * @allocs: how many were ever allocated
- * @reused: how many of them came from the cache
+ * @cached: bytes of free extents
+ * @dirty: bytes of these that may have pages
+ * @allocs: how many objects were ever allocated
+ * @reused: how many of them came from an extent that was freed before
  */
 struct pm_large_stats {
 	size_t live;
 	size_t live_objects;
 	size_t cached;
+	size_t dirty;
 	u64 allocs;
 	u64 reused;
 };
@@ -44,9 +59,10 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp);
 bool pm_large_free(void *ptr);
 struct pm_large *pm_large_find(const void *ptr);
 void *pm_large_resize(void *ptr, size_t size);
-size_t pm_large_purge(u64 older_than);
+size_t pm_large_purge(void);
 void pm_large_get_stats(struct pm_large_stats *st);
 void pm_large_lock_all(void);
 void pm_large_unlock_all(bool child);
+void pm_large_exit(void);
 
 #endif /* PM_LARGE_H */

@@ -3,8 +3,8 @@
  * Magazines: how they are filled, emptied, made, drained and sized.
  *
  * Capacity. A stack begins with room for a few objects, doubles on every
- * miss (a pop that finds it empty, a push that finds it full) up to 512
- * objects or 512 KiB, within a budget per CPU; a class that sees no miss for
+ * miss (a pop that finds it empty, a push that finds it full) up to 32 KiB,
+ * then on every fourth, up to 512 objects or 512 KiB, within a budget per CPU; a class that sees no miss for
  * a decay time gives half of its room back. So a class that is used little
  * holds little.
  *
@@ -21,6 +21,8 @@
 #include "trace.h"
 
 #define PM_MAG_FIRST_SLOTS	4
+#define PM_MAG_EASY_BYTES	(32U << 10)	/* of a class */
+#define PM_MAG_PATIENCE		4		/* misses per doubling beyond */
 
 u32 pm_mag_base[PM_NR_CLASSES];
 u64 pm_mark_secret __read_mostly;
@@ -154,9 +156,14 @@ static bool pm_mag_grow(struct pm_magazine *mag, unsigned int class)
 {
 	unsigned int room = pm_mag_room(mag, class);
 	unsigned int max = pm_mag_max_slots(class), more;
+	u8 busy = READ_ONCE(mag->busy[class]) + 1;
 
-	WRITE_ONCE(mag->busy[class], 1);
+	WRITE_ONCE(mag->busy[class], busy ? busy : 1);
 	if (room >= max)
+		return false;
+	/* A large stack holds much memory: it must show that it is worth it. */
+	if (room * pm_classes[class].size >= PM_MAG_EASY_BYTES &&
+	    busy % PM_MAG_PATIENCE)
 		return false;
 	more = room ? min_t(unsigned int, room, max - room) :
 		      min_t(unsigned int, PM_MAG_FIRST_SLOTS, max);

@@ -12,6 +12,9 @@
  *   PM_HEAP_SHIFT	log2 of the size and alignment of a heap
  *   PM_ADDR_BASE	lowest address that the host can give us
  *   PM_ADDR_BITS	bits of (address - PM_ADDR_BASE)
+ *   PM_CHUNK_MIN	least bytes to map for large objects, 0 when what
+ *			pm_host_large_map() gave can only go back as a whole
+ *   PM_CHUNK_MAX	most bytes to map ahead for large objects
  *   PM_LARGE_MAX	largest single object in bytes
  *   __pm_local		hidden visibility, where there is such a thing
  *   PM_DEBUG		1 in builds that run the validators, else 0
@@ -67,9 +70,9 @@ bool pm_host_purge(void *addr, size_t size);
 void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp);
 
 /**
- * pm_host_large_unmap() - give a large object's memory back
+ * pm_host_large_unmap() - give memory of large objects back
  * @addr: start
- * @size: bytes
+ * @size: bytes; where PM_CHUNK_MIN is not 0 any run of whole pages
  *
  * Context: any that pm_free() may be called in.
  */
@@ -80,12 +83,11 @@ void pm_host_large_unmap(void *addr, size_t size);
  * @addr: start
  * @old_size: bytes it has
  * @new_size: bytes wanted
- * @to: NULL to change the size in place, else a mapping of @new_size bytes
- *	that the old one's pages are moved to; its own are dropped
+ * @to: a mapping of @new_size bytes that the old one's pages are moved to;
+ *	its own are dropped
  *
- * Return: true, then bytes beyond @old_size are zero and with @to nothing is
- * left at @addr; or false, then all is as before. A host need not be able to
- * do this.
+ * Return: true, then bytes beyond @old_size are zero and nothing is left at
+ * @addr; or false, then all is as before. A host need not be able to do this.
  */
 bool pm_host_large_remap(void *addr, size_t old_size, size_t new_size,
 			 void *to);

@@ -348,6 +348,6 @@ EXPORT_SYMBOL_GPL(pm_usable_size);
 size_t pm_trim(void)
 {
 	pm_mag_drain_all();
-	return pm_large_purge(~0ULL) + pm_arena_trim();
+	return pm_large_purge() + pm_arena_trim();
 }
 EXPORT_SYMBOL_GPL(pm_trim);

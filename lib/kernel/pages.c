@@ -172,17 +172,37 @@ struct pm_meta_tail {
 	void *base;
 };
 
-/* Longer ones come from vmalloc(), which does not round to powers of two. */
-#define PM_META_KMALLOC	(16UL << 10)
-
 /*
  * kmalloc() aligns sizes that are a power of two to their size; its other
- * classes, 96 and 192, are never hit by what is rounded up to one.
+ * classes, 96 and 192, are never hit by what is rounded up to one. Above a
+ * page whole pages are taken. What is longer still comes from vmalloc() where
+ * the context may sleep.
  */
+#define PM_META_PAGES	(64UL << 10)
+
 static size_t pm_meta_room(size_t size)
 {
 	size = ALIGN(size, sizeof(long)) + sizeof(struct pm_meta_tail);
 	return size < PAGE_SIZE ? roundup_pow_of_two(size) : PAGE_ALIGN(size);
+}
+
+static void *pm_meta_get(size_t room, gfp_t gfp)
+{
+	if (room <= PAGE_SIZE)
+		return kmalloc(room, gfp);
+	if (room <= PM_META_PAGES || !gfpflags_allow_blocking(gfp))
+		return alloc_pages_exact(room, gfp);
+	return __vmalloc(room, gfp);
+}
+
+static void pm_meta_put(void *ptr, size_t room)
+{
+	if (is_vmalloc_addr(ptr))
+		vfree(ptr);
+	else if (room <= PAGE_SIZE)
+		kfree(ptr);
+	else
+		free_pages_exact(ptr, room);
 }
 
 static struct pm_meta_tail *pm_meta_tail(void *ptr, size_t size)
@@ -195,11 +215,7 @@ void *pm_meta_alloc(size_t size, gfp_t gfp)
 	size_t room = pm_meta_room(size);
 	void *ptr;
 
-	gfp = pm_gfp_under_lock(gfp);
-	if (room <= PM_META_KMALLOC || !gfpflags_allow_blocking(gfp))
-		ptr = kmalloc(room, gfp);
-	else
-		ptr = __vmalloc(room, gfp);
+	ptr = pm_meta_get(room, pm_gfp_under_lock(gfp));
 	if (!ptr)
 		return NULL;
 	pm_meta_tail(ptr, size)->base = ptr;
@@ -210,10 +226,10 @@ void *pm_meta_alloc(size_t size, gfp_t gfp)
 static void pm_meta_release(struct rcu_head *rcu)
 {
 	struct pm_meta_tail *tail = container_of(rcu, struct pm_meta_tail, rcu);
-	size_t size = (char *)tail - (char *)tail->base;
+	size_t room = pm_meta_room((char *)tail - (char *)tail->base);
 
-	atomic_long_sub(pm_meta_room(size), &pm_meta_total);
-	kvfree(tail->base);
+	atomic_long_sub(room, &pm_meta_total);
+	pm_meta_put(tail->base, room);
 }
 
 void pm_meta_free(void *ptr, size_t size)

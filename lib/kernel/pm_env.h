@@ -58,6 +58,10 @@
 
 #define PM_LARGE_MAX	(1UL << 40)
 
+/* What vmalloc() gave it takes back as a whole. */
+#define PM_CHUNK_MIN	0UL
+#define PM_CHUNK_MAX	0UL
+
 /* What a module does not export is local to it anyway. */
 #define __pm_local
 

@@ -39,7 +39,7 @@ static unsigned long pm_shrink_count(struct shrinker *shrinker,
 static unsigned long pm_shrink_scan(struct shrinker *shrinker,
 				    struct shrink_control *sc)
 {
-	size_t bytes = pm_large_purge(~0ULL);
+	size_t bytes = pm_large_purge();
 
 	queue_work(system_unbound_wq, &pm_trim_work);
 	return bytes ? bytes >> PAGE_SHIFT : SHRINK_STOP;

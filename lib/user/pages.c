@@ -174,11 +174,8 @@ bool pm_host_large_remap(void *addr, size_t old_size, size_t new_size,
 	int saved = errno;
 	void *p;
 
-	if (to)
-		p = mremap(addr, old_size, new_size,
-			   MREMAP_MAYMOVE | MREMAP_FIXED, to);
-	else
-		p = mremap(addr, old_size, new_size, 0);
+	p = mremap(addr, old_size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   to);
 	errno = saved;
 	return p != MAP_FAILED;
 }

@@ -51,6 +51,8 @@
 #define PM_ADDR_BASE	0UL
 #define PM_ADDR_BITS	47
 #define PM_LARGE_MAX	((size_t)PTRDIFF_MAX)
+#define PM_CHUNK_MIN	(1UL << 20)	/* chunks may be cut in pieces */
+#define PM_CHUNK_MAX	(32UL << 20)
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 
@@ -152,6 +154,8 @@ static inline int kstrtoul(const char *s, unsigned int base, unsigned long *res)
 #define list_last_entry(l, t, m) cds_list_entry((l)->prev, t, m)
 #define list_is_singular(l)	(!cds_list_empty(l) && (l)->next == (l)->prev)
 #define list_for_each_entry(p, l, m) cds_list_for_each_entry(p, l, m)
+#define list_for_each_entry_reverse(p, l, m) \
+	cds_list_for_each_entry_reverse(p, l, m)
 #define list_for_each_entry_safe(p, n, l, m) \
 	cds_list_for_each_entry_safe(p, n, l, m)
 #define list_add_tail_rcu(n, l)	cds_list_add_tail_rcu(n, l)
