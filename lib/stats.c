@@ -9,6 +9,7 @@
 #include "large.h"
 #include "options.h"
 #include "heap.h"
+#include "magazine.h"
 
 /* ---- gathering --------------------------------------------------------- */
 
@@ -43,6 +44,9 @@ bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig)
 		fig->out_objects += arena->nr_out[class];
 		fig->out_bytes += arena->nr_out[class] *
 				  (size_t)pm_classes[class].size;
+		fig->depot_objects += arena->depot[class].nr;
+		fig->depot_bytes += arena->depot[class].nr *
+				    (size_t)pm_classes[class].size;
 	}
 	mutex_unlock(&arena->lock);
 out:
@@ -69,16 +73,19 @@ void pm_class_figures(unsigned int class, struct pm_class_figures *fig)
 			mutex_lock(&arena->lock);
 			fig->taken += arena->nr_taken[class];
 			fig->out += arena->nr_out[class];
+			fig->depot += arena->depot[class].nr;
 			mutex_unlock(&arena->lock);
 		}
 	srcu_read_unlock(&pm_srcu, idx);
+	fig->magazine = min_t(u64, pm_mag_objects(class), fig->out);
 }
 
 void pm_get_totals(struct pm_totals *t)
 {
 	struct pm_arena_figures fig;
 	struct pm_large_stats large;
-	unsigned int id;
+	unsigned int id, class;
+	size_t objects, idle;
 
 	memset(t, 0, sizeof(*t));
 	pm_large_get_stats(&large);
@@ -92,7 +99,17 @@ void pm_get_totals(struct pm_totals *t)
 		t->live_objects += fig.out_objects;
 		t->slab_free += fig.slab_bytes - fig.out_bytes;
 		t->heap_free += fig.heap_bytes - fig.slab_bytes;
+		t->depot += fig.depot_bytes;
+		idle = fig.depot_objects;
+		t->live_objects -= min_t(size_t, idle, t->live_objects);
 	}
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		objects = pm_mag_objects(class);
+		t->magazine += objects * pm_classes[class].size;
+		t->live_objects -= min_t(size_t, objects, t->live_objects);
+	}
+	idle = t->depot + t->magazine;
+	t->live -= min_t(size_t, idle, t->live);
 	t->large = large.live;
 	t->live += large.live;
 	t->live_objects += large.live_objects;
@@ -163,7 +180,8 @@ static void pm_write_arena(struct pm_writer *w, enum pm_format format,
 			 (unsigned long long)s->wait_max_ns / 1000, out,
 			 (unsigned long long)s->fallback_in,
 			 (unsigned long long)s->remote_in, f->nr_heaps);
-		pm_write(w, " %9zu %9zu %9zu\n", f->out_bytes >> 10,
+		pm_write(w, " %9zu %9zu %9zu %9zu\n", f->out_bytes >> 10,
+			 f->depot_bytes >> 10,
 			 (f->slab_bytes - f->out_bytes) >> 10,
 			 (f->heap_bytes - f->slab_bytes) >> 10);
 	} else if (format == PM_JSON) {
@@ -183,15 +201,20 @@ static void pm_write_arena(struct pm_writer *w, enum pm_format format,
 			 (unsigned long long)s->heap_unmaps,
 			 (unsigned long long)s->purged,
 			 (unsigned long long)s->adopted);
-		pm_write(w, "\"live_bytes\":%zu,\"slab_free_bytes\":%zu,\"heap_free_bytes\":%zu}",
-			 f->out_bytes, f->slab_bytes - f->out_bytes,
+		pm_write(w, "\"batches_in\":%llu,\"batches_out\":%llu,\"inbox_in\":%llu,",
+			 (unsigned long long)s->batches_in,
+			 (unsigned long long)s->batches_out,
+			 (unsigned long long)s->inbox_in);
+		pm_write(w, "\"out_bytes\":%zu,\"depot_bytes\":%zu,\"slab_free_bytes\":%zu,\"heap_free_bytes\":%zu}",
+			 f->out_bytes, f->depot_bytes,
+			 f->slab_bytes - f->out_bytes,
 			 f->heap_bytes - f->slab_bytes);
 	} else {
 		pm_write(w, "<heap nr=\"%u\">\n<lock acquired=\"%llu\" contended=\"%lu\" wait_ns=\"%llu\" wait_max_ns=\"%llu\"/>\n",
 			 f->id, (unsigned long long)s->acquired, contended,
 			 (unsigned long long)s->wait_ns,
 			 (unsigned long long)s->wait_max_ns);
-		pm_write(w, "<total type=\"live\" count=\"%zu\" size=\"%zu\"/>\n<total type=\"rest\" count=\"%u\" size=\"%zu\"/>\n",
+		pm_write(w, "<total type=\"out\" count=\"%zu\" size=\"%zu\"/>\n<total type=\"rest\" count=\"%u\" size=\"%zu\"/>\n",
 			 f->out_objects, f->out_bytes, f->nr_heaps,
 			 f->heap_bytes - f->out_bytes);
 		pm_write(w, "<system type=\"current\" size=\"%zu\"/>\n</heap>\n",
@@ -210,10 +233,12 @@ static void pm_write_classes(struct pm_writer *w)
 		pm_class_figures(class, &fig);
 		if (!fig.taken)
 			continue;
-		pm_write(w, "%s{\"class\":%u,\"size\":%u,\"taken\":%llu,\"out\":%llu}",
+		pm_write(w, "%s{\"class\":%u,\"size\":%u,\"taken\":%llu,\"out\":%llu,\"depot\":%llu,\"magazine\":%llu}",
 			 first ? "" : ",", class, pm_classes[class].size,
 			 (unsigned long long)fig.taken,
-			 (unsigned long long)fig.out);
+			 (unsigned long long)fig.out,
+			 (unsigned long long)fig.depot,
+			 (unsigned long long)fig.magazine);
 		first = false;
 	}
 	pm_write(w, "],");
@@ -225,10 +250,11 @@ static void pm_write_totals(struct pm_writer *w, enum pm_format format)
 
 	pm_get_totals(&t);
 	if (format == PM_TEXT) {
-		pm_write(w, "total (KiB): mapped %zu, live %zu in %zu objects (large %zu), free in slabs %zu, free in heaps %zu, ",
+		pm_write(w, "total (KiB): mapped %zu, live %zu in %zu objects (large %zu), free in magazines %zu, in depots %zu, in slabs %zu, in heaps %zu, ",
 			 t.mapped >> 10, t.live >> 10, t.live_objects,
-			 t.large >> 10, t.slab_free >> 10, t.heap_free >> 10);
-		pm_write(w, "cached large %zu, descriptors %zu\n",
+			 t.large >> 10, t.magazine >> 10, t.depot >> 10,
+			 t.slab_free >> 10, t.heap_free >> 10);
+		pm_write(w, "in large extents %zu; descriptors %zu\n",
 			 t.large_cached >> 10, t.meta >> 10);
 	} else if (format == PM_JSON) {
 		pm_write(w, "\"total\":{\"mapped\":%zu,\"live\":%zu,\"live_objects\":%zu,\"large\":%zu,\"magazine\":%zu,\"depot\":%zu,",
@@ -263,7 +289,7 @@ size_t pm_report_as(char *buf, size_t size, enum pm_format format)
 
 	pm_write_head(&w, format);
 	if (format == PM_TEXT)
-		pm_write(&w, "arena     acquired  contended    wait us    max us  fallback  fallback  remote in  heaps  live KiB slab free heap free\n%56s%10s\n",
+		pm_write(&w, "arena     acquired  contended    wait us    max us  fallback  fallback  remote in  heaps       out  in depot slab free heap free\n%56s%10s\n",
 			 "out", "in");
 	else if (format == PM_JSON)
 		pm_write(&w, "\"arenas\":[");

@@ -26,6 +26,8 @@ enum pm_format { PM_TEXT, PM_JSON, PM_XML };
  * @slab_bytes: bytes of slabs in them
  * @out_bytes: bytes of objects not in their slab
  * @out_objects: how many
+ * @depot_bytes: bytes of objects in its depots
+ * @depot_objects: how many
  */
 struct pm_arena_figures {
 	unsigned int id;
@@ -35,16 +37,22 @@ struct pm_arena_figures {
 	size_t slab_bytes;
 	size_t out_bytes;
 	size_t out_objects;
+	size_t depot_bytes;
+	size_t depot_objects;
 };
 
 /**
  * struct pm_class_figures - one class over all arenas
  * @taken: objects taken from slabs since the beginning
  * @out: objects not in their slab
+ * @depot: how many of these are in depots
+ * @magazine: how many of these are in magazines
  */
 struct pm_class_figures {
 	u64 taken;
 	u64 out;
+	u64 depot;
+	u64 magazine;
 };
 
 bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig);
