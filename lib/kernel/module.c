@@ -103,7 +103,7 @@ EXPORT_SYMBOL_GPL(pm_malloc_gfp);
 static void pm_release_all(void)
 {
 	pm_mag_exit();
-	pm_large_purge();
+	pm_large_exit();
 	pm_arena_exit();
 	pm_batch_exit();
 	pm_pagemap_destroy();
