@@ -87,7 +87,9 @@ check-core: ## no core file names a host, and that would be noticed
 	@scripts/check-core
 
 core-identity: ## both builds compiled the very same core files
+	@scripts/core-identity --selftest
 	@scripts/core-identity
 
 compare-ktap: ## both sides ran the same tests, and all passed
+	@scripts/compare-ktap --selftest
 	@scripts/compare-ktap --all
