@@ -59,10 +59,10 @@ DEFINE_MUTEX(pm_registry);
 LIST_HEAD(pm_arenas);
 
 /* Slots of the table; 0 until pm_arena_init(), constant after. */
-unsigned int pm_nr_arena_slots;
+unsigned int pm_nr_arena_slots __read_mostly;
 
 /* Arenas by number. [written under the registry; readers SRCU] */
-static struct pm_arena **pm_arena_table;
+static struct pm_arena **pm_arena_table __read_mostly;
 
 /*
  * Retired arenas after their grace period, for reuse. [registry] Their
@@ -292,37 +292,57 @@ static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
 /* ---- depots ------------------------------------------------------------ */
 
 /*
- * Put an object into its slab, which may be another arena's: a batch goes by
- * its first object's owner. Return: whether the object was free already.
+ * Put the first objects of @objs that share a slab into it. The slab may be
+ * another arena's: a batch goes by its first object's owner.
+ *
+ * Return: how many there were; @bad is set to one that was free already.
  */
-static bool pm_arena_put_object(struct pm_arena *arena, unsigned int class,
-				void *obj)
+static unsigned int pm_arena_put_run(struct pm_arena *arena,
+				     unsigned int class, void **objs,
+				     unsigned int n, void **bad)
 {
-	struct pm_heap *heap = pm_pagemap_heap(obj);
-	struct pm_slab *slab = pm_heap_slab(heap, obj, class);
-	unsigned int index;
+	struct pm_heap *heap = pm_pagemap_heap(objs[0]);
+	struct pm_slab *slab = pm_heap_slab(heap, objs[0], class);
+	size_t bytes = pm_classes[class].units * PM_UNIT_SIZE;
+	unsigned int i, index, put = 0;
+	bool ours = heap->arena == arena;
+	enum pm_slab_fault fault;
 
-	if (unlikely(!pm_slab_index(slab, obj, &index)))
-		return true;
-	if (unlikely(heap->arena != arena))
-		return pm_free_remote(heap, slab, index) != PM_SLAB_OK;
-	if (unlikely(pm_slab_put(slab, index) != PM_SLAB_OK))
-		return true;
-	arena->stats.local_free++;
-	pm_arena_slab_filled(arena, slab, 1);
-	return false;
+	for (i = 0; i < n; i++) {
+		if ((size_t)((char *)objs[i] - slab->base) >= bytes)
+			break;
+		if (unlikely(!pm_slab_index(slab, objs[i], &index)))
+			fault = PM_SLAB_DOUBLE_FREE;
+		else if (likely(ours))
+			fault = pm_slab_put(slab, index);
+		else
+			fault = pm_free_remote(heap, slab, index);
+		if (unlikely(fault))
+			*bad = objs[i];
+		else
+			put++;
+	}
+	if (ours && put) {
+		arena->stats.local_free += put;
+		pm_arena_slab_filled(arena, slab, put);
+	}
+	if (likely(i))
+		return i;
+	/* Freed twice, and its slab is gone in the meantime. */
+	*bad = objs[0];
+	return 1;
 }
 
-/* Return: the last object that was free already, or NULL. */
+/* Return: an object that was free already, or NULL. */
 static void *pm_arena_put_objects(struct pm_arena *arena, unsigned int class,
 				  void **objs, unsigned int n)
 {
+	unsigned int done = 0;
 	void *bad = NULL;
-	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		if (unlikely(pm_arena_put_object(arena, class, objs[i])))
-			bad = objs[i];
+	while (done < n)
+		done += pm_arena_put_run(arena, class, objs + done, n - done,
+					 &bad);
 	return bad;
 }
 

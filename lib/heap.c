@@ -13,6 +13,13 @@
 #include "arena.h"
 #include "check.h"
 
+/*
+ * From this many heaps of an arena on the next ones ask for huge pages: less
+ * than that, and the pages that are mapped along with those that are used
+ * weigh more than the faults they save.
+ */
+#define PM_HEAPS_HUGE	4
+
 static size_t pm_heap_meta_size(unsigned int units)
 {
 	return offsetof(struct pm_heap, slab) + units * sizeof(struct pm_slab);
@@ -36,7 +43,7 @@ struct pm_heap *pm_heap_create(struct pm_arena *arena, gfp_t gfp)
 	lockdep_assert_held(&arena->lock);
 	if (pm_inject_fails(&pm_inject.heap_map))
 		return NULL;
-	base = pm_host_heap_map(&size, arena->nr_heaps > 0, gfp);
+	base = pm_host_heap_map(&size, arena->nr_heaps >= PM_HEAPS_HUGE, gfp);
 	if (!base)
 		return NULL;
 	heap = pm_inject_fails(&pm_inject.meta) ? NULL :

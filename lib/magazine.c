@@ -2,9 +2,12 @@
 /*
  * Magazines: how they are filled, emptied, made, drained and sized.
  *
- * Capacity. A stack begins with room for a few objects, doubles on every
- * miss (a pop that finds it empty, a push that finds it full) up to 32 KiB,
- * then on every fourth, up to 512 objects or 512 KiB, within a budget per CPU; a class that sees no miss for
+ * Capacity. A stack begins with room for a few objects and doubles on every
+ * miss (a pop that finds it empty, a push that finds it full) up to 32 KiB.
+ * From there on it doubles when misses of the two kinds alternate: then more
+ * room would have saved both. A CPU that only allocates, or only frees, gains
+ * nothing from a large stack, and what it holds is of no use to others. The
+ * end is 512 objects or 512 KiB, within a budget per CPU; a class that sees no miss for
  * a decay time gives half of its room back. So a class that is used little
  * holds little.
  *
@@ -22,13 +25,15 @@
 
 #define PM_MAG_FIRST_SLOTS	4
 #define PM_MAG_EASY_BYTES	(32U << 10)	/* of a class */
-#define PM_MAG_PATIENCE		4		/* misses per doubling beyond */
 
-u32 pm_mag_base[PM_NR_CLASSES];
+/* What a section found: nothing to pop, or no room to push. */
+enum pm_miss { PM_MISS_EMPTY, PM_MISS_FULL };
+
+u32 pm_mag_base[PM_NR_CLASSES] __read_mostly;
 u64 pm_mark_secret __read_mostly;
 
 /* Bytes of a magazine with all its slots. */
-static size_t pm_mag_bytes;
+static size_t pm_mag_bytes __read_mostly;
 
 /* Guards making, publishing and draining. Inside the registry. */
 static DEFINE_MUTEX(pm_mag_lock);
@@ -148,22 +153,21 @@ static unsigned int pm_mag_room(const struct pm_magazine *mag,
 }
 
 /*
- * A stack was found empty or full: let it have twice the room. Two threads
- * may do so at once; @capacity is then a little off until pm_mag_tick() puts
- * it right.
+ * A stack was found empty or full: see whether it shall have twice the room.
+ * Two threads may do so at once; @capacity is then a little off until
+ * pm_mag_tick() puts it right.
  */
-static bool pm_mag_grow(struct pm_magazine *mag, unsigned int class)
+static bool pm_mag_grow(struct pm_magazine *mag, unsigned int class,
+			enum pm_miss miss)
 {
 	unsigned int room = pm_mag_room(mag, class);
 	unsigned int max = pm_mag_max_slots(class), more;
-	u8 busy = READ_ONCE(mag->busy[class]) + 1;
+	bool turned = READ_ONCE(mag->last[class]) != miss;
 
-	WRITE_ONCE(mag->busy[class], busy ? busy : 1);
-	if (room >= max)
-		return false;
-	/* A large stack holds much memory: it must show that it is worth it. */
-	if (room * pm_classes[class].size >= PM_MAG_EASY_BYTES &&
-	    busy % PM_MAG_PATIENCE)
+	WRITE_ONCE(mag->busy[class], 1);
+	WRITE_ONCE(mag->last[class], miss);
+	if (room >= max ||
+	    (!turned && room * pm_classes[class].size >= PM_MAG_EASY_BYTES))
 		return false;
 	more = room ? min_t(unsigned int, room, max - room) :
 		      min_t(unsigned int, PM_MAG_FIRST_SLOTS, max);
@@ -214,7 +218,7 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 		return NULL;
 	mag = pm_mag_here(gfp);
 	if (likely(mag)) {
-		pm_mag_grow(mag, class);
+		pm_mag_grow(mag, class, PM_MISS_EMPTY);
 		n = pm_mag_want(mag, class);
 	}
 	got = pm_malloc_lock_batch(class, objs, n + 1, gfp);
@@ -251,7 +255,8 @@ bool pm_mag_flush(unsigned int class, void *obj)
 	pm_mag_count_miss();
 	if (unlikely(!mag))
 		return false;
-	if (pm_mag_grow(mag, class) && pm_percpu_push(class, obj))
+	if (pm_mag_grow(mag, class, PM_MISS_FULL) &&
+	    pm_percpu_push(class, obj))
 		return true;
 	n = min_t(unsigned int, pm_classes[class].batch,
 		  (pm_mag_room(mag, class) + 1) / 2);

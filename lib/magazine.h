@@ -67,6 +67,7 @@ struct pm_stack {
  * struct pm_magazine - what precedes the slots
  * @stack: per class [per-CPU section; @limit also slow paths of the CPU]
  * @busy: per class, slow-path visits since the last look of pm_mag_tick()
+ * @last: per class, whether a pop or a push missed last
  * @tops: sum of all tops at that look
  * @capacity: bytes of objects that all limits together allow
  * @node: place among the spare ones [pm_mag_lock]
@@ -76,6 +77,7 @@ struct pm_stack {
 struct pm_magazine {
 	struct pm_stack stack[PM_NR_CLASSES];
 	u8 busy[PM_NR_CLASSES];
+	u8 last[PM_NR_CLASSES];
 	u64 tops;
 	long capacity;
 	struct list_head node;

@@ -6,10 +6,10 @@
 #include "options.h"
 #include "arena.h"
 
-struct pm_options pm_options = {
+struct pm_options pm_options __read_mostly = {
 	.policy = pm_policies,
 	.magazine = true,
-	.magazine_bytes = 8UL << 20,
+	.magazine_bytes = 2UL << 20,
 	.decay_ms = 1000,
 	.large_cache = 256UL << 20,
 };

@@ -8,7 +8,7 @@
 #include "large.h"
 
 struct pm_leaf *pm_root[PM_ROOT_ENTRIES];
-struct pm_home pm_home = { .index = ~0UL };
+struct pm_home pm_home __read_mostly = { .index = ~0UL };
 
 static unsigned int pm_leaf_unit(const void *p)
 {

@@ -184,14 +184,15 @@ static inline struct pm_magazine *pm_percpu_get(unsigned int index)
 
 	if (!cpu_possible(index))
 		return NULL;
+	/* Pairs with pm_percpu_publish(): the slow path looks into it. */
 	mag = smp_load_acquire(&per_cpu(pm_percpu, index).mag);
 	return mag == PM_NULL_MAGAZINE ? NULL : mag;
 }
 
-/* The magazine is complete before it can be found. */
 static inline void pm_percpu_publish(unsigned int index,
 				     struct pm_magazine *mag)
 {
+	/* The magazine is complete before a section or pm_percpu_get() finds it. */
 	smp_store_release(&per_cpu(pm_percpu, index).mag,
 			  mag ? mag : PM_NULL_MAGAZINE);
 }

@@ -15,7 +15,9 @@
 #include "slab.h"
 #include "stats.h"
 
-#define PM_EXPORT_TEST(symbol)	EXPORT_SYMBOL_NS_GPL(symbol, PMALLOC_TEST)
+#define PM_EXPORT_TEST(symbol)						\
+	EXPORT_SYMBOL_NS_GPL(symbol,					\
+			     PMALLOC_TEST)
 
 /* platform.h */
 PM_EXPORT_TEST(pm_host_clock_ns);

@@ -425,7 +425,7 @@ typedef unsigned int gfp_t;
 #define __GFP_ZERO	0x2u
 #define __init
 #define __exit
-#define __read_mostly
+#define __read_mostly		__attribute__((section(".data.read_mostly")))
 #define __rcu
 #define EXPORT_SYMBOL_GPL(x)
 
