@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Says from within a program which malloc it ran on: preloaded beside the
+ * Says from within a program which malloc it ran on: preloaded before the
  * library, it adds a line to the file WITNESS when a process exits:
  *
  *	NAME PID FILE-OF-MALLOC FILE-OF-FREE BYTES-MAPPED-BY-PMALLOC
@@ -16,9 +16,13 @@
 
 extern char *program_invocation_short_name;
 
+/*
+ * RTLD_NEXT, with the witness preloaded first: an executable that is not
+ * position-independent answers for its own PLT entry otherwise.
+ */
 static const char *file_of(const char *symbol)
 {
-	void *addr = dlsym(RTLD_DEFAULT, symbol);
+	void *addr = dlsym(RTLD_NEXT, symbol);
 	Dl_info info;
 
 	return addr && dladdr(addr, &info) ? info.dli_fname : "-";

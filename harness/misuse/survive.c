@@ -100,7 +100,7 @@ static void abuse(struct rng *rng)
 	if (!p || ranges_starts_at(p))
 		return;
 	done[kind]++;
-	if (ftruncate(report, 0))
+	if (ftruncate(report, 0) || lseek(report, 0, SEEK_SET))
 		return;
 	expected = true;
 	sig = sigsetjmp(again, 1);
