@@ -256,6 +256,21 @@ static void misuse_double_later(void *arg)
 	pm_free(p[0]);
 }
 
+static void misuse_free_main(void *arg)
+{
+	pm_free(arg);
+}
+
+static void misuse_double_thread(void *arg)
+{
+	struct pm_thread thread;
+	void *p = pm_malloc(100);
+
+	if (pm_thread_start(&thread, misuse_free_main, p))
+		pm_thread_join(&thread);
+	pm_free(p);
+}
+
 static void misuse_double_large(void *arg)
 {
 	void *p = pm_malloc(100000);
@@ -353,6 +368,7 @@ static void api_double_free(struct pm_test *t)
 	pm_test_misuse(t, misuse_double, NULL, "class 7");
 	pm_test_misuse(t, misuse_double, NULL, "in arena ");
 	pm_test_misuse(t, misuse_double_later, NULL, "double free");
+	pm_test_misuse(t, misuse_double_thread, NULL, "double free");
 	pm_test_misuse(t, misuse_double_large, NULL, "pm_free(0x");
 	pm_test_misuse(t, misuse_realloc_freed, NULL, "pm_realloc(0x");
 }

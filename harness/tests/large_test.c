@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Large objects: mappings of their own, kept for reuse when freed.
+ * Large objects: extents that are split and merged, and kept for a while
+ * when they are free.
  */
 #include "pm_test.h"
 #include "check.h"
@@ -246,6 +247,208 @@ static void large_cache_first(struct pm_test *t)
 	PM_EXPECT_EQ(t, now.cached, 0);
 }
 
+/* Freed with the lock busy: it waits in the inbox, and the next collects. */
+static void large_free_when_busy(struct pm_test *t)
+{
+	struct pm_large_stats before, now;
+	size_t usable;
+	char *p, *q;
+
+	p = pm_malloc(100000);
+	q = pm_malloc(100000);
+	PM_REQUIRE(t, p && q);
+	usable = pm_usable_size(p);
+	large_totals(&before);
+	pm_large_lock_all();
+	pm_free(p);
+	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
+	large_totals(&now);
+	PM_EXPECT_EQ(t, now.live, before.live - usable);
+	PM_EXPECT_EQ(t, now.cached, before.cached);
+	pm_large_unlock_all(false);
+	pm_free(q);
+	large_totals(&now);
+	PM_EXPECT(t, now.cached >= before.cached + 2 * usable);
+}
+
+/*
+ * Neighbours that come free are one again, in whatever order they come; and
+ * serve a request that none of them alone had room for. Hosts that map each
+ * object by itself have no neighbours.
+ */
+static void large_merge(struct pm_test *t)
+{
+	static const u8 orders[][3] = {
+		{ 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+		{ 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 },
+	};
+	size_t size = 16 * PAGE_SIZE;
+	unsigned int i, j;
+	char *p[5], *q;
+
+	for (i = 0; i < ARRAY_SIZE(orders); i++) {
+		pm_trim();
+		for (j = 0; j < ARRAY_SIZE(p); j++) {
+			p[j] = pm_malloc(size);
+			PM_REQUIRE(t, p[j]);
+		}
+		for (j = 0; j < 3; j++)
+			pm_free(p[1 + orders[i][j]]);
+		q = pm_malloc(3 * size);
+		PM_EXPECT(t, q);
+		if (p[4] == p[0] + 4 * size)
+			PM_EXPECT(t, q == p[1]);
+		pm_free(q);
+		pm_free(p[0]);
+		pm_free(p[4]);
+	}
+}
+
+/* Growing takes the free extent behind, as much of it as is wanted. */
+static void large_grow_in_place(struct pm_test *t)
+{
+	size_t size = 16 * PAGE_SIZE;
+	char *p, *q, *r;
+
+	pm_trim();
+	p = pm_malloc(size);
+	q = pm_malloc(size);
+	r = pm_malloc(size);
+	PM_REQUIRE(t, p && q && r);
+	pm_test_fill(p, size, 1);
+	pm_test_fill(r, size, 2);
+	if (q == p + size && r == q + size) {
+		pm_free(q);
+		q = pm_realloc(p, size + PAGE_SIZE);
+		PM_EXPECT(t, q == p);
+		q = pm_realloc(p, 2 * size);
+		PM_EXPECT(t, q == p);
+		PM_EXPECT_EQ(t, pm_usable_size(p), 2 * size);
+		pm_test_fill(p + size, size, 3);
+		PM_EXPECT(t, pm_test_filled(r, size, 2));
+		/* There is no room for more. */
+		q = pm_realloc(p, 3 * size);
+		PM_REQUIRE(t, q);
+		PM_EXPECT(t, q != p);
+		PM_EXPECT(t, pm_test_filled(q + size, size, 3));
+		p = q;
+	} else {
+		pm_free(q);
+	}
+	PM_EXPECT(t, pm_test_filled(p, size, 1));
+	PM_EXPECT(t, pm_test_filled(r, size, 2));
+	pm_free(p);
+	pm_free(r);
+}
+
+/*
+ * Random requests, one thread: no two live objects share a byte, all keep
+ * their content, zeroes are zeroes, and figures agree with what is live.
+ */
+#define LARGE_SLOTS	24
+
+struct large_slot {
+	char *p;
+	size_t size;		/* filled */
+	size_t usable;
+	u64 tag;
+};
+
+static void large_expect_apart(struct pm_test *t,
+			       const struct large_slot *slots,
+			       const struct large_slot *one)
+{
+	unsigned int i;
+
+	for (i = 0; i < LARGE_SLOTS; i++)
+		if (slots[i].p && &slots[i] != one)
+			PM_EXPECT(t, slots[i].p + slots[i].usable <= one->p ||
+				     one->p + one->usable <= slots[i].p);
+}
+
+static void large_model_take(struct pm_test *t, struct large_slot *slot)
+{
+	size_t size = PM_SMALL_MAX + 1 +
+		      pm_rnd_below(&t->rnd, 1 << (12 + pm_rnd_below(&t->rnd, 9)));
+	size_t align = PAGE_SIZE;
+
+	switch (pm_rnd_below(&t->rnd, 4)) {
+	case 0:
+		slot->p = pm_calloc(1, size);
+		PM_EXPECT(t, !slot->p || pm_test_is_zero(slot->p, size));
+		break;
+	case 1:
+		align = PAGE_SIZE << pm_rnd_below(&t->rnd, 6);
+		slot->p = pm_aligned_alloc(align, size);
+		break;
+	default:
+		slot->p = pm_malloc(size);
+	}
+	if (!PM_EXPECT(t, slot->p))
+		return;
+	PM_EXPECT(t, IS_ALIGNED((unsigned long)slot->p, align));
+	slot->size = size;
+}
+
+static void large_model_resize(struct pm_test *t, struct large_slot *slot)
+{
+	size_t size = PM_SMALL_MAX + 1 + pm_rnd_below(&t->rnd, 1 << 20);
+	size_t keep = min_t(size_t, size, slot->size) / 8 * 8;
+	char *q = pm_realloc(slot->p, size);
+
+	if (!PM_EXPECT(t, q))
+		return;
+	PM_EXPECT(t, pm_test_filled(q, keep, slot->tag));
+	slot->p = q;
+	slot->size = size;
+}
+
+static void large_against_model(struct pm_test *t)
+{
+	static struct large_slot slots[LARGE_SLOTS];
+	struct pm_large_stats before, now;
+	unsigned int step, i;
+	struct large_slot *slot;
+	size_t live;
+
+	memset(slots, 0, sizeof(slots));
+	large_totals(&before);
+	for (step = 0; step < 1500; step++) {
+		slot = &slots[pm_rnd_below(&t->rnd, LARGE_SLOTS)];
+		if (!slot->p) {
+			large_model_take(t, slot);
+		} else if (pm_rnd_below(&t->rnd, 3)) {
+			PM_EXPECT(t, pm_test_filled(slot->p, slot->size,
+						    slot->tag));
+			pm_free(slot->p);
+			slot->p = NULL;
+		} else {
+			large_model_resize(t, slot);
+		}
+		if (slot->p) {
+			slot->usable = pm_usable_size(slot->p);
+			PM_EXPECT(t, slot->usable >= slot->size);
+			large_expect_apart(t, slots, slot);
+			slot->tag = pm_rnd_next(&t->rnd);
+			pm_test_fill(slot->p, slot->size, slot->tag);
+		}
+		if (step % 100 == 99)
+			pm_large_purge();
+		pm_test_yield();
+	}
+	for (i = 0, live = 0; i < LARGE_SLOTS; i++)
+		live += slots[i].p ? slots[i].usable : 0;
+	large_totals(&now);
+	PM_EXPECT_EQ(t, now.live, before.live + live);
+	for (i = 0; i < LARGE_SLOTS; i++) {
+		if (!slots[i].p)
+			continue;
+		PM_EXPECT(t, pm_test_filled(slots[i].p, slots[i].size,
+					    slots[i].tag));
+		pm_free(slots[i].p);
+	}
+}
+
 static void large_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 {
 	struct { char *p; size_t size; } own[8] = { { NULL, 0 } };
@@ -295,6 +498,10 @@ static const struct pm_test_case large_cases[] = {
 	PM_CASE(large, double_free),
 	PM_CASE(large, out_of_memory),
 	PM_CASE(large, cache_first),
+	PM_CASE(large, free_when_busy),
+	PM_CASE(large, merge),
+	PM_CASE(large, grow_in_place),
+	PM_CASE(large, against_model),
 	PM_CASE(large, crowd),
 };
 PM_SUITE(large);

@@ -28,8 +28,8 @@
 
 /* The suites, in the order in which they run: what others stand on first. */
 #define PM_SUITES(X)							\
-	X(class) X(pagemap) X(slab) X(heap) X(arena) X(large) X(api)	\
-	X(oom) X(retire) X(stress)
+	X(class) X(pagemap) X(slab) X(heap) X(depot) X(arena) X(large)	\
+	X(magazine) X(api) X(oom) X(retire) X(stress)
 
 /**
  * struct pm_rnd - pseudo-random numbers, one stream per thread

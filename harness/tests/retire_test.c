@@ -8,6 +8,7 @@
  * just these positions; the crowds meet them by chance.
  */
 #include "pm_test.h"
+#include "depot.h"
 #include "pagemap.h"
 
 #define RETIRE_NEED(t, n)						\
@@ -170,6 +171,48 @@ static void retire_late_remote_free(struct pm_test *t)
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
 }
 
+/* The same for a batch that goes into the old owner's inbox. */
+static void retire_late_batch(struct pm_test *t)
+{
+	struct retire_thread retiring;
+	struct pm_batch *batch;
+	struct pm_arena *old;
+	struct pm_heap *heap;
+	unsigned int i, n;
+	int idx;
+
+	RETIRE_NEED(t, 2);
+	PM_REQUIRE(t, pm_test_arena(1));
+	old = pm_test_arena(0);
+	pm_batch_provide(GFP_KERNEL);
+	batch = pm_batch_get();
+	PM_REQUIRE(t, old && batch);
+	batch->class = 30;
+	batch->nr = 8;
+	n = pm_malloc_lock_batch(30, batch->obj, 8, GFP_KERNEL);
+	PM_REQUIRE(t, n == 8);
+	heap = pm_pagemap_heap(batch->obj[0]);
+
+	idx = srcu_read_lock(&pm_srcu);
+	PM_EXPECT(t, READ_ONCE(heap->arena) == old);
+	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
+		void *objs[8];
+
+		memcpy(objs, batch->obj, sizeof(objs));
+		while (READ_ONCE(heap->arena) == old)
+			pm_test_pause();
+		llist_add(&batch->node, &old->inbox);
+		srcu_read_unlock(&pm_srcu, idx);
+		retire_wait(t, &retiring);
+		PM_EXPECT(t, llist_empty(&old->inbox));
+		pm_arena_trim();
+		for (i = 0; i < 8; i++)
+			PM_EXPECT_EQ(t, pm_pagemap_class(objs[i]), 0);
+	} else {
+		srcu_read_unlock(&pm_srcu, idx);
+	}
+}
+
 /* The same through the front door, with the survivor's lock free and busy. */
 static void retire_free_in_grace_period(struct pm_test *t)
 {
@@ -316,6 +359,27 @@ static void retire_again(struct pm_test *t)
 	}
 }
 
+/* A depot's objects are the survivor's, as those in slabs are. */
+static void retire_depot(struct pm_test *t)
+{
+	struct pm_arena *arena;
+	void *objs[64];
+	unsigned int i;
+
+	RETIRE_NEED(t, 2);
+	PM_REQUIRE(t, pm_test_arena(1));
+	arena = pm_test_arena(0);
+	PM_REQUIRE(t, arena);
+	PM_EXPECT_EQ(t, pm_malloc_lock_batch(20, objs, 64, GFP_KERNEL), 64);
+	pm_free_lock_batch(20, objs, 64);
+	PM_EXPECT_EQ(t, READ_ONCE(arena->depot[20].nr), 64);
+	PM_EXPECT_EQ(t, pm_arena_retire(arena->id), 0);
+	PM_EXPECT_EQ(t, READ_ONCE(arena->depot[20].nr), 0);
+	pm_trim();
+	for (i = 0; i < 64; i++)
+		PM_EXPECT_EQ(t, pm_pagemap_class(objs[i]), 0);
+}
+
 /* ---- crowds ------------------------------------------------------------ */
 
 #define RETIRE_MAIL	256
@@ -427,10 +491,12 @@ static const struct pm_test_case retire_cases[] = {
 	PM_CASE(retire, errors),
 	PM_CASE(retire, last),
 	PM_CASE(retire, late_remote_free),
+	PM_CASE(retire, late_batch),
 	PM_CASE(retire, free_in_grace_period),
 	PM_CASE(retire, late_malloc),
 	PM_CASE(retire, grace_period),
 	PM_CASE(retire, again),
+	PM_CASE(retire, depot),
 	PM_CASE(retire, crowd),
 	PM_CASE(retire, crowd_locked),
 };

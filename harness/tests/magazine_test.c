@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Magazines: objects pass through them, the mark tells free from live, and a
+ * magazine can be drained while its CPU uses it.
+ */
+#include "pm_test.h"
+#include "magazine.h"
+#include "options.h"
+#include "stats.h"
+
+#define MAGAZINE_NEED(t)						\
+	PM_NEED(t, pm_options.magazine, "magazines are off")
+
+/* What a thread frees it gets back next, as long as it stays where it is. */
+static void magazine_last_in_first_out(struct pm_test *t)
+{
+	unsigned int class, tries, same;
+	void *p, *q;
+
+	MAGAZINE_NEED(t);
+	pm_test_pin(0);
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		same = 0;
+		for (tries = 0; tries < 10; tries++) {
+			p = pm_malloc(pm_classes[class].size);
+			PM_REQUIRE(t, p);
+			pm_free(p);
+			q = pm_malloc(pm_classes[class].size);
+			PM_REQUIRE(t, q);
+			same += p == q;
+			pm_free(q);
+		}
+		PM_EXPECT(t, same > 0);
+	}
+}
+
+/* A free object carries the mark, a live one does not. */
+static void magazine_mark(struct pm_test *t)
+{
+	unsigned int class;
+	void *p;
+
+	MAGAZINE_NEED(t);
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		p = pm_malloc(pm_classes[class].size);
+		PM_REQUIRE(t, p);
+		PM_EXPECT(t, !pm_is_marked(p));
+		pm_free(p);
+		PM_EXPECT(t, pm_is_marked(p));
+	}
+}
+
+/* The mark is a hint: a live object that has it by chance can be freed. */
+static void magazine_mark_by_chance(struct pm_test *t)
+{
+	unsigned int i;
+	void *p;
+
+	for (i = 0; i < 20; i++) {
+		p = pm_malloc(16 + i * 100);
+		PM_REQUIRE(t, p);
+		pm_set_mark(p);
+		PM_EXPECT(t, pm_usable_size(p) >= 16 + i * 100);
+		p = pm_realloc(p, 4000);
+		PM_REQUIRE(t, p);
+		pm_set_mark(p);
+		pm_free(p);
+	}
+}
+
+static u64 magazine_acquired(void)
+{
+	struct pm_arena_figures fig;
+	unsigned int id;
+	u64 sum = 0;
+
+	for (id = 0; id < pm_nr_arena_slots; id++)
+		if (pm_arena_figures(id, &fig))
+			sum += fig.stats.acquired;
+	return sum;
+}
+
+/* In steady state the arenas' locks are left alone. */
+static void magazine_spares_locks(struct pm_test *t)
+{
+	enum { PAIRS = 20000, DEPTH = 8 };
+	u64 before, now;
+	void *p[DEPTH];
+	unsigned int i, j;
+
+	MAGAZINE_NEED(t);
+	before = magazine_acquired();
+	for (i = 0; i < PAIRS / DEPTH; i++) {
+		for (j = 0; j < DEPTH; j++)
+			p[j] = pm_malloc(64);
+		for (j = 0; j < DEPTH; j++)
+			pm_free(p[j]);
+	}
+	now = magazine_acquired();
+	/* Trimming elsewhere, or a change of the CPU, may cost a few. */
+	PM_EXPECT(t, now - before < PAIRS / 100);
+}
+
+/* What magazines hold is counted, bounded, and drained by a trim. */
+static void magazine_budget(struct pm_test *t)
+{
+	enum { OBJECTS = 2000 };
+	static void *objs[OBJECTS];
+	struct pm_totals totals;
+	unsigned int i, round;
+
+	MAGAZINE_NEED(t);
+	pm_trim();
+	for (round = 0; round < 10; round++) {
+		for (i = 0; i < OBJECTS; i++) {
+			objs[i] = pm_malloc(pm_rnd_below(&t->rnd, 2000));
+			PM_EXPECT(t, objs[i]);
+		}
+		for (i = 0; i < OBJECTS; i++)
+			pm_free(objs[i]);
+	}
+	pm_get_totals(&totals);
+	PM_EXPECT(t, totals.magazine > 0);
+	PM_EXPECT(t, totals.magazine <=
+		  pm_options.magazine_bytes * pm_host_nr_cpus());
+	pm_trim();
+	pm_get_totals(&totals);
+	PM_EXPECT_EQ(t, totals.depot, 0);
+}
+
+/* ---- drained while in use ---------------------------------------------- */
+
+#define MAGAZINE_SLOTS	128
+
+struct magazine_env {
+	void *slot[MAGAZINE_SLOTS];
+	atomic_long_t taken;
+	atomic_long_t freed;
+	unsigned int drained;
+};
+
+static struct magazine_env magazine_env;
+
+/* An object that two owners had would lose its pattern. */
+static void magazine_give(struct pm_test *t, struct magazine_env *env, u64 *p)
+{
+	if (!p)
+		return;
+	PM_EXPECT(t, p[0] == (u64)(unsigned long)p);
+	PM_EXPECT(t, p[1] == ~(u64)(unsigned long)p);
+	p[0] = 0;
+	pm_free(p);
+	atomic_long_inc(&env->freed);
+}
+
+static void magazine_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
+{
+	struct magazine_env *env = crowd->arg;
+	unsigned int steps, burst, i;
+	struct pm_rnd rnd;
+	u64 *p;
+
+	pm_rnd_init(&rnd, crowd->t->seed, n + 1);
+	for (steps = 0; !pm_test_crowd_done(crowd); steps++) {
+		burst = 1 + pm_rnd_below(&rnd, 40);
+		for (i = 0; i < burst; i++) {
+			p = NULL;
+			if (pm_rnd_below(&rnd, 2)) {
+				p = pm_malloc(16 + 16 * pm_rnd_below(&rnd, 4));
+				if (!PM_EXPECT(crowd->t, p))
+					return;
+				atomic_long_inc(&env->taken);
+				p[0] = (unsigned long)p;
+				p[1] = ~(u64)(unsigned long)p;
+			}
+			p = xchg(&env->slot[pm_rnd_below(&rnd,
+							 MAGAZINE_SLOTS)], p);
+			magazine_give(crowd->t, env, p);
+		}
+		if (steps % 16 == 0)
+			pm_test_pin(pm_rnd_next(&rnd) >> 40);
+		pm_test_yield();
+	}
+	pm_test_unpin();
+}
+
+static void magazine_drain_all_the_time(struct pm_test_crowd *crowd)
+{
+	struct magazine_env *env = crowd->arg;
+
+	while (!pm_test_crowd_done(crowd)) {
+		env->drained += pm_mag_drain(pm_rnd_below(&crowd->t->rnd,
+							  pm_host_nr_cpus()));
+		if (!pm_rnd_below(&crowd->t->rnd, 64))
+			pm_test_pause();
+	}
+}
+
+static void magazine_drain(struct pm_test *t)
+{
+	struct magazine_env *env = &magazine_env;
+	struct pm_test_crowd crowd = {
+		.t = t, .fn = magazine_crowd_main, .arg = env,
+		.nr = 2 * min_t(unsigned int, pm_test_cpus(), 8) + 1,
+	};
+	unsigned int i;
+
+	MAGAZINE_NEED(t);
+	memset(env, 0, sizeof(*env));
+	pm_test_crowd_run(&crowd, magazine_drain_all_the_time);
+	for (i = 0; i < MAGAZINE_SLOTS; i++)
+		magazine_give(t, env, env->slot[i]);
+	PM_EXPECT(t, env->drained > 0);
+	PM_EXPECT_EQ(t, atomic_long_read(&env->taken),
+		     atomic_long_read(&env->freed));
+}
+
+static const struct pm_test_case magazine_cases[] = {
+	PM_CASE(magazine, last_in_first_out),
+	PM_CASE(magazine, mark),
+	PM_CASE(magazine, mark_by_chance),
+	PM_CASE(magazine, spares_locks),
+	PM_CASE(magazine, budget),
+	PM_CASE(magazine, drain),
+};
+PM_SUITE(magazine);
