@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * What pmalloc_test.ko sees of the core besides the public interface. The
- * namespace keeps it from others; a module that the tests are not has no
- * business here.
+ * What pmalloc_test.ko sees of the core besides the public interface: what
+ * the core's headers declare, but for its start and end. The namespace keeps
+ * it from others.
  */
 #include "arena.h"
 #include "check.h"
 #include "class.h"
+#include "core.h"
+#include "depot.h"
 #include "heap.h"
 #include "large.h"
+#include "magazine.h"
 #include "options.h"
 #include "pagemap.h"
 #include "platform.h"
@@ -20,9 +23,22 @@
 			     PMALLOC_TEST)
 
 /* platform.h */
+PM_EXPORT_TEST(pm_host_clock_coarse_ns);
 PM_EXPORT_TEST(pm_host_clock_ns);
 PM_EXPORT_TEST(pm_host_cpu);
 PM_EXPORT_TEST(pm_host_nr_cpus);
+PM_EXPORT_TEST(pm_host_random);
+PM_EXPORT_TEST(pm_host_thread_slot);
+PM_EXPORT_TEST(pm_host_tid);
+
+/* core.h */
+PM_EXPORT_TEST(pm_alloc);
+PM_EXPORT_TEST(pm_free_from);
+PM_EXPORT_TEST(pm_free_full);
+PM_EXPORT_TEST(pm_free_odd);
+PM_EXPORT_TEST(pm_free_sized_from);
+PM_EXPORT_TEST(pm_realloc_from);
+PM_EXPORT_TEST(pm_usable_from);
 
 /* options.h */
 PM_EXPORT_TEST(pm_options);
@@ -35,14 +51,18 @@ PM_EXPORT_TEST(pm_classes);
 
 /* pagemap.h */
 PM_EXPORT_TEST(pm_home);
+PM_EXPORT_TEST(pm_pagemap_add_heap);
 PM_EXPORT_TEST(pm_pagemap_add_large);
+PM_EXPORT_TEST(pm_pagemap_del_heap);
 PM_EXPORT_TEST(pm_pagemap_large);
 PM_EXPORT_TEST(pm_pagemap_leaf);
+PM_EXPORT_TEST(pm_pagemap_set_class);
 PM_EXPORT_TEST(pm_pagemap_take_large);
 PM_EXPORT_TEST(pm_root);
 
 /* slab.h */
 PM_EXPORT_TEST(pm_slab_collect);
+PM_EXPORT_TEST(pm_slab_init);
 PM_EXPORT_TEST(pm_slab_put);
 PM_EXPORT_TEST(pm_slab_put_remote);
 PM_EXPORT_TEST(pm_slab_take);
@@ -56,28 +76,69 @@ PM_EXPORT_TEST(pm_heap_put_slab);
 
 /* large.h */
 PM_EXPORT_TEST(pm_large_alloc);
+PM_EXPORT_TEST(pm_large_find);
 PM_EXPORT_TEST(pm_large_free);
 PM_EXPORT_TEST(pm_large_get_stats);
+PM_EXPORT_TEST(pm_large_lock_all);
 PM_EXPORT_TEST(pm_large_purge);
+PM_EXPORT_TEST(pm_large_resize);
+PM_EXPORT_TEST(pm_large_unlock_all);
+
+/* depot.h */
+PM_EXPORT_TEST(pm_batch_get);
+PM_EXPORT_TEST(pm_batch_provide);
+PM_EXPORT_TEST(pm_batch_put);
+PM_EXPORT_TEST(pm_depot_capacity);
+PM_EXPORT_TEST(pm_depot_destroy);
+PM_EXPORT_TEST(pm_depot_put);
+PM_EXPORT_TEST(pm_depot_take);
+PM_EXPORT_TEST(pm_depot_take_oldest);
 
 /* arena.h */
 PM_EXPORT_TEST(pm_arena_at);
+PM_EXPORT_TEST(pm_arena_flush_depots_all);
 PM_EXPORT_TEST(pm_arena_lock_all);
 PM_EXPORT_TEST(pm_arena_ready);
 PM_EXPORT_TEST(pm_arena_trim);
 PM_EXPORT_TEST(pm_arena_unlock_all);
+PM_EXPORT_TEST(pm_arenas);
 PM_EXPORT_TEST(pm_free_lock);
+PM_EXPORT_TEST(pm_free_lock_batch);
 PM_EXPORT_TEST(pm_malloc_lock);
+PM_EXPORT_TEST(pm_malloc_lock_batch);
 PM_EXPORT_TEST(pm_nr_arena_slots);
 PM_EXPORT_TEST(pm_policy_find);
 PM_EXPORT_TEST(pm_registry);
 PM_EXPORT_TEST(pm_srcu);
 
+/* magazine.h */
+PM_EXPORT_TEST(pm_mag_base);
+PM_EXPORT_TEST(pm_mag_drain);
+PM_EXPORT_TEST(pm_mag_drain_all);
+PM_EXPORT_TEST(pm_mag_flush);
+PM_EXPORT_TEST(pm_mag_get_counts);
+PM_EXPORT_TEST(pm_mag_lock_all);
+PM_EXPORT_TEST(pm_mag_objects);
+PM_EXPORT_TEST(pm_mag_refill);
+PM_EXPORT_TEST(pm_mag_unlock_all);
+PM_EXPORT_TEST(pm_mark_secret);
+#if PM_DEBUG
+PM_EXPORT_TEST(pm_mag_count_hit);
+#endif
+
+/* pm_percpu.h */
+PM_EXPORT_TEST(pm_null_magazine);
+PM_EXPORT_TEST(pm_percpu);
+PM_EXPORT_TEST(pm_percpu_fence);
+
 /* stats.h */
+PM_EXPORT_TEST(pm_arena_figures);
 PM_EXPORT_TEST(pm_class_figures);
+PM_EXPORT_TEST(pm_report_as);
 
 /* check.h */
 PM_EXPORT_TEST(pm_arena_fault);
 PM_EXPORT_TEST(pm_heap_fault);
 PM_EXPORT_TEST(pm_inject);
+PM_EXPORT_TEST(pm_misuse);
 PM_EXPORT_TEST(pm_slab_fault);
