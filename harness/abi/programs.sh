@@ -209,7 +209,7 @@ job_redis() {
 	redis_cli dbsize
 	redis_cli debug digest
 	LD_PRELOAD='' redis-benchmark -s "$work/socket" -q -P 16 -c 30 \
-		-n $((150000 / scale)) -r 10000 \
+		-n $((100000 / scale)) -r 10000 \
 		-t set,get,incr,lpush,rpop,hset,zadd,spop,mset \
 		> "$work/bench" || return 1
 	grep -c 'requests per second' "$work/bench"
@@ -327,7 +327,7 @@ job_xz() {
 job_stressng() {
 	(
 		cd "$work" || exit 1
-		stress-ng --malloc 2 --malloc-ops $((60000 / scale)) \
+		stress-ng --malloc 2 --malloc-ops $((30000 / scale)) \
 			--malloc-bytes 32M --malloc-max 4096 --malloc-pthreads 4 \
 			--verify --timeout 60 --no-rand-seed > out 2>&1
 	)

@@ -26,6 +26,9 @@ result() { # status name
 	fi
 }
 
+# The shell says "Aborted" of each: kept from the terminal.
+exec 2> "$tmp/shell"
+
 number='[0-9]+'
 small() { # size: an object of a class
 	echo "object of $1 bytes \\(class $number\\) in arena $number"
@@ -37,11 +40,8 @@ seen=" "
 # BAD and OBJ in the expected message stand for the addresses.
 expect() { # case regex
 	seen="$seen$1 "
-	# The shell that waits says "Aborted": not to us.
-	{
-		( PMALLOC_OPTIONS='' LD_PRELOAD="$lib" exec "$build/misuse" \
-			"$1" > "$tmp/out" 2> "$tmp/err" )
-	} 2> /dev/null
+	( PMALLOC_OPTIONS='' LD_PRELOAD="$lib" exec "$build/misuse" "$1" \
+		> "$tmp/out" 2> "$tmp/err" )
 	status=$?
 	bad=$(sed -n 's/^bad //p' "$tmp/out")
 	obj=$(sed -n 's/^obj //p' "$tmp/out")
@@ -121,8 +121,7 @@ expect delete_double "operator delete\\(BAD\\): double free: $(small 64)"
 expect delete_sized_wrong "operator delete\\(BAD, 5000\\): .*object (of|has) 64 bytes"
 expect usable_freed "malloc_usable_size\\(BAD\\): double free: $(small 64)"
 
-{ ( LD_PRELOAD="$lib" exec "$build/misuse" double_silent > "$tmp/out" ); } \
-	2> /dev/null
+( LD_PRELOAD="$lib" exec "$build/misuse" double_silent > "$tmp/out" )
 [ $? -eq 134 ]
 result $? "double_silent: ends without a stderr, too"
 
@@ -134,4 +133,5 @@ while read -r case; do
 	*)	result 1 "no message is expected of $case" ;;
 	esac
 done < "$tmp/cases"
+grep -v '^Aborted' "$tmp/shell" | sed 's/^/# /'
 echo "1..$n"
