@@ -19,10 +19,10 @@
  *	  <-prev    next->
  *
  * Descriptors lie elsewhere and are linked in the order of addresses. Each
- * knows how much of its extent may have pages. What goes back to the host
- * goes page by page, and the extent stays in its place: a hole would keep
- * its neighbours apart for ever. Requests take the shortest extent that
- * will do, from its low end.
+ * knows the range of its extent that may have pages. What goes back to the
+ * host goes page by page, and the extent stays in its place: a hole would
+ * keep its neighbours apart for ever. Requests take the shortest extent that
+ * will do, and of that the part that has pages.
  *
  * The page map says which object starts where. Whoever takes its entry out
  * of the map (one exchange) owns the object; so free needs the lock only to
@@ -92,6 +92,30 @@ static unsigned int pm_bin_of(size_t size)
 	return (shift - PAGE_SHIFT) * 4 + ((size >> (shift - 2)) & 3);
 }
 
+/*
+ * Let the range that has pages end within @from and @to. What has pages is
+ * taken to lie evenly in it.
+ */
+static void pm_extent_clip(struct pm_large *e, char *from, char *to)
+{
+	size_t before = e->dirty_to - e->dirty_from, after;
+
+	if (e->dirty_from < from)
+		e->dirty_from = from;
+	if (e->dirty_to > to)
+		e->dirty_to = to;
+	if (e->dirty_from >= e->dirty_to) {
+		e->dirty_from = NULL;
+		e->dirty_to = NULL;
+		e->dirty = 0;
+		return;
+	}
+	after = e->dirty_to - e->dirty_from;
+	if (after < before)
+		e->dirty = (e->dirty >> PAGE_SHIFT) * (after >> PAGE_SHIFT) /
+			   (before >> PAGE_SHIFT) << PAGE_SHIFT;
+}
+
 static void pm_extent_put(struct pm_large *e)
 {
 	unsigned int bin = pm_bin_of(e->size);
@@ -102,7 +126,7 @@ static void pm_extent_put(struct pm_large *e)
 	list_add(&e->node, &pm_pool.bin[bin]);
 	__set_bit(bin, pm_pool.map);
 	atomic_long_add(e->size, &pm_large_stat.cached);
-	if (!e->dirty)
+	if (!e->dirty_from)
 		return;
 	atomic_long_add(e->dirty, &pm_large_stat.dirty);
 	/* Nearly always the youngest. */
@@ -122,7 +146,7 @@ static void pm_extent_take(struct pm_large *e)
 	if (list_empty(&pm_pool.bin[bin]))
 		__clear_bit(bin, pm_pool.map);
 	atomic_long_sub(e->size, &pm_large_stat.cached);
-	if (!e->dirty)
+	if (!e->dirty_from)
 		return;
 	atomic_long_sub(e->dirty, &pm_large_stat.dirty);
 	list_del(&e->age);
@@ -237,17 +261,18 @@ static bool pm_large_lock_provided(gfp_t gfp)
 
 /* ---- split, merge, release --------------------------------------------- */
 
-/*
- * Cut @e behind @size bytes. Where only a part of it is dirty that is taken
- * for its low end, as requests come from there. Return: the rest, on no list.
- */
+/* Cut @e behind @size bytes. Return: the rest, on no list. */
 static struct pm_large *pm_extent_split(struct pm_large *e, size_t size)
 {
 	struct pm_large *rest = pm_spare_get();
+	char *at = (char *)e->addr + size;
 
-	rest->addr = (char *)e->addr + size;
+	rest->addr = at;
 	rest->size = e->size - size;
-	rest->dirty = e->dirty > size ? e->dirty - size : 0;
+	rest->dirty_from = e->dirty_from;
+	rest->dirty_to = e->dirty_to;
+	rest->dirty = e->dirty;
+	pm_extent_clip(rest, at, at + rest->size);
 	rest->zero = e->zero;
 	rest->is_free = false;
 	rest->freed_at = e->freed_at;
@@ -256,7 +281,7 @@ static struct pm_large *pm_extent_split(struct pm_large *e, size_t size)
 	if (rest->next)
 		rest->next->prev = rest;
 	e->next = rest;
-	e->dirty = min_t(size_t, e->dirty, size);
+	pm_extent_clip(e, e->addr, at);
 	WRITE_ONCE(e->size, size);
 	return rest;
 }
@@ -267,7 +292,12 @@ static void pm_extent_join(struct pm_large *e)
 	struct pm_large *next = e->next;
 
 	WRITE_ONCE(e->size, e->size + next->size);
-	e->dirty += next->dirty;
+	if (next->dirty_from) {
+		if (!e->dirty_from)
+			e->dirty_from = next->dirty_from;
+		e->dirty_to = next->dirty_to;
+		e->dirty += next->dirty;
+	}
 	e->zero = e->zero && next->zero;
 	e->next = next->next;
 	if (e->next)
@@ -371,26 +401,28 @@ static size_t pm_cache_budget(void)
 }
 
 /*
- * Pages of a free extent go back to the host; the extent stays where it is.
- * When only a part must go its low end is kept, for that is what requests
- * take first. A whole chunk, or one of a host that cannot take pages back,
- * goes as it is.
+ * Pages of a free extent go back to the host, @excess bytes or a little more;
+ * the extent stays where it is. A whole chunk that keeps nothing, or one of
+ * a host that cannot take pages back, goes as it is.
  */
 static void pm_extent_clean(struct pm_large *e, size_t excess,
 			    struct list_head *out)
 {
-	size_t keep = 0;
+	size_t range = e->dirty_to - e->dirty_from;
 
-	if (excess < PM_TRIM_BYTES)
-		excess = PM_TRIM_BYTES;
-	if (PM_CHUNK_MIN && e->dirty > excess)
-		keep = ALIGN_DOWN(e->dirty - excess, PAGE_SIZE);
-	if (!keep && !e->prev && !e->next) {
+	/* The share of the range that has so many pages. */
+	excess = max_t(size_t, excess, PM_TRIM_BYTES) >> PAGE_SHIFT;
+	if (PM_CHUNK_MIN && excess < e->dirty >> PAGE_SHIFT)
+		excess = DIV_ROUND_UP(excess * (range >> PAGE_SHIFT),
+				      e->dirty >> PAGE_SHIFT) << PAGE_SHIFT;
+	else
+		excess = range;
+	if (excess == range && !e->prev && !e->next) {
 		pm_extent_expel(e, out);
-	} else if (pm_host_purge((char *)e->addr + keep, e->size - keep)) {
+	} else if (pm_host_purge(e->dirty_to - excess, excess)) {
 		pm_extent_take(e);
-		e->dirty = keep;
-		e->zero = !keep;
+		pm_extent_clip(e, e->dirty_from, e->dirty_to - excess);
+		e->zero = !e->dirty_from;
 		pm_extent_put(e);
 	}
 }
@@ -412,7 +444,7 @@ static void pm_pool_decay(struct list_head *out)
 		excess = atomic_long_read(&pm_large_stat.dirty) -
 			 (long)pm_cache_budget();
 		if (now - e->freed_at >= decay)
-			excess = e->size;
+			excess = e->dirty;
 		else if (excess <= 0)
 			break;
 		pm_extent_clean(e, excess, out);
@@ -446,18 +478,23 @@ static void pm_large_unlock(struct list_head *out)
 
 /*
  * Cut @size bytes at a multiple of @align out of a free extent that is long
- * enough for both; what is before and behind stays free.
+ * enough for both, where it has pages if it has; what is before and behind
+ * stays free.
  */
 static struct pm_large *pm_extent_carve(struct pm_large *e, size_t size,
 					size_t align)
 {
-	size_t head = ALIGN((unsigned long)e->addr, align) -
-		      (unsigned long)e->addr;
+	char *last = (char *)e->addr + e->size - size, *at = e->addr;
 	struct pm_large *rest;
 
+	if (e->dirty_from)
+		at = e->dirty_from < last ? e->dirty_from : last;
+	at = (char *)ALIGN((unsigned long)at, align);
+	if (at > last)
+		at = (char *)ALIGN_DOWN((unsigned long)last, align);
 	pm_extent_take(e);
-	if (head) {
-		rest = pm_extent_split(e, head);
+	if (at > (char *)e->addr) {
+		rest = pm_extent_split(e, at - (char *)e->addr);
 		pm_extent_put(e);
 		e = rest;
 	}
@@ -472,7 +509,7 @@ static struct pm_large *pm_pool_get(size_t size, size_t align)
 
 	if (!e)
 		return NULL;
-	if (e->dirty)
+	if (e->dirty_from)
 		atomic_long_inc(&pm_large_stat.reused);
 	return pm_extent_carve(e, size, align);
 }
@@ -544,13 +581,21 @@ static struct pm_large *pm_large_get(size_t size, size_t align, gfp_t gfp)
 	return e;
 }
 
+/* Its owner may have written anywhere. */
+static void pm_extent_soil(struct pm_large *e)
+{
+	e->dirty_from = e->addr;
+	e->dirty_to = (char *)e->addr + e->size;
+	e->dirty = e->size;
+	e->zero = false;
+}
+
 /* An extent that is nobody's any more. Never waits. */
 static void pm_large_put(struct pm_large *e)
 {
 	LIST_HEAD(out);
 
-	e->dirty = e->size;
-	e->zero = false;
+	pm_extent_soil(e);
 	e->freed_at = pm_host_clock_coarse_ns();
 	if (!pm_context_may_lock() || !mutex_trylock(&pm_large_lock)) {
 		/* Publishes the extent: pairs with llist_del_all(). */
@@ -653,8 +698,7 @@ static bool pm_extent_resize(struct pm_large *e, size_t size)
 			pm_extent_put(pm_extent_split(next, size - e->size));
 		pm_extent_join(e);
 	} else if (size < e->size) {
-		e->dirty = e->size;
-		e->zero = false;
+		pm_extent_soil(e);
 		next = pm_extent_split(e, size);
 		next->freed_at = pm_host_clock_coarse_ns();
 		pm_extent_free(next);

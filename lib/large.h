@@ -11,7 +11,10 @@
  * struct pm_large - an extent: a run of pages, a large object's or free
  * @addr: first byte
  * @size: bytes, all usable; of an object: changed by its owner only
- * @dirty: bytes of it that have pages, as far as we know
+ * @dirty_from: pages outside of @dirty_from to @dirty_to are the host's zeroes;
+ *	NULL when all are
+ * @dirty_to: end of that range
+ * @dirty: bytes of that range that have pages, as far as we know
  * @zero: all of it reads as zero
  * @is_free: on a free list
  * @freed_at: coarse time at which the latest part of it was freed
@@ -26,6 +29,8 @@
 struct pm_large {
 	void *addr;
 	size_t size;
+	char *dirty_from;
+	char *dirty_to;
 	size_t dirty;
 	bool zero;
 	bool is_free;
