@@ -20,6 +20,8 @@
 #include "options.h"
 #include "pagemap.h"
 
+#define PM_MARK_TRIES	50	/* grace periods to wait for objects in transit */
+
 /**
  * struct pm_ref - what a pointer refers to
  * @class: class of the object, PM_CLASS_LARGE or above for a large one
@@ -73,7 +75,8 @@ static size_t pm_ref_size(const struct pm_ref *ref)
  * @ptr carries the mark of a free object. Nearly always it is one; but a
  * program may have written the value there. Everything that is free is
  * brought home to its slab, whose bitmap then knows. What a refill or flush
- * is just carrying is home when its SRCU section has ended.
+ * is just carrying comes home a moment later; so look for a while before
+ * believing the less likely.
  *
  * A context that may not wait takes the mark's word for it.
  */
@@ -83,7 +86,7 @@ static noinline __cold bool pm_is_free(const struct pm_ref *ref)
 
 	if (!pm_context_may_lock())
 		return true;
-	for (tries = 0; tries < 3; tries++) {
+	for (tries = 0; tries < PM_MARK_TRIES; tries++) {
 		pm_mag_drain_all();
 		pm_arena_flush_depots_all();
 		if (test_bit(ref->index, ref->slab->free) ||
