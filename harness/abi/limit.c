@@ -7,6 +7,8 @@
  *	limit fill SIZE OTHER	take blocks of SIZE until there are no more,
  *				check, free, take again, then blocks of OTHER
  *	limit threads SIZE N	the same from N threads at once
+ *	limit late 0 N		N threads whose first request comes when main
+ *				has taken everything
  *
  * Results are NAME=VALUE lines for the script to judge. Blocks are chained
  * through their own memory: the bookkeeping takes none.
@@ -14,9 +16,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include "pattern.h"
 
-enum { MAX_THREADS = 16, STACK = 128 << 10 };
+enum { MAX_THREADS = 100, STACK = 128 << 10 };
 
 struct block {
 	struct block *next;
@@ -169,6 +172,58 @@ static void *run_thread(void *arg)
 	return (void *)bad;
 }
 
+/* Whatever a new thread needs inside the library may be refused, too. */
+static void *late_thread(void *arg)
+{
+	size_t bad = 0, i;
+	void *p;
+
+	pthread_barrier_wait(&barrier);
+	for (i = 16; i < 200000; i *= 2) {
+		errno = 0;
+		p = malloc(i);
+		bad += !p && errno != ENOMEM;
+		free(p);
+	}
+	pthread_barrier_wait(&barrier);
+	/* main has freed: now there is enough for each. */
+	pthread_barrier_wait(&barrier);
+	p = malloc(1000);
+	bad += !p;
+	free(p);
+	(void)arg;
+	return (void *)bad;
+}
+
+static size_t late(size_t n)
+{
+	struct fill f[3] = { { .size = 65536 }, { .size = 2000 },
+			     { .size = 16 } };
+	void **page, **pages = NULL;
+	size_t i, bad = 0;
+
+	for (i = 0; i < 3; i++)
+		take(&f[i], SIZE_MAX);
+	/* What is too little for the library, but not for others. */
+	while ((page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+			    MAP_ANONYMOUS, -1, 0)) != MAP_FAILED) {
+		*page = pages;
+		pages = page;
+	}
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	while (pages) {
+		page = pages;
+		pages = *page;
+		munmap(page, 4096);
+	}
+	for (i = 0; i < 3; i++)
+		bad += give(&f[i], 0);
+	pthread_barrier_wait(&barrier);
+	say("threads=%zu\n", n);
+	return bad;
+}
+
 static void *idle_thread(void *arg)
 {
 	pthread_barrier_wait(&barrier);
@@ -181,7 +236,7 @@ static void start(size_t n, void *(*fn)(void *), pthread_t *threads)
 	size_t i;
 
 	pthread_barrier_init(&barrier, NULL, (unsigned int)n +
-			     (fn == idle_thread));
+			     (fn != run_thread));
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK);
 	for (i = 0; i < n; i++)
@@ -217,7 +272,12 @@ int main(int argc, char **argv)
 	}
 	thread_size = strtoul(argv[2], NULL, 10);
 	n = strtoul(argv[3], NULL, 10);
-	start(n, run_thread, threads);
+	if (!strcmp(argv[1], "late")) {
+		start(n, late_thread, threads);
+		bad = late(n);
+	} else {
+		start(n, run_thread, threads);
+	}
 	for (i = 0; i < n; i++) {
 		pthread_join(threads[i], &ret);
 		bad += (size_t)ret;

@@ -14,7 +14,10 @@ lib=${PMALLOC_LIB:?}
 build=${ABI_BUILD:?}
 preload=$lib
 [ "$lib" != none ] || preload=
-least=${ABI_LEAST:-90}
+least=90
+# Memory cut for one size and asked for in another, and shared by threads:
+# goes on well, but no share is promised.
+least_other=75
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -72,7 +75,7 @@ fill() { # KiB size other
 	result $? "$what: all freed, and had again"
 	other=$(value other)
 	share=$((${other:-0} * 1000 / room))
-	[ $share -ge $((least * 10)) ]
+	[ $share -ge $((least_other * 10)) ]
 	result $? "$what: then $((share / 10)).$((share % 10)) % in blocks of $3"
 }
 
@@ -94,11 +97,20 @@ for kib in 32768 65536; do
 		sed 's/^/# /' "$tmp/err"
 		first=$(value first)
 		share=$((${first:-0} * 1000 / (kib * 1024 - base8)))
-		[ $share -ge $((least * 10)) ]
+		[ $share -ge $((least_other * 10)) ]
 		result $? "8 threads, $size bytes in $kib KiB: $((share / 10)).$((share % 10)) %"
 		[ "$(value bad)" = 0 ]
 		result $? "8 threads, $size bytes in $kib KiB: ENOMEM, contents, later success"
 	done
+done
+
+# A thread's first request comes when there is nothing left.
+for threads in 8 60; do
+	limited 65536 late 0 $threads
+	result $? "$threads threads come late: comes to its end"
+	sed 's/^/# /' "$tmp/err"
+	[ "$(value bad)" = 0 ]
+	result $? "$threads threads come late: ENOMEM, later success"
 done
 
 for kib in 16384 12288 8192; do
