@@ -16,7 +16,10 @@
  *     the library, which is never unloaded.
  *
  * PM_RSEQ_INJECT(n) marks the points between the instructions, where the
- * stress test delays, migrates or signals a thread; empty in other builds.
+ * stress test of harness/rseq delays, migrates or signals a thread, and
+ * PM_RSEQ_ABORT is what it does when a section starts again; both are empty in
+ * other builds. Point 10 and on are in pop, 20 in push, 30 in pop_batch, 40 in
+ * push_batch. Flags are in use at the last point of pop and push.
  */
 #ifndef PM_RSEQ_X86_64_H
 #define PM_RSEQ_X86_64_H
@@ -25,6 +28,7 @@
 #define PM_RSEQ_INJECT(n)
 #define PM_RSEQ_INJECT_INPUT
 #define PM_RSEQ_INJECT_CLOBBER
+#define PM_RSEQ_ABORT
 #endif
 
 /*
@@ -36,7 +40,7 @@
  * Labels: 1 begin, 2 first instruction inside, 3 end, 4 abort handler. The
  * handler is preceded by the signature that the area was registered with.
  */
-#define PM_RSEQ_BEGIN							\
+#define PM_RSEQ_BEGIN(n)						\
 	".pushsection __rseq_cs, \"aw\"\n\t"				\
 	".balign 32\n"							\
 	"5:\n\t"							\
@@ -47,12 +51,12 @@
 	"leaq 5b(%%rip), %[t]\n\t"					\
 	"movq %[t], 8(%[area])\n"					\
 	"2:\n\t"							\
-	PM_RSEQ_INJECT(1)						\
+	PM_RSEQ_INJECT((n) + 1)						\
 	"movslq (%[index]), %[mag]\n\t"				\
-	PM_RSEQ_INJECT(2)						\
+	PM_RSEQ_INJECT((n) + 2)						\
 	"movq %c[table](%[base],%[mag],8), %[mag]\n\t"			\
 	"addq %[base], %[mag]\n\t"					\
-	PM_RSEQ_INJECT(3)
+	PM_RSEQ_INJECT((n) + 3)
 
 #define PM_RSEQ_END							\
 	"3:\n\t"							\
@@ -60,6 +64,7 @@
 	".byte 0x0f, 0xb9, 0x3d\n\t"					\
 	".long 0x53053053\n"						\
 	"4:\n\t"							\
+	PM_RSEQ_ABORT							\
 	"jmp 1b\n\t"							\
 	".popsection\n\t"
 
@@ -96,15 +101,15 @@ static __always_inline void *pm_percpu_pop(unsigned long class)
 	void *obj;
 
 	__asm__ __volatile__(
-		PM_RSEQ_BEGIN
+		PM_RSEQ_BEGIN(10)
 		"leaq %c[s](%[mag],%[class],8), %[st]\n\t"
 		"movl (%[st]), %k[t]\n\t"
-		PM_RSEQ_INJECT(4)
+		PM_RSEQ_INJECT(14)
 		"movq %c[s]-8(%[mag],%[t]), %[obj]\n\t"
 		"testq %[obj], %[obj]\n\t"
 		"jz 3f\n\t"
 		"subl $8, %k[t]\n\t"
-		PM_RSEQ_INJECT(5)
+		PM_RSEQ_INJECT(15)
 		"movl %k[t], (%[st])\n"
 		PM_RSEQ_END
 		: "=@ccnz" (some), [obj] "=&r" (obj), [t] "=&r" (t),
@@ -134,15 +139,15 @@ static __always_inline bool pm_percpu_push(unsigned long class, void *obj)
 	bool pushed;
 
 	__asm__ __volatile__(
-		PM_RSEQ_BEGIN
+		PM_RSEQ_BEGIN(20)
 		"leaq %c[s](%[mag],%[class],8), %[st]\n\t"
 		"movl (%[st]), %k[t]\n\t"
-		PM_RSEQ_INJECT(4)
+		PM_RSEQ_INJECT(24)
 		"cmpl 4(%[st]), %k[t]\n\t"
 		"jae 3f\n\t"
 		"movq %[obj], %c[s](%[mag],%[t])\n\t"
 		"leal 8(%[t]), %k[t]\n\t"
-		PM_RSEQ_INJECT(5)
+		PM_RSEQ_INJECT(25)
 		"movl %k[t], (%[st])\n"
 		PM_RSEQ_END
 		: "=@ccc" (pushed), [t] "=&r" (t), [mag] "=&r" (mag), [st] "=&r" (st)
@@ -165,9 +170,9 @@ static inline unsigned int pm_percpu_pop_batch(unsigned int class, void **objs,
 	unsigned long t, mag, len, i, x;
 
 	__asm__ __volatile__(
-		PM_RSEQ_BEGIN
+		PM_RSEQ_BEGIN(30)
 		"movl %c[s](%[mag],%[class],8), %k[t]\n\t"
-		PM_RSEQ_INJECT(4)
+		PM_RSEQ_INJECT(34)
 		"xorl %k[len], %k[len]\n\t"
 		"movl %k[t], %k[i]\n\t"
 		"subl %k[bottom], %k[i]\n\t"
@@ -180,11 +185,11 @@ static inline unsigned int pm_percpu_pop_batch(unsigned int class, void **objs,
 		"6:\n\t"
 		"movq %c[s]-8(%[mag],%[i]), %[x]\n\t"
 		"movq %[x], -8(%[objs],%[i])\n\t"
-		PM_RSEQ_INJECT(5)
+		PM_RSEQ_INJECT(35)
 		"subq $8, %[i]\n\t"
 		"jnz 6b\n\t"
 		"subq %[t], %[mag]\n\t"
-		PM_RSEQ_INJECT(6)
+		PM_RSEQ_INJECT(36)
 		"movl %k[t], %c[s](%[mag],%[class],8)\n"
 		PM_RSEQ_END
 		: [len] "=&r" (len), [t] "=&r" (t), [mag] "=&r" (mag),
@@ -210,9 +215,9 @@ static inline unsigned int pm_percpu_push_batch(unsigned int class,
 	unsigned long t, mag, len, i, x;
 
 	__asm__ __volatile__(
-		PM_RSEQ_BEGIN
+		PM_RSEQ_BEGIN(40)
 		"movl %c[s](%[mag],%[class],8), %k[t]\n\t"
-		PM_RSEQ_INJECT(4)
+		PM_RSEQ_INJECT(44)
 		"xorl %k[len], %k[len]\n\t"
 		"movl %c[l](%[mag],%[class],8), %k[i]\n\t"
 		"subl %k[t], %k[i]\n\t"
@@ -224,12 +229,12 @@ static inline unsigned int pm_percpu_push_batch(unsigned int class,
 		"6:\n\t"
 		"movq -8(%[objs],%[i]), %[x]\n\t"
 		"movq %[x], %c[s]-8(%[mag],%[i])\n\t"
-		PM_RSEQ_INJECT(5)
+		PM_RSEQ_INJECT(45)
 		"subq $8, %[i]\n\t"
 		"jnz 6b\n\t"
 		"subq %[t], %[mag]\n\t"
 		"addl %k[len], %k[t]\n\t"
-		PM_RSEQ_INJECT(6)
+		PM_RSEQ_INJECT(46)
 		"movl %k[t], %c[s](%[mag],%[class],8)\n"
 		PM_RSEQ_END
 		: [len] "=&r" (len), [t] "=&r" (t), [mag] "=&r" (mag),
