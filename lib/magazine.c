@@ -301,7 +301,11 @@ static bool pm_mag_drain_locked(unsigned int index)
 	if (!mag)
 		return false;
 	pm_percpu_publish(index, NULL);
-	pm_percpu_fence(index);
+	if (unlikely(!pm_percpu_fence(index))) {
+		/* It was the CPU's all the time, whichever was found. */
+		pm_percpu_publish(index, mag);
+		return false;
+	}
 	trace_magazine_drain(index, 0, 0, 0);
 	pm_mag_retire(mag);
 	return true;
@@ -312,7 +316,7 @@ static bool pm_mag_drain_locked(unsigned int index)
  * @index: its number
  *
  * Context: may sleep.
- * Return: false when there was none.
+ * Return: false when there was none, or it cannot be drained.
  */
 bool pm_mag_drain(unsigned int index)
 {
@@ -330,15 +334,19 @@ bool pm_mag_drain(unsigned int index)
  * pm_mag_drain_all() - empty every CPU's magazine
  *
  * Context: may sleep.
+ * Return: false when there is one that cannot be drained.
  */
-void pm_mag_drain_all(void)
+bool pm_mag_drain_all(void)
 {
 	unsigned int index;
+	bool all = true;
 
 	mutex_lock(&pm_mag_lock);
 	for (index = 0; index < pm_percpu_count(); index++)
-		pm_mag_drain_locked(index);
+		if (!pm_mag_drain_locked(index) && pm_percpu_get(index))
+			all = false;
 	mutex_unlock(&pm_mag_lock);
+	return all;
 }
 
 static u64 pm_mag_sum_tops(const struct pm_magazine *mag)

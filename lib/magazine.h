@@ -110,9 +110,9 @@ extern u64 pm_mark_secret __pm_local;
  *	The magazine published there, NULL for the null magazine.
  * void pm_percpu_publish(unsigned int index, struct pm_magazine *mag);
  *	Name another (NULL: the null magazine) from now on.
- * void pm_percpu_fence(unsigned int index);
+ * bool pm_percpu_fence(unsigned int index);
  *	Wait until no section runs that may have loaded what was published
- *	before.
+ *	before. False when the host cannot say.
  */
 
 static __always_inline u64 pm_mark(const void *obj)
@@ -140,7 +140,7 @@ void pm_mag_exit(void);
 void *pm_mag_refill(unsigned int class, gfp_t gfp);
 bool pm_mag_flush(unsigned int class, void *obj);
 bool pm_mag_drain(unsigned int index);
-void pm_mag_drain_all(void);
+bool pm_mag_drain_all(void);
 size_t pm_mag_objects(unsigned int class);
 void pm_mag_get_counts(u64 *hits, u64 *misses);
 void pm_mag_lock_all(void);

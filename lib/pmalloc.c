@@ -78,7 +78,8 @@ static size_t pm_ref_size(const struct pm_ref *ref)
  * is just carrying comes home a moment later; so look for a while before
  * believing the less likely.
  *
- * A context that may not wait takes the mark's word for it.
+ * A context that may not wait takes the mark's word for it, and so does a
+ * process that can no longer drain its magazines.
  */
 static noinline __cold bool pm_is_free(const struct pm_ref *ref)
 {
@@ -87,7 +88,8 @@ static noinline __cold bool pm_is_free(const struct pm_ref *ref)
 	if (!pm_context_may_lock())
 		return true;
 	for (tries = 0; tries < PM_MARK_TRIES; tries++) {
-		pm_mag_drain_all();
+		if (!pm_mag_drain_all())
+			return true;
 		pm_arena_flush_depots_all();
 		if (test_bit(ref->index, ref->slab->free) ||
 		    test_bit(ref->index, ref->slab->remote))

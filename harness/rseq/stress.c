@@ -18,7 +18,8 @@
  *	off		magazine=off
  *	norseq		the kernel refuses rseq
  *	nofence		the kernel refuses membarrier
- *	latefence	it begins to refuse membarrier when threads are running
+ *	latefence	it begins to refuse membarrier when threads are running;
+ *			arenas cannot be retired then, for liburcu gives up
  *	unregister	threads unregister their area now and then
  *	ownunregister	the same with the library's own
  *	fork		processes fork, and their children go on
@@ -409,7 +410,10 @@ static void *torment(void *arg)
 			pm_mag_drain(below(&state, pm_percpu_count()));
 			break;
 		case 4:
-			pm_arena_retire(below(&state, pm_nr_arena_slots));
+			/* Without membarrier liburcu has no grace periods. */
+			if (!mode->late)
+				pm_arena_retire(below(&state,
+						      pm_nr_arena_slots));
 			break;
 		case 5:
 			pm_get_totals(&totals);

@@ -91,9 +91,10 @@ bool pm_percpu_init(void)
  * Every section that began before has ended when this returns, on all CPUs,
  * hence on that one. Expedited, for somebody who allocates may be waiting.
  */
-void pm_percpu_fence(unsigned int index)
+bool pm_percpu_fence(unsigned int index)
 {
 	synchronize_rcu_expedited();
+	return true;
 }
 
 /* ---- CPUs that go away ------------------------------------------------- */

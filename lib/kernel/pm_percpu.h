@@ -57,7 +57,7 @@ extern const struct pm_null_magazine pm_null_magazine;
 #define PM_NULL_MAGAZINE	((struct pm_magazine *)pm_null_magazine.stack)
 
 bool pm_percpu_init(void);
-void pm_percpu_fence(unsigned int index);
+bool pm_percpu_fence(unsigned int index);
 
 static __always_inline struct pm_percpu *pm_section_begin(void)
 {

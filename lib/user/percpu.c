@@ -170,8 +170,11 @@ unsigned int pm_percpu_index(void)
  * The kernel interrupts every thread of the process that runs on the CPU and
  * restarts its section; a thread that does not run restarts when it does.
  * Compact ids say nothing about the CPU, so all are interrupted.
+ *
+ * It worked at the start, but a program may have shut itself into a sandbox
+ * since, where the call is refused.
  */
-void pm_percpu_fence(unsigned int index)
+bool pm_percpu_fence(unsigned int index)
 {
 	int saved = errno, err;
 
@@ -181,8 +184,8 @@ void pm_percpu_fence(unsigned int index)
 	else
 		err = pm_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
 				    MEMBARRIER_CMD_FLAG_CPU, index);
-	BUG_ON(err);
 	errno = saved;
+	return !err;
 }
 
 const char *pm_percpu_mode(void)

@@ -55,7 +55,7 @@ extern struct pm_percpu pm_percpu;
 
 bool pm_percpu_prepare(void);
 unsigned int pm_percpu_index(void);
-void pm_percpu_fence(unsigned int index);
+bool pm_percpu_fence(unsigned int index);
 bool pm_percpu_init(void);
 const char *pm_percpu_mode(void);
 
