@@ -14,7 +14,8 @@
  *
  *	libc		nothing is missing: the C library registered rseq
  *	own		it did not: the library registers its own area
- *	mm_cid		magazines are numbered by compact ids
+ *	mm_cid		magazines are numbered by compact ids; some threads
+ *			have no area, whose id would then be 0
  *	off		magazine=off
  *	norseq		the kernel refuses rseq
  *	nofence		the kernel refuses membarrier
@@ -69,12 +70,13 @@ static const struct mode {
 	long refuse;		/* a system call that fails, or 0 */
 	bool late;		/* from some moment on only */
 	bool unregister;
+	bool without;		/* some threads never have an area */
 	bool fork;
 	const char *expect;	/* what the report must say */
 } modes[] = {
 	{ .name = "libc", .expect = "by CPU (rseq area of the C library)" },
 	{ .name = "own", .no_tunable = true, .expect = "(own rseq area)" },
-	{ .name = "mm_cid", .options = "cpu_id=mm_cid",
+	{ .name = "mm_cid", .options = "cpu_id=mm_cid", .without = true,
 	  .expect = "by mm_cid (rseq area of the C library)" },
 	{ .name = "off", .options = "magazine=off",
 	  .expect = "magazines off, as chosen" },
@@ -334,6 +336,8 @@ static void *work(void *arg)
 	unsigned long n, end = 2000 + below(&state, 20000);
 
 	WRITE_ONCE(w->tid, pm_host_tid());
+	if (mode->without && !below(&state, 4))
+		rseq_registered(false);
 	pthread_setspecific(leftover, take(&state));
 	for (n = 0; n < end && !stop; n++) {
 		if (!below(&state, 8))

@@ -145,15 +145,24 @@ bool pm_percpu_init(void)
 	return pm_percpu_state <= PM_PERCPU_OWN;
 }
 
+/*
+ * An area that is not registered says so in cpu_id alone: its mm_cid is 0,
+ * which is somebody's.
+ */
 bool pm_percpu_prepare(void)
 {
+	struct rseq *area;
+
 	if (likely(pm_tls.area != &pm_no_area.rseq))
 		return true;
 	switch (pm_percpu_state) {
 	case PM_PERCPU_LIBC:
-		pm_use_area((struct rseq *)((char *)__builtin_thread_pointer() +
-					    pm_libc_rseq_offset));
-		return (int)READ_ONCE(pm_tls.area->cpu_id) >= 0;
+		area = (struct rseq *)((char *)__builtin_thread_pointer() +
+				       pm_libc_rseq_offset);
+		if ((int)READ_ONCE(area->cpu_id) < 0)
+			return false;
+		pm_use_area(area);
+		return true;
 	case PM_PERCPU_OWN:
 		return pm_rseq_register();
 	default:
