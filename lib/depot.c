@@ -193,6 +193,29 @@ void pm_batch_provide(gfp_t gfp)
 }
 
 /**
+ * pm_batch_lock_all() - keep batches from being made, for fork()
+ *
+ * A chunk that is half in use must not be seen: the child would make another
+ * with the same indices.
+ */
+void pm_batch_lock_all(void)
+{
+	mutex_lock(&pm_batch_lock);
+}
+
+/**
+ * pm_batch_unlock_all() - let that go on
+ * @child: in the child of a fork(): whoever waits for the lock is not there
+ */
+void pm_batch_unlock_all(bool child)
+{
+	if (child)
+		mutex_init(&pm_batch_lock);
+	else
+		mutex_unlock(&pm_batch_lock);
+}
+
+/**
  * pm_batch_exit() - free all batches
  *
  * Context: nobody uses the allocator any more.

@@ -69,6 +69,8 @@ struct pm_batch {
 struct pm_batch *pm_batch_get(void);
 void pm_batch_put(struct pm_batch *batch);
 void pm_batch_provide(gfp_t gfp);
+void pm_batch_lock_all(void);
+void pm_batch_unlock_all(bool child);
 void pm_batch_exit(void);
 
 #endif /* PM_DEPOT_H */

@@ -25,12 +25,14 @@ static void pm_fork_prepare(void)
 	urcu_bp_before_fork();
 	pm_arena_lock_all();
 	pm_large_lock_all();
+	pm_batch_lock_all();
 	pm_pages_lock();
 }
 
 static void pm_fork_parent(void)
 {
 	pm_pages_unlock(false);
+	pm_batch_unlock_all(false);
 	pm_large_unlock_all(false);
 	pm_arena_unlock_all(false);
 	urcu_bp_after_fork_parent();
@@ -42,6 +44,7 @@ static void pm_fork_child(void)
 {
 	pm_tls.tid = 0;
 	pm_pages_unlock(true);
+	pm_batch_unlock_all(true);
 	pm_large_unlock_all(true);
 	pm_arena_unlock_all(true);
 	urcu_bp_after_fork_child();
