@@ -68,7 +68,8 @@ fill() { # KiB size other
 	result $? "$what: all contents hold"
 	again=$(value again)
 	wanted=$(value wanted)
-	[ "${again:-0}" -ge "${wanted:-1}" ]
+	# A thread that moved to another CPU meanwhile needs a new arena there.
+	[ $((${again:-0} * 100)) -ge $((${wanted:-1} * 97)) ]
 	result $? "$what: half freed, and had again"
 	second=$(value second)
 	[ $((${second:-0} * 100)) -ge $((${first:-1} * 97)) ]
