@@ -16,7 +16,6 @@
 #include <linux/hash.h>
 #include <linux/ktime.h>
 #include <linux/random.h>
-#include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 #include "arena.h"
@@ -87,13 +86,35 @@ bool pm_percpu_init(void)
 	return true;
 }
 
+static void pm_percpu_ask(void *busy)
+{
+	*(bool *)busy = this_cpu_read(pm_percpu.busy);
+}
+
 /*
- * Every section that began before has ended when this returns, on all CPUs,
- * hence on that one. Expedited, for somebody who allocates may be waiting.
+ * Ask the CPU, by an interrupt, whether it is inside a section. When it says
+ * no, those that began before have ended, and the next will load what is
+ * published now: interrupts do not come in the middle of one another, so
+ * there is only the interrupted code to ask about. When it says yes, the
+ * section has a few instructions to go. That is what membarrier() does for
+ * the sections of userspace. A grace period of RCU would do as well, but takes
+ * milliseconds, tens of them on PREEMPT_RT.
+ *
+ * A CPU that is not online is inside no section. The barrier orders what was
+ * published before the look at who is online; it pairs with that of a CPU
+ * which comes up, between setting its bit and running anything of ours.
  */
 bool pm_percpu_fence(unsigned int index)
 {
-	synchronize_rcu_expedited();
+	bool busy;
+
+	/* See above. */
+	smp_mb();
+	do {
+		busy = false;
+		if (smp_call_function_single(index, pm_percpu_ask, &busy, true))
+			break;
+	} while (busy);
 	return true;
 }
 

@@ -18,8 +18,8 @@
  * on the magazine was loaded yet. So the flag needs no atomic operation, and
  * interrupts stay on, whose switching costs more than a section does.
  *
- * The fence is RCU's: its grace periods wait for regions that have
- * preemption off.
+ * The flag makes the fence cheap, too: an interrupt that is sent to the CPU
+ * looks at it.
  */
 #ifndef PM_PERCPU_H
 #define PM_PERCPU_H
