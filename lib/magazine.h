@@ -37,7 +37,8 @@
  * Without the fence a section that had loaded the old pointer could pop an
  * object that we have taken, or push one into a stack that we have emptied.
  *
- * The mark. A free object's second word is a secret mixed with its address.
+ * The mark. A free object's second word is a secret mixed with its address,
+ * from the moment on in which its slab is cut.
  * pm_free() that finds it looks closer; pm_malloc() wipes it. It is only
  * compared, never followed, so a program that writes to freed memory can
  * hide a double free from us but lead us nowhere.

@@ -5,7 +5,7 @@
 
 misuse-dir	:= harness/misuse
 misuse-build	:= $(B)/misuse
-misuse-programs	:= survive useafter
+misuse-programs	:= survive useafter again
 misuse-helpers	:= misuse
 misuse-scripts	:= misuse.sh options.sh
 misuse-built	:= $(misuse-programs:%=$(misuse-build)/%) \

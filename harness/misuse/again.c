@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Double frees that find the object anywhere but where they left it: in each
+ * class, in a slab that was purged and cut anew, in another CPU's magazine.
+ *
+ * Each is done in a child, which must say one line that names a double free
+ * (or, where the memory went back to the system, that there is no object) and
+ * be ended by SIGABRT. What is no misuse must go unnoticed: a live object may
+ * hold any value where a free one has its mark.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include "tap.h"
+
+enum { MANY = 300 };
+
+static char *many[MANY];
+
+static void get_many(size_t size)
+{
+	for (int i = 0; i < MANY; i++)
+		many[i] = malloc(size);
+}
+
+static void free_many(void)
+{
+	for (int i = 0; i < MANY; i++)
+		free(many[i]);
+}
+
+/* ---- misuse ---------------------------------------------------------------- */
+
+static void at_once(size_t size)
+{
+	char *p = malloc(size);
+
+	free(p);
+	free(p);
+}
+
+static void among_others(size_t size)
+{
+	get_many(size);
+	free_many();
+	free(many[MANY / 2]);
+}
+
+/* The slab's pages went back to the system; then it was made again. */
+static void cut_anew(size_t size)
+{
+	get_many(size);
+	free_many();
+	malloc_trim(0);
+	many[0] = malloc(size);
+	free(many[MANY / 2]);
+}
+
+static void cut_for_another_class(size_t size)
+{
+	get_many(size);
+	free_many();
+	malloc_trim(0);
+	for (int i = 0; i < 8; i++)
+		many[i] = malloc(size / 2 + 1);
+	free(many[MANY / 2]);
+}
+
+static void *free_it(void *p)
+{
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(1, &cpu);
+	sched_setaffinity(0, sizeof(cpu), &cpu);
+	free(p);
+	return NULL;
+}
+
+static void by_another_cpu(size_t size)
+{
+	char *p = malloc(size);
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, free_it, p);
+	pthread_join(thread, NULL);
+	free(p);
+}
+
+static void by_realloc_cut_anew(size_t size)
+{
+	get_many(size);
+	free_many();
+	malloc_trim(0);
+	many[0] = malloc(size);
+	free(realloc(many[MANY / 2], size * 4));
+}
+
+static void by_free_sized(size_t size)
+{
+	void (*fn)(void *, size_t) =
+		(void (*)(void *, size_t))dlsym(RTLD_DEFAULT, "free_sized");
+	char *p = malloc(size);
+
+	free(p);
+	if (fn)
+		fn(p, size);
+}
+
+/* Free twice with a trim in between is free of foreign memory, or double. */
+static bool is_report(const char *said)
+{
+	return !strncmp(said, "pmalloc: ", 9) &&
+	       strchr(said, '\n') == said + strlen(said) - 1 &&
+	       (strstr(said, "double free") || strstr(said, "not a pmalloc object") ||
+		strstr(said, "inside an object"));
+}
+
+static bool stopped(void (*fn)(size_t size), size_t size)
+{
+	char said[1000];
+	size_t len = 0;
+	int fd[2], status = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(fd))
+		return false;
+	pid = fork();
+	if (!pid) {
+		dup2(fd[1], STDERR_FILENO);
+		fn(size);
+		_exit(0);
+	}
+	close(fd[1]);
+	while (len < sizeof(said) - 1 &&
+	       (n = read(fd[0], said + len, sizeof(said) - 1 - len)) > 0)
+		len += (size_t)n;
+	said[len] = 0;
+	close(fd[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && is_report(said))
+		return true;
+	tap_diag("size %zu: status 0x%x, said: %s", size, (unsigned int)status,
+		 said);
+	return false;
+}
+
+static void in_each_class(const char *name, void (*fn)(size_t size))
+{
+	size_t size, step;
+	int classes = 0, missed = 0;
+
+	for (size = 16; size <= 32768; size += step) {
+		step = size < 128 ? 16 : ((size_t)1 << (63 - __builtin_clzl(size))) / 8;
+		missed += !stopped(fn, size);
+		classes++;
+	}
+	OK(!missed, "%s: named and stopped in %d classes", name, classes);
+}
+
+/* ---- no misuse ------------------------------------------------------------- */
+
+/* What a free object holds may be in a live one, at the same place. */
+static bool chance_goes_unnoticed(size_t size)
+{
+	uint64_t mark, *volatile p = malloc(size), *again;
+	int i;
+
+	free(p);
+	mark = p[1];
+	for (i = 0; i < 5; i++) {
+		again = malloc(size);
+		again[1] = again == p ? mark : 0;
+		if (malloc_usable_size(again) < size)
+			return false;
+		if (again == p)
+			break;
+	}
+	if (i == 5)
+		return true;
+	free(again);
+	/* It is free once: two requests get two objects. */
+	for (i = 0; i < MANY; i++) {
+		many[i] = malloc(size);
+		for (int k = 0; k < i; k++)
+			if (many[k] == many[i])
+				return false;
+	}
+	free_many();
+	return true;
+}
+
+int main(void)
+{
+	size_t size;
+	int bad = 0;
+
+	tap_begin();
+	if (!tap_on_pmalloc()) {
+		tap_skip("double frees", "pmalloc's promise");
+		return tap_end();
+	}
+	in_each_class("at once", at_once);
+	in_each_class("after hundreds of others", among_others);
+	in_each_class("in a slab cut anew", cut_anew);
+	in_each_class("in a slab cut for another class", cut_for_another_class);
+	in_each_class("by realloc, in a slab cut anew", by_realloc_cut_anew);
+	in_each_class("by free_sized", by_free_sized);
+	in_each_class("freed by another CPU before", by_another_cpu);
+	for (size = 16; size <= 32768; size *= 2)
+		bad += !chance_goes_unnoticed(size);
+	OK(!bad, "a value equal to the mark is no false alarm");
+	return tap_end();
+}
