@@ -12,6 +12,7 @@ void pm_pages_flush(void);
 size_t pm_pages_mapped(void);
 
 /* percpu.c */
+void pm_percpu_reset(void);
 int pm_hotplug_init(void);
 void pm_hotplug_exit(void);
 

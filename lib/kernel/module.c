@@ -114,6 +114,7 @@ static int __init pm_module_init(void)
 {
 	int err;
 
+	pm_percpu_reset();
 	pm_option_add("arena", arena);
 	pm_option_add("arenas", arenas);
 	pm_option_add("magazine", magazine);

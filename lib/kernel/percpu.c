@@ -73,16 +73,24 @@ DEFINE_PER_CPU(struct pm_percpu, pm_percpu);
 static_assert(offsetof(struct pm_null_magazine, stack) == sizeof(void *),
 	      "a zero word is below");
 
-/*
+/**
+ * pm_percpu_reset() - give every CPU the null magazine
+ *
  * An initialiser would do in the kernel proper; but the per-CPU data of a
- * module is copied without its relocations, and pointers in it are zero.
+ * module is copied without its relocations, and pointers in it are NULL.
+ *
+ * Context: before anybody allocates or frees, magazines on or off.
  */
-bool pm_percpu_init(void)
+void pm_percpu_reset(void)
 {
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
 		pm_percpu_publish(cpu, NULL);
+}
+
+bool pm_percpu_init(void)
+{
 	return true;
 }
 
