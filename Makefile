@@ -23,7 +23,7 @@ WARN	:= -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes \
 OPT	?= -O2
 PM_CPPFLAGS := -D_GNU_SOURCE -Ilib -Ilib/include -Ilib/user
 PM_CFLAGS := -std=gnu11 -g $(OPT) $(WARN) -fPIC -fvisibility=hidden \
-	   -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
+	   -fno-builtin-malloc -fno-builtin-calloc \
 	   -fno-builtin-realloc -fno-builtin-free -fno-strict-aliasing \
 	   -fno-semantic-interposition -fexceptions
 PM_LIBS	:= -lurcu-bp -lurcu-common -pthread

@@ -21,9 +21,9 @@
  *	table[R] = NULL, unlink R	still sees R: in the table before, on
  *					the list, or as heap->arena
  *	lock R and S
- *	retired = true
  *	heaps: arena = S, partial
  *	  slabs, figures to S
+ *	retired = true
  *	unlock both
  *	synchronize_srcu()		its section ends
  *	take R's remote list once more
@@ -42,6 +42,10 @@
  *     Such a free is inside an SRCU section that began before the unlock, so
  *     it has ended when synchronize_srcu() returns. The list's new entries
  *     go to the slabs' present owner.
+ *   - Without the look at @retired after an entry: a depot that gives R's
+ *     objects back does so under its own arena's lock and in no section, so
+ *     it may read R as the owner and add its entry after the second look.
+ *     It then sees @retired, and takes the entry to the new owner itself.
  *   - Without the grace period R's memory could be another arena's while a
  *     reader still holds a pointer to it.
  */
@@ -177,7 +181,7 @@ static bool pm_arena_create(unsigned int id, gfp_t gfp)
 		goto out;
 	mutex_lock(&arena->lock);
 	arena->id = id;
-	arena->retired = false;
+	WRITE_ONCE(arena->retired, false);
 	mutex_unlock(&arena->lock);
 	list_add_tail_rcu(&arena->node, &pm_arenas);
 	/* Pairs with pm_arena_at(): the arena is complete before its number. */
@@ -218,6 +222,52 @@ static void pm_arena_slab_filled(struct pm_arena *arena, struct pm_slab *slab,
 		pm_arena_put_slab(arena, slab);
 }
 
+/* @first, and behind it @rest. */
+static struct llist_node *pm_llist_join(struct llist_node *first,
+					struct llist_node *rest)
+{
+	struct llist_node *last = first;
+
+	if (!first)
+		return rest;
+	while (last->next)
+		last = last->next;
+	last->next = rest;
+	return first;
+}
+
+/*
+ * Put a slab on the remote list of the arena that owns it now.
+ *
+ * Its owner may be retired between the look at it and the entry on its list,
+ * and not everybody who comes here is in a read-side section: a depot gives
+ * objects to other arenas with its own arena's lock held, where none may
+ * begin. So whoever finds the arena retired once the entry is there takes the
+ * list back and looks again. Who finds it in use made the entry before
+ * pm_arena_retire() looks at the list for the last time: the exchange in
+ * llist_add() is a full barrier between entry and look, the grace period one
+ * between @retired and the last look.
+ */
+static void pm_slab_queue(struct pm_slab *slab)
+{
+	struct llist_node *node = &slab->remote_node, *next;
+	struct pm_arena *owner;
+
+	node->next = NULL;
+	while (node) {
+		next = node->next;
+		slab = container_of(node, struct pm_slab, remote_node);
+		owner = READ_ONCE(slab->heap->arena);
+		pm_point(PM_POINT_REMOTE_OWNER);
+		llist_add(node, &owner->remote);
+		node = next;
+		/* Pairs with pm_arena_retire(): its heaps have new owners. */
+		if (unlikely(smp_load_acquire(&owner->retired)))
+			node = pm_llist_join(llist_del_all(&owner->remote),
+					     node);
+	}
+}
+
 /*
  * Take in what was freed without the lock.
  *
@@ -232,7 +282,6 @@ static void pm_arena_slab_filled(struct pm_arena *arena, struct pm_slab *slab,
 static void pm_arena_collect(struct pm_arena *arena)
 {
 	struct llist_node *node = llist_del_all(&arena->remote);
-	struct pm_arena *owner;
 	struct pm_slab *slab;
 	struct pm_heap *heap;
 	unsigned int n;
@@ -242,13 +291,13 @@ static void pm_arena_collect(struct pm_arena *arena)
 		slab = container_of(node, struct pm_slab, remote_node);
 		node = node->next;
 		heap = slab->heap;
-		owner = READ_ONCE(heap->arena);
-		if (unlikely(owner != arena)) {
-			llist_add(&slab->remote_node, &owner->remote);
+		if (unlikely(READ_ONCE(heap->arena) != arena)) {
+			pm_slab_queue(slab);
 			continue;
 		}
 		/* Full barrier: pairs with the one in pm_free_remote(). */
 		(void)xchg(&slab->queued, 0);
+		pm_point(PM_POINT_COLLECT);
 		n = slab->class ? pm_slab_collect(slab) : 0;
 		if (n) {
 			arena->stats.remote_in += n;
@@ -271,21 +320,21 @@ static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
 					 struct pm_slab *slab,
 					 unsigned int index)
 {
-	unsigned int class = slab->class;
+	unsigned int class = slab->class, owner;
 	enum pm_slab_fault fault;
-	struct pm_arena *arena;
 
 	(void)atomic_long_inc_return(&heap->remote_refs);
 	fault = pm_slab_put_remote(slab, index);
+	pm_point(PM_POINT_REMOTE_BIT);
 	/* The bit is set before @queued is read: pairs with the collector. */
 	if (fault || xchg(&slab->queued, 1)) {
 		(void)atomic_long_dec_return(&heap->remote_refs);
 		return fault;
 	}
-	arena = READ_ONCE(heap->arena);
-	llist_add(&slab->remote_node, &arena->remote);
+	owner = READ_ONCE(heap->arena)->id;
+	pm_slab_queue(slab);
 	/* Collected by now, the slab may already have another class. */
-	trace_remote_free(arena->id, class, 0, 1);
+	trace_remote_free(owner, class, 0, 1);
 	return PM_SLAB_OK;
 }
 
@@ -648,6 +697,7 @@ static unsigned int pm_arena_pick(void)
  */
 static bool pm_arena_trylock(struct pm_arena *arena)
 {
+	pm_point(PM_POINT_MALLOC_PICKED);
 	if (!mutex_trylock(&arena->lock))
 		return false;
 	if (unlikely(arena->retired)) {
@@ -670,6 +720,7 @@ static struct pm_arena *pm_arena_lock_pick(unsigned int id, unsigned int class)
 
 	if (!arena)
 		return NULL;
+	pm_point(PM_POINT_MALLOC_PICKED);
 	if (!mutex_trylock(&arena->lock)) {
 		atomic_long_inc(&arena->stats.contended);
 		other = pm_arena_lock_other(arena, class);
@@ -721,10 +772,11 @@ static unsigned int pm_malloc_any(unsigned int own, unsigned int class,
 }
 
 /*
- * This thread is inside liburcu's registration, so it has no read-side
- * section: any arena from the table will do, for arenas' memory stays arenas'
- * memory, and @retired says whether it is in use. None is made here: the
- * registry may be held by somebody who waits for the registration.
+ * This thread is inside liburcu's registration, or there is no memory for
+ * that, so it has no read-side section: any arena from the table will do, for
+ * arenas' memory stays arenas' memory, and @retired says whether it is in use.
+ * None is made here: the registry may be held by somebody who waits for the
+ * registration.
  */
 static unsigned int pm_malloc_nested(unsigned int class, void **objs,
 				     gfp_t gfp)
@@ -805,6 +857,8 @@ unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
 		if (pm_arena_create(id, gfp))
 			continue;
 		idx = srcu_read_lock(&pm_srcu);
+		if (unlikely(idx < 0))
+			return pm_malloc_nested(class, objs, gfp);
 		goto any;
 	}
 	got = pm_arena_take(arena, class, objs, n, gfp);
@@ -844,6 +898,7 @@ static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap)
 
 	while (pm_context_may_lock()) {
 		arena = READ_ONCE(heap->arena);
+		pm_point(PM_POINT_FREE_OWNER);
 		if (!mutex_trylock(&arena->lock))
 			break;
 		if (likely(arena == heap->arena)) {
@@ -947,7 +1002,7 @@ void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 		srcu_read_unlock(&pm_srcu, idx);
 	}
 	if (unlikely(bad))
-		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", bad, 0);
+		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", bad, 0, class);
 }
 
 /**
@@ -1100,9 +1155,10 @@ int pm_arena_retire(unsigned int cpu)
 	list_del_rcu(&arena->node);
 	pm_arena_lock_two(arena, to);
 	pm_arena_enter(arena);
-	arena->retired = true;
 	pm_arena_flush_depots(arena);
 	pm_arena_adopt(to, arena);
+	/* Pairs with pm_slab_queue(): who sees it sees the heaps' new owner. */
+	smp_store_release(&arena->retired, true);
 	mutex_unlock(&arena->lock);
 	pm_arena_leave(to);
 	trace_arena_retire(cpu, 0, 0, to->id);

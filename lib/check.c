@@ -13,10 +13,10 @@
 #include "pagemap.h"
 
 static int pm_describe_object(char *buf, size_t size, const void *ptr,
+			      unsigned int class,
 			      const struct pm_slab **slabp,
 			      unsigned int *index)
 {
-	unsigned int class = pm_pagemap_class(ptr);
 	const struct pm_slab *slab;
 	struct pm_heap *heap;
 
@@ -43,19 +43,23 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
  * @who: function that was called
  * @ptr: pointer that it was given
  * @size: size that it was given, for PM_FAULT_SIZE
+ * @class: class of the object, 0 to look it up. A caller that looked before
+ *	knows more: looking for the object may have emptied its slab.
  *
  * Context: any, no lock held.
  * Return: only where the host lets the system live on.
  */
 __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
-		      size_t size)
+		      size_t size, unsigned int class)
 {
 	const struct pm_slab *slab = NULL;
 	unsigned long addr = (unsigned long)ptr;
 	char object[80], line[256];
 	unsigned int index = 0;
 
-	pm_describe_object(object, sizeof(object), ptr, &slab, &index);
+	pm_describe_object(object, sizeof(object), ptr,
+			   class ? class : pm_pagemap_class(ptr), &slab,
+			   &index);
 	switch (fault) {
 	case PM_FAULT_FOREIGN:
 		scnprintf(line, sizeof(line),
@@ -89,6 +93,7 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 }
 
 struct pm_inject pm_inject;
+void (*pm_point_hook)(enum pm_point point);
 
 /* ---- validators -------------------------------------------------------- */
 

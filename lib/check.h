@@ -26,7 +26,7 @@ enum pm_fault {
 };
 
 void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
-	       size_t size);
+	       size_t size, unsigned int class);
 
 const char *pm_slab_fault(const struct pm_slab *slab);
 const char *pm_heap_fault(const struct pm_heap *heap);
@@ -63,6 +63,42 @@ static inline bool pm_inject_fails(unsigned int *after)
 	if (n > 1)
 		WRITE_ONCE(*after, n - 1);
 	return n == 1;
+}
+
+/**
+ * enum pm_point - places where a test may stop a thread
+ * @PM_POINT_MALLOC_PICKED: an arena was picked, its lock not yet tried
+ * @PM_POINT_FREE_OWNER: an object's owner was read, its lock not yet tried
+ * @PM_POINT_REMOTE_BIT: a remote free is visible, its slab not yet queued
+ * @PM_POINT_REMOTE_OWNER: the slab's owner was read, its list not yet written
+ * @PM_POINT_COLLECT: a slab is off the remote list, its bits not yet collected
+ */
+enum pm_point {
+	PM_POINT_MALLOC_PICKED,
+	PM_POINT_FREE_OWNER,
+	PM_POINT_REMOTE_BIT,
+	PM_POINT_REMOTE_OWNER,
+	PM_POINT_COLLECT,
+};
+
+extern void (*pm_point_hook)(enum pm_point point);
+
+/**
+ * pm_point() - a place at which an interleaving may lose something
+ * @point: which one
+ *
+ * Tests of debug builds put one thread to sleep here and see what others can
+ * do meanwhile. Other builds do nothing.
+ */
+static inline void pm_point(enum pm_point point)
+{
+	void (*hook)(enum pm_point point);
+
+	if (!PM_DEBUG)
+		return;
+	hook = READ_ONCE(pm_point_hook);
+	if (unlikely(hook))
+		hook(point);
 }
 
 /**

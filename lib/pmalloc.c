@@ -49,17 +49,17 @@ static bool pm_resolve(const void *ptr, struct pm_ref *ref, const char *who)
 		ref->large = pm_large_find(ptr);
 		if (likely(ref->large))
 			return true;
-		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0);
+		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0, 0);
 		return false;
 	}
 	ref->heap = ref->class ? pm_pagemap_heap(ptr) : NULL;
 	if (unlikely(!ref->heap)) {
-		pm_misuse(PM_FAULT_FOREIGN, who, ptr, 0);
+		pm_misuse(PM_FAULT_FOREIGN, who, ptr, 0, 0);
 		return false;
 	}
 	ref->slab = pm_heap_slab(ref->heap, ptr, ref->class);
 	if (unlikely(!pm_slab_index(ref->slab, ptr, &ref->index))) {
-		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0);
+		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0, 0);
 		return false;
 	}
 	return true;
@@ -109,7 +109,7 @@ static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 	    unlikely(test_bit(ref->index, ref->slab->free) ||
 		     test_bit(ref->index, ref->slab->remote) ||
 		     (pm_is_marked(ptr) && pm_is_free(ref)))) {
-		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
+		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, ref->class);
 		return false;
 	}
 	return true;
@@ -163,7 +163,7 @@ static void pm_free_locked(void *ptr, unsigned int class, const char *who)
 
 	if (unlikely(!pm_slab_index(slab, ptr, &index)) ||
 	    unlikely(pm_free_lock(heap, slab, index)))
-		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
+		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, class);
 }
 
 /**
@@ -197,7 +197,7 @@ void pm_free_odd(void *ptr, unsigned long class, const char *who)
 	if (ref.class < PM_CLASS_LARGE)
 		pm_free_full(ptr, ref.class, who);	/* marked by chance */
 	else if (unlikely(!pm_large_free(ptr)))
-		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0);
+		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, class);
 }
 
 /**
@@ -236,7 +236,7 @@ void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who)
 		     (!aligned && size < usable / 2 &&
 		      (size > PM_SMALL_MAX ||
 		       pm_class_of(size) != ref.class)))) {
-		pm_misuse(PM_FAULT_SIZE, who, ptr, size);
+		pm_misuse(PM_FAULT_SIZE, who, ptr, size, ref.class);
 		return;
 	}
 	pm_free_from(ptr, who);

@@ -111,6 +111,7 @@ void pm_get_totals(struct pm_totals *t)
 	idle = t->depot + t->magazine;
 	t->live -= min_t(size_t, idle, t->live);
 	t->large = large.live;
+	t->large_objects = large.live_objects;
 	t->live += large.live;
 	t->live_objects += large.live_objects;
 	t->large_cached = large.cached;

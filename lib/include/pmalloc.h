@@ -39,6 +39,7 @@ extern "C" {
  * @arenas: arenas that exist
  * @heaps: heaps that exist
  * @live_objects: objects that callers hold, large ones included
+ * @large_objects: large ones among these
  *
  * The figures are gathered arena by arena while others allocate: each is
  * exact for its arena at the moment it was read, the sum is a snapshot.
@@ -56,6 +57,7 @@ struct pm_totals {
 	size_t arenas;
 	size_t heaps;
 	size_t live_objects;
+	size_t large_objects;
 };
 
 /**

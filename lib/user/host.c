@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -135,13 +136,46 @@ __cold void pm_mutex_lock_slow(struct mutex *m)
 	errno = saved;
 }
 
+/*
+ * liburcu ends the process when it cannot map memory for a reader. So address
+ * space for that is held in reserve from the start, and let go of when there
+ * is no other; then the next one who needs it goes without a section.
+ */
+#define PM_URCU_ROOM	(64UL << 10)
+
+static void *pm_urcu_reserve;
+
+static void *pm_map_room(void)
+{
+	void *p = mmap(NULL, PM_URCU_ROOM, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static bool pm_urcu_has_room(void)
+{
+	void *p = pm_map_room();
+
+	if (!p)
+		p = xchg(&pm_urcu_reserve, NULL);
+	else if (!READ_ONCE(pm_urcu_reserve) &&
+		 !cmpxchg(&pm_urcu_reserve, NULL, p))
+		p = pm_map_room();
+	if (!p)
+		return false;
+	munmap(p, PM_URCU_ROOM);
+	return true;
+}
+
 /**
  * pm_urcu_register() - enter a read-side section for the first time
  *
  * liburcu keeps its reader in thread-local storage that the C library may
  * have to allocate, and sets a thread-specific key, which may allocate too.
  * Either calls malloc, hence us, on the same thread: @in_urcu says so, and
- * the inner call does without a section.
+ * the inner call does without a section. So does one for whose registration
+ * there is no address space left.
  *
  * Return: 0 within a section, -1 when there is none.
  */
@@ -152,8 +186,14 @@ __cold int pm_urcu_register(void)
 	if (pm_tls.in_urcu)
 		return -1;
 	pm_tls.in_urcu = 1;
-	if (!URCU_TLS(urcu_bp_reader))
+	if (!URCU_TLS(urcu_bp_reader)) {
+		if (!pm_urcu_has_room()) {
+			pm_tls.in_urcu = 0;
+			errno = saved;
+			return -1;
+		}
 		urcu_bp_register();
+	}
 	pm_tls.in_urcu = 0;
 	pm_tls.urcu_seen = 1;
 	_urcu_bp_read_lock();

@@ -182,10 +182,10 @@ PM_EXPORT struct mallinfo2 mallinfo2(void)
 	return (struct mallinfo2) {
 		.arena = t.mapped - t.large - t.large_cached,
 		.ordblks = t.heaps,
-		.hblks = t.large != 0,
+		.hblks = t.large_objects,
 		.hblkhd = t.large,
 		.uordblks = t.live,
-		.fordblks = t.mapped - t.live,
+		.fordblks = t.magazine + t.depot + t.slab_free + t.heap_free,
 		.keepcost = t.heap_free + t.large_cached,
 	};
 }

@@ -3,10 +3,11 @@
  * C++'s operators new and delete, by their mangled names.
  *
  * What they need of the C++ library (the new-handler, the throw of
- * std::bad_alloc) is there in a C++ program and not missed in others: weak.
- * A new-handler may throw, and only C++ code can catch that; so the nothrow
- * forms, when there is a handler, go to the C++ library's own, which calls
- * the throwing form here within a try block.
+ * std::bad_alloc) is asked for when memory is short, and by name: a C program
+ * may have got the library along with a plugin, where neither weak references
+ * nor RTLD_NEXT would find it. A new-handler may throw, and only C++ code can
+ * catch that; so the nothrow forms, when there is a handler, go to the C++
+ * library's own, which calls the throwing form here within a try block.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -15,18 +16,29 @@
 
 typedef void (*pm_new_handler)(void);
 
-extern pm_new_handler pm_get_new_handler(void)
-	__asm__("_ZSt15get_new_handlerv") __attribute__((weak));
-extern void pm_throw_bad_alloc(void)
-	__asm__("_ZSt17__throw_bad_allocv") __attribute__((weak, noreturn));
+/* A function of the C++ library that this process has, or NULL. */
+static noinline __cold void *pm_cxx(const char *name)
+{
+	void *lib, *fn = dlsym(RTLD_NEXT, name);
+
+	if (fn)
+		return fn;
+	lib = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	if (!lib)
+		lib = dlopen("libc++.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	return lib ? dlsym(lib, name) : NULL;
+}
 
 static pm_new_handler pm_handler(void)
 {
-	return pm_get_new_handler ? pm_get_new_handler() : NULL;
+	pm_new_handler (*get)(void) = pm_cxx("_ZSt15get_new_handlerv");
+
+	return get ? get() : NULL;
 }
 
 static noinline __cold void *pm_new_slow(size_t size, size_t align)
 {
+	void (*throw_bad_alloc)(void);
 	pm_new_handler handler;
 	void *obj;
 
@@ -36,8 +48,9 @@ static noinline __cold void *pm_new_slow(size_t size, size_t align)
 			handler();
 			continue;
 		}
-		if (pm_throw_bad_alloc)
-			pm_throw_bad_alloc();
+		throw_bad_alloc = pm_cxx("_ZSt17__throw_bad_allocv");
+		if (throw_bad_alloc)
+			throw_bad_alloc();
 		pm_host_say("pmalloc: operator new: out of memory, and no C++ library to throw");
 		abort();
 	}
@@ -49,11 +62,6 @@ static __always_inline void *pm_new(size_t size, size_t align)
 	void *obj = pm_alloc(size, align, GFP_KERNEL);
 
 	return likely(obj) ? obj : pm_new_slow(size, align);
-}
-
-static noinline __cold void *pm_next(const char *name)
-{
-	return dlsym(RTLD_NEXT, name);
 }
 
 PM_EXPORT void *pm_op_new(size_t n) __asm__("_Znwm");
@@ -77,7 +85,7 @@ void *fn(size_t n, const void *tag)					\
 									\
 	if (likely(obj) || !pm_handler())				\
 		return obj;						\
-	next = pm_next(symbol);						\
+	next = pm_cxx(symbol);						\
 	return next ? next(n, tag) : NULL;				\
 }
 
@@ -90,7 +98,7 @@ void *fn(size_t n, size_t a, const void *tag)				\
 									\
 	if (likely(obj) || !pm_handler())				\
 		return obj;						\
-	next = pm_next(symbol);						\
+	next = pm_cxx(symbol);						\
 	return next ? next(n, a, tag) : NULL;				\
 }
 

@@ -386,9 +386,10 @@ void pm_bug(const char *what, const char *file, int line)
 /*
  * A process needs one domain only, and liburcu has one: the struct is a
  * name. Index -1 says that there is no read-side section, because this very
- * thread is inside liburcu's registration (which may call malloc): then
- * nothing found through RCU may be touched but arena 0 and the owner of a
- * live object, whose memory is never given back in a process.
+ * thread is inside liburcu's registration (which may call malloc), or there
+ * is no memory for that: then the list may not be walked. Arenas found in the
+ * table and owners of live objects may be used all the same, for their memory
+ * stays arenas'.
  */
 struct srcu_struct { char unused; };
 #define DEFINE_SRCU(name)	struct srcu_struct name
