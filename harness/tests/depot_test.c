@@ -90,56 +90,84 @@ static void depot_low(struct pm_test *t)
 
 /* ---- spare batches ----------------------------------------------------- */
 
-/* No batch has two users at a time. @nr says how many have it. */
+/* More than there can be. */
+static struct pm_batch *depot_all[4096];
+
+/*
+ * No batch has two users at a time; @nr says who has it. Few spares and no
+ * pause: a batch that was read as the head is often elsewhere, and often the
+ * head again, when the exchange comes.
+ */
+static void depot_spares_take(struct pm_test *t, struct pm_batch **batch,
+			      unsigned int user)
+{
+	*batch = pm_batch_get();
+	if (!*batch)
+		return;
+	if (unlikely(READ_ONCE((*batch)->nr)))
+		PM_EXPECT_EQ(t, (*batch)->nr, 0);
+	WRITE_ONCE((*batch)->nr, user);
+}
+
+static void depot_spares_give(struct pm_test *t, struct pm_batch *batch,
+			      unsigned int user)
+{
+	if (!batch)
+		return;
+	if (unlikely(READ_ONCE(batch->nr) != user))
+		PM_EXPECT_EQ(t, batch->nr, user);
+	WRITE_ONCE(batch->nr, 0);
+	pm_batch_put(batch);
+}
+
 static void depot_spares_main(struct pm_test_crowd *crowd, unsigned int n)
 {
-	struct pm_batch *own[4] = { NULL };
-	struct pm_rnd rnd;
+	struct pm_test *t = crowd->t;
+	struct pm_batch *a, *b, *c;
 	unsigned int i;
 
-	pm_rnd_init(&rnd, crowd->t->seed, n + 1);
 	while (!pm_test_crowd_done(crowd)) {
-		i = pm_rnd_below(&rnd, ARRAY_SIZE(own));
-		if (own[i]) {
-			PM_EXPECT_EQ(crowd->t, READ_ONCE(own[i]->nr), n + 1);
-			WRITE_ONCE(own[i]->nr, 0);
-			pm_batch_put(own[i]);
-			own[i] = NULL;
-			continue;
-		}
-		pm_batch_provide(GFP_KERNEL);
-		own[i] = pm_batch_get();
-		if (own[i]) {
-			PM_EXPECT_EQ(crowd->t, READ_ONCE(own[i]->nr), 0);
-			WRITE_ONCE(own[i]->nr, n + 1);
+		for (i = 0; i < 1000; i++) {
+			depot_spares_take(t, &a, n + 1);
+			depot_spares_take(t, &b, n + 1);
+			depot_spares_give(t, a, n + 1);
+			depot_spares_take(t, &c, n + 1);
+			depot_spares_give(t, n % 2 ? b : c, n + 1);
+			depot_spares_give(t, n % 2 ? c : b, n + 1);
 		}
 		pm_test_yield();
 	}
-	for (i = 0; i < ARRAY_SIZE(own); i++)
-		if (own[i]) {
-			WRITE_ONCE(own[i]->nr, 0);
-			pm_batch_put(own[i]);
-		}
 }
 
 static void depot_spares(struct pm_test *t)
 {
 	struct pm_test_crowd crowd = {
-		.t = t, .fn = depot_spares_main, .nr = 5,
+		.t = t, .fn = depot_spares_main, .nr = 4,
 	};
-	struct pm_batch *all[256];
-	unsigned int n;
+	struct pm_batch **all = depot_all;
+	unsigned int n, i;
 
-	/* Users leave their counts behind: begin with 0. */
-	for (n = 0; n < ARRAY_SIZE(all); n++) {
+	pm_batch_provide(GFP_KERNEL);
+	for (n = 0; n < ARRAY_SIZE(depot_all); n++) {
 		all[n] = pm_batch_get();
 		if (!all[n])
 			break;
 		WRITE_ONCE(all[n]->nr, 0);
 	}
+	PM_REQUIRE(t, n > 4);
+	for (i = 0; i < 4; i++)
+		pm_batch_put(all[--n]);
+	pm_test_crowd_run(&crowd, NULL);
+	/* Those four are there still, and no others. */
+	for (i = 0; i < 5; i++) {
+		struct pm_batch *batch = pm_batch_get();
+
+		PM_EXPECT_EQ(t, batch != NULL, i < 4);
+		if (batch)
+			all[n++] = batch;
+	}
 	while (n--)
 		pm_batch_put(all[n]);
-	pm_test_crowd_run(&crowd, NULL);
 }
 
 /* ---- batches and arenas ------------------------------------------------ */
@@ -210,7 +238,7 @@ static void depot_inbox(struct pm_test *t)
 /* Without a spare batch each object finds home by itself. */
 static void depot_no_spares(struct pm_test *t)
 {
-	struct pm_batch *all[256];
+	struct pm_batch **all = depot_all;
 	struct pm_test_holder holder;
 	struct pm_test_ref ref;
 	struct pm_arena *arena;
@@ -221,18 +249,16 @@ static void depot_no_spares(struct pm_test *t)
 	PM_REQUIRE(t, arena);
 	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, objs, 32,
 					     GFP_KERNEL), 32);
-	for (n = 0; n < ARRAY_SIZE(all); n++) {
+	for (n = 0; n < ARRAY_SIZE(depot_all); n++) {
 		all[n] = pm_batch_get();
 		if (!all[n])
 			break;
 	}
 	if (PM_EXPECT(t, pm_test_hold(&holder, arena))) {
 		pm_free_lock_batch(DEPOT_CLASS, objs, 32);
-		if (n < ARRAY_SIZE(all))
-			PM_EXPECT(t, llist_empty(&arena->inbox));
+		PM_EXPECT(t, llist_empty(&arena->inbox));
 		for (i = 0; i < 32; i++)
-			if (PM_EXPECT(t, pm_test_resolve(objs[i], &ref)) &&
-			    n < ARRAY_SIZE(all))
+			if (PM_EXPECT(t, pm_test_resolve(objs[i], &ref)))
 				PM_EXPECT(t, test_bit(ref.index,
 						      ref.slab->remote));
 		pm_test_release_lock(&holder);

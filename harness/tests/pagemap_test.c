@@ -48,7 +48,11 @@ static void pagemap_slab(struct pm_test *t)
 		if (!PM_EXPECT(t, slab))
 			break;
 		for (unit = 0; unit < pm_classes[class].units; unit++) {
+			/* The first unit is open, the others open by need. */
 			p = slab->base + unit * PM_UNIT_SIZE;
+			PM_EXPECT_EQ(t, pm_pagemap_class(p), unit ? 0 : class);
+			if (unit)
+				pm_slab_open(slab);
 			PM_EXPECT_EQ(t, pm_pagemap_class(p), class);
 			PM_EXPECT_EQ(t, pm_pagemap_class(p + PM_UNIT_SIZE - 1),
 				     class);

@@ -8,6 +8,7 @@
  * just these positions; the crowds meet them by chance.
  */
 #include "pm_test.h"
+#include "check.h"
 #include "depot.h"
 #include "pagemap.h"
 
@@ -169,6 +170,296 @@ static void retire_late_remote_free(struct pm_test *t)
 	PM_EXPECT(t, llist_empty(&old->remote));
 	pm_arena_trim();
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
+}
+
+/*
+ * The cases from here on stop a thread at a point of the core, see what
+ * others can do meanwhile, and let it go on. Debug builds have such points.
+ */
+struct retire_stop {
+	struct pm_thread thread;
+	enum pm_point point;
+	unsigned int skip;
+	struct pm_event there;
+	struct pm_event go;
+	unsigned int tid;
+	void *p;
+	void **objs;
+	unsigned int n;
+};
+
+static struct retire_stop *retire_stopped;
+
+static void retire_hook(enum pm_point point)
+{
+	struct retire_stop *stop = READ_ONCE(retire_stopped);
+
+	if (!stop || point != stop->point ||
+	    pm_host_tid() != READ_ONCE(stop->tid))
+		return;
+	if (stop->skip) {
+		stop->skip--;
+		return;
+	}
+	WRITE_ONCE(stop->tid, 0);
+	pm_event_set(&stop->there);
+	pm_event_wait(&stop->go);
+}
+
+/* Start a thread and wait until it is at @point, for the @skip+1st time. */
+static bool retire_stop_at(struct retire_stop *stop, enum pm_point point,
+			   unsigned int skip, void (*fn)(void *))
+{
+	stop->point = point;
+	stop->skip = skip;
+	stop->tid = 0;
+	pm_event_init(&stop->there);
+	pm_event_init(&stop->go);
+	WRITE_ONCE(retire_stopped, stop);
+	WRITE_ONCE(pm_point_hook, retire_hook);
+	if (!pm_thread_start(&stop->thread, fn, stop)) {
+		WRITE_ONCE(pm_point_hook, NULL);
+		return false;
+	}
+	pm_event_wait(&stop->there);
+	return true;
+}
+
+static void retire_go_on(struct retire_stop *stop)
+{
+	pm_event_set(&stop->go);
+	pm_thread_join(&stop->thread);
+	WRITE_ONCE(pm_point_hook, NULL);
+}
+
+static void retire_stop_free(void *arg)
+{
+	struct retire_stop *stop = arg;
+
+	WRITE_ONCE(stop->tid, pm_host_tid());
+	pm_test_free_lock(stop->p);
+}
+
+static void retire_stop_free_batch(void *arg)
+{
+	struct retire_stop *stop = arg;
+
+	WRITE_ONCE(stop->tid, pm_host_tid());
+	pm_free_lock_batch(30, stop->objs, stop->n);
+}
+
+static void retire_stop_malloc(void *arg)
+{
+	struct retire_stop *stop = arg;
+
+	WRITE_ONCE(stop->tid, pm_host_tid());
+	stop->p = pm_malloc_lock(30, GFP_KERNEL);
+}
+
+#define RETIRE_NEED_POINTS(t)						\
+	PM_NEED(t, PM_DEBUG, "no points to stop at in this build")
+
+/*
+ * A free that read the old owner before the adoption and gets its lock after
+ * it: it must not touch what is the new owner's.
+ */
+static void retire_stale_owner(struct pm_test *t)
+{
+	struct retire_stop stop = { .p = NULL };
+	struct pm_test_ref ref;
+	struct pm_arena *old;
+	void *p, *q;
+
+	RETIRE_NEED(t, 2);
+	RETIRE_NEED_POINTS(t);
+	PM_REQUIRE(t, pm_test_arena(1));
+	old = pm_test_arena(0);
+	p = pm_malloc_lock(30, GFP_KERNEL);
+	q = pm_malloc_lock(30, GFP_KERNEL);
+	PM_REQUIRE(t, old && p && q && pm_test_resolve(p, &ref));
+	stop.p = p;
+	PM_REQUIRE(t, retire_stop_at(&stop, PM_POINT_FREE_OWNER, 0,
+				     retire_stop_free));
+	/* It is in no read-side section: the whole retirement passes. */
+	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
+	PM_EXPECT(t, READ_ONCE(ref.heap->arena) != old);
+	retire_go_on(&stop);
+	PM_EXPECT(t, test_bit(ref.index, ref.slab->free));
+	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
+	pm_arena_trim();
+	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
+}
+
+/*
+ * A depot gives back another arena's object, in no read-side section: it read
+ * the owner before, and adds its entry after, all of that one's retirement.
+ */
+static void retire_stale_depot(struct pm_test *t)
+{
+	unsigned int capacity = pm_depot_capacity(30), i, n;
+	struct pm_arena *depot, *old;
+	struct retire_stop stop;
+	static void *objs[4096];
+	void *mixed[2];
+
+	RETIRE_NEED(t, 3);
+	RETIRE_NEED_POINTS(t);
+	/* The depot's lock is held meanwhile: somebody else must adopt. */
+	PM_REQUIRE(t, pm_test_arena(2));
+	depot = pm_test_arena(1);
+	PM_REQUIRE(t, depot && capacity < ARRAY_SIZE(objs));
+	/* A full depot passes on at once what it is given. */
+	for (n = 0; n <= capacity; n++) {
+		objs[n] = pm_malloc_lock(30, GFP_KERNEL);
+		PM_REQUIRE(t, objs[n]);
+	}
+	for (i = 0; i < capacity; i++)
+		pm_free_lock_batch(30, objs + i, 1);
+	PM_EXPECT_EQ(t, READ_ONCE(depot->depot[30].nr), capacity);
+	old = pm_test_arena(0);
+	mixed[0] = objs[capacity];
+	mixed[1] = pm_malloc_lock(30, GFP_KERNEL);
+	PM_REQUIRE(t, old && mixed[1]);
+	PM_EXPECT_EQ(t, pm_test_owner(mixed[1]), old->id);
+	stop.objs = mixed;
+	stop.n = 2;
+	PM_REQUIRE(t, retire_stop_at(&stop, PM_POINT_REMOTE_OWNER, 0,
+				     retire_stop_free_batch));
+	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
+	retire_go_on(&stop);
+	PM_EXPECT(t, llist_empty(&old->remote));
+	pm_trim();
+	PM_EXPECT_EQ(t, pm_pagemap_class(mixed[1]), 0);
+}
+
+/* A thread that picked an arena, and then it was retired: it picks anew. */
+static void retire_stale_pick(struct pm_test *t)
+{
+	struct retire_thread retiring;
+	struct retire_stop stop = { .p = NULL };
+	struct pm_test_holder holder;
+	struct pm_arena *old;
+
+	RETIRE_NEED(t, 2);
+	RETIRE_NEED_POINTS(t);
+	PM_REQUIRE(t, pm_test_arena(1));
+	old = pm_test_arena(0);
+	PM_REQUIRE(t, old);
+	/* With its lock busy the first try, which needs no section, fails. */
+	PM_REQUIRE(t, pm_test_hold(&holder, old));
+	if (!PM_EXPECT(t, retire_stop_at(&stop, PM_POINT_MALLOC_PICKED, 1,
+					 retire_stop_malloc))) {
+		pm_test_release_lock(&holder);
+		return;
+	}
+	pm_test_release_lock(&holder);
+	/* It is in a read-side section: adopted, but not beyond. */
+	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
+		while (!retire_is_retired(old))
+			pm_test_pause();
+		pm_test_sleep_ms(5);
+		PM_EXPECT_EQ(t, READ_ONCE(retiring.err), 1);
+		pm_event_set(&stop.go);
+		retire_wait(t, &retiring);
+	}
+	retire_go_on(&stop);
+	if (PM_EXPECT(t, stop.p)) {
+		PM_EXPECT(t, !retire_is_retired(pm_pagemap_heap(stop.p)->arena));
+		PM_EXPECT_EQ(t, pm_test_free_lock(stop.p), PM_SLAB_OK);
+	}
+}
+
+/* The same before the first try: all of the retirement passes. */
+static void retire_stale_first_pick(struct pm_test *t)
+{
+	struct retire_stop stop = { .p = NULL };
+	struct pm_arena *old;
+
+	RETIRE_NEED(t, 2);
+	RETIRE_NEED_POINTS(t);
+	PM_REQUIRE(t, pm_test_arena(1));
+	old = pm_test_arena(0);
+	PM_REQUIRE(t, old);
+	PM_REQUIRE(t, retire_stop_at(&stop, PM_POINT_MALLOC_PICKED, 0,
+				     retire_stop_malloc));
+	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
+	retire_go_on(&stop);
+	if (PM_EXPECT(t, stop.p)) {
+		PM_EXPECT(t, !retire_is_retired(pm_pagemap_heap(stop.p)->arena));
+		PM_EXPECT(t, retire_exists(pm_test_owner(stop.p)));
+		PM_EXPECT_EQ(t, pm_test_free_lock(stop.p), PM_SLAB_OK);
+	}
+}
+
+/*
+ * Between the moment in which an object's bit can be collected and that in
+ * which its slab is on the list, its heap may be all free: it must stay.
+ */
+static void retire_heap_stays(struct pm_test *t)
+{
+	struct retire_stop stop = { .p = NULL };
+	struct pm_test_holder holder;
+	struct pm_test_ref ref;
+	struct pm_arena *own;
+	void *p, *q;
+
+	RETIRE_NEED_POINTS(t);
+	own = pm_test_arena(0);
+	p = pm_malloc_lock(30, GFP_KERNEL);
+	q = pm_malloc_lock(30, GFP_KERNEL);
+	PM_REQUIRE(t, own && p && q && pm_test_resolve(p, &ref));
+	PM_REQUIRE(t, pm_test_hold(&holder, own));
+	stop.p = p;
+	if (!PM_EXPECT(t, retire_stop_at(&stop, PM_POINT_REMOTE_BIT, 0,
+					 retire_stop_free))) {
+		pm_test_release_lock(&holder);
+		return;
+	}
+	/* Another object of the slab brings the slab onto the list. */
+	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
+	pm_test_release_lock(&holder);
+	pm_arena_trim();
+	PM_EXPECT(t, !test_bit(ref.index, ref.slab->remote));
+	PM_EXPECT(t, pm_pagemap_heap(p) == ref.heap);
+	retire_go_on(&stop);
+	pm_arena_trim();
+	PM_EXPECT(t, !pm_pagemap_heap(p));
+}
+
+/*
+ * A free that comes while the collector has the slab off the list, and has
+ * not yet looked at its bits: it queues the slab anew, or is collected.
+ */
+static void retire_stop_collect(void *arg)
+{
+	struct retire_stop *stop = arg;
+
+	WRITE_ONCE(stop->tid, pm_host_tid());
+	pm_arena_trim();
+}
+
+static void retire_free_while_collected(struct pm_test *t)
+{
+	struct retire_stop stop = { .p = NULL };
+	struct pm_test_holder holder;
+	struct pm_arena *own;
+	void *p, *q;
+
+	RETIRE_NEED_POINTS(t);
+	own = pm_test_arena(0);
+	p = pm_malloc_lock(30, GFP_KERNEL);
+	q = pm_malloc_lock(30, GFP_KERNEL);
+	PM_REQUIRE(t, own && p && q);
+	PM_REQUIRE(t, pm_test_hold(&holder, own));
+	PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
+	pm_test_release_lock(&holder);
+	PM_REQUIRE(t, retire_stop_at(&stop, PM_POINT_COLLECT, 0,
+				     retire_stop_collect));
+	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
+	retire_go_on(&stop);
+	pm_arena_trim();
+	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
+	PM_EXPECT_EQ(t, pm_pagemap_class(q), 0);
 }
 
 /* The same for a batch that goes into the old owner's inbox. */
@@ -492,6 +783,12 @@ static const struct pm_test_case retire_cases[] = {
 	PM_CASE(retire, last),
 	PM_CASE(retire, late_remote_free),
 	PM_CASE(retire, late_batch),
+	PM_CASE(retire, stale_owner),
+	PM_CASE(retire, stale_depot),
+	PM_CASE(retire, stale_pick),
+	PM_CASE(retire, stale_first_pick),
+	PM_CASE(retire, heap_stays),
+	PM_CASE(retire, free_while_collected),
 	PM_CASE(retire, free_in_grace_period),
 	PM_CASE(retire, late_malloc),
 	PM_CASE(retire, grace_period),
