@@ -171,18 +171,23 @@ static const char *pm_heap_slab_fault(const struct pm_heap *heap,
 {
 	const char *p = heap->base + unit * PM_UNIT_SIZE;
 	unsigned int class = pm_pagemap_class(p), units, i;
+	const struct pm_slab *slab;
 
 	if (!class || class >= PM_NR_CLASSES)
 		return "heap: the page map has no class for a unit in use";
 	units = pm_classes[class].units;
 	if (!IS_ALIGNED(unit, units) || unit + units > heap->nr_units)
 		return "heap: a slab does not lie at a multiple of its size";
+	slab = &heap->slab[unit];
+	if (!slab->opened || slab->opened > units)
+		return "slab: number of opened units out of range";
 	for (i = 0; i < units; i++)
 		if (test_bit(unit + i, heap->free) ||
 		    test_bit(unit + i, heap->dirty) ||
-		    pm_pagemap_class(p + i * PM_UNIT_SIZE) != class)
+		    pm_pagemap_class(p + i * PM_UNIT_SIZE) !=
+		    (i < slab->opened ? class : 0))
 			return "heap: the units of a slab differ";
-	return pm_slab_fault(&heap->slab[unit]);
+	return pm_slab_fault(slab);
 }
 
 /**

@@ -12,7 +12,6 @@
 #include "pagemap.h"
 #include "arena.h"
 #include "check.h"
-#include "magazine.h"
 
 /*
  * From this many heaps of an arena on the next ones ask for huge pages: less
@@ -109,20 +108,6 @@ static int pm_heap_find(const struct pm_heap *heap, unsigned int n)
 	return -1;
 }
 
-/*
- * Every free object carries the mark, those of a new slab too. Fresh or purged
- * pages hold none: a second free() of an object whose slab was given back, had
- * its pages purged, and was cut anew would find no mark, and push an object
- * that the slab still has.
- */
-static void pm_slab_mark(const struct pm_slab *slab)
-{
-	unsigned int i;
-
-	for (i = 0; i < pm_slab_capacity(slab); i++)
-		pm_set_mark(pm_slab_object(slab, i));
-}
-
 /**
  * pm_heap_get_slab() - cut a slab from a heap
  * @heap: the heap
@@ -158,8 +143,7 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 	base = heap->base + first * PM_UNIT_SIZE;
 	slab = &heap->slab[first];
 	pm_slab_init(slab, heap, base, class);
-	pm_slab_mark(slab);
-	pm_pagemap_set_class(base, units, class);
+	pm_slab_open(slab);
 	return slab;
 }
 

@@ -94,6 +94,10 @@ static noinline __cold bool pm_is_free(const struct pm_ref *ref)
 		if (test_bit(ref->index, ref->slab->free) ||
 		    test_bit(ref->index, ref->slab->remote))
 			return true;
+		/* Its slab was given back, or is one of another class. */
+		if (pm_pagemap_class(pm_slab_object(ref->slab, ref->index)) !=
+		    ref->class)
+			return true;
 		synchronize_srcu(&pm_srcu);
 	}
 	return false;

@@ -19,6 +19,8 @@
 #include "slab.h"
 #include "heap.h"
 #include "arena.h"
+#include "magazine.h"
+#include "pagemap.h"
 
 /**
  * pm_slab_init() - begin a slab
@@ -39,10 +41,46 @@ void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
 	slab->class = class;
 	slab->nr_free = n;
 	slab->hint = 0;
+	slab->opened = 0;
 	for (w = 0; w < PM_SLAB_WORDS; w++, n -= min_t(unsigned int, n,
 						       BITS_PER_LONG))
 		WRITE_ONCE(slab->free[w],
 			   n >= BITS_PER_LONG ? ~0UL : (1UL << n) - 1);
+}
+
+/* Objects that start in the opened units. */
+static unsigned int pm_slab_nr_opened(const struct pm_slab *slab)
+{
+	const struct pm_class *class = &pm_classes[slab->class];
+
+	return min_t(unsigned int, class->capacity,
+		     DIV_ROUND_UP(slab->opened * PM_UNIT_SIZE, class->size));
+}
+
+/**
+ * pm_slab_open() - let the objects of one more unit be handed out
+ * @slab: slab that has units to open
+ *
+ * Every free object carries the mark, those that were never handed out, too:
+ * else a program could free one of them by mistake, or one of the memory's
+ * former life, and it would pass for live and be in a magazine as well as in
+ * its slab. Marking touches pages. So it is done unit by unit as objects are
+ * needed, and a unit that is not open has no class in the page map: what is
+ * freed there is refused as foreign.
+ *
+ * Context: arena lock held.
+ */
+void pm_slab_open(struct pm_slab *slab)
+{
+	unsigned int i = pm_slab_nr_opened(slab), end;
+
+	lockdep_assert_held(&slab->heap->arena->lock);
+	slab->opened++;
+	for (end = pm_slab_nr_opened(slab); i < end; i++)
+		pm_set_mark(pm_slab_object(slab, i));
+	/* After the marks: whoever finds the class finds them, too. */
+	pm_pagemap_set_class(slab->base + (slab->opened - 1) * PM_UNIT_SIZE, 1,
+			     slab->class);
 }
 
 /**
@@ -66,6 +104,9 @@ unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n)
 	lockdep_assert_held(&slab->heap->arena->lock);
 	if (n > slab->nr_free)
 		n = slab->nr_free;
+	while (slab->nr_free < n + pm_slab_capacity(slab) -
+			       pm_slab_nr_opened(slab))
+		pm_slab_open(slab);
 	while (taken < n) {
 		bits = slab->free[w];
 		word = slab->base + (size_t)w * BITS_PER_LONG * size;

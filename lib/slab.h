@@ -27,6 +27,7 @@ struct pm_heap;
  * @nr_free: bits in @free [arena lock]
  * @hint: no bit is set in @free below this word [arena lock]
  * @class: its class [arena lock; read by owners of objects]
+ * @opened: units whose objects may have been handed out [arena lock]
  * @queued: on a remote list, or about to be
  * @free: bitmap of free objects [arena lock]
  * @remote: bitmap of objects freed without the lock [atomic]
@@ -39,6 +40,7 @@ struct pm_slab {
 	u16 nr_free;
 	u8 hint;
 	u8 class;
+	u8 opened;
 	u32 queued;
 	unsigned long free[PM_SLAB_WORDS];
 	unsigned long remote[PM_SLAB_WORDS];
@@ -56,6 +58,7 @@ enum pm_slab_fault {
 
 void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
 		  unsigned int class);
+void pm_slab_open(struct pm_slab *slab);
 unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n);
 enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index);
 enum pm_slab_fault pm_slab_put_remote(struct pm_slab *slab,

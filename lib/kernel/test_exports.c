@@ -65,6 +65,7 @@ PM_EXPORT_TEST(pm_slab_collect);
 PM_EXPORT_TEST(pm_slab_init);
 PM_EXPORT_TEST(pm_slab_put);
 PM_EXPORT_TEST(pm_slab_put_remote);
+PM_EXPORT_TEST(pm_slab_open);
 PM_EXPORT_TEST(pm_slab_take);
 
 /* heap.h */
@@ -141,4 +142,5 @@ PM_EXPORT_TEST(pm_arena_fault);
 PM_EXPORT_TEST(pm_heap_fault);
 PM_EXPORT_TEST(pm_inject);
 PM_EXPORT_TEST(pm_misuse);
+PM_EXPORT_TEST(pm_point_hook);
 PM_EXPORT_TEST(pm_slab_fault);
