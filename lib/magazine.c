@@ -121,7 +121,7 @@ static struct pm_magazine *pm_mag_here(gfp_t gfp)
 	struct pm_magazine *mag;
 	unsigned int index;
 
-	if (!pm_options.magazine || !pm_percpu_prepare())
+	if (!pm_percpu_prepare() || !pm_options.magazine)
 		return NULL;
 	index = pm_percpu_index();
 	if (index >= pm_percpu_count())

@@ -154,7 +154,7 @@ bool pm_percpu_prepare(void)
 	struct rseq *area;
 
 	if (likely(pm_tls.area != &pm_no_area.rseq))
-		return true;
+		return (int)READ_ONCE(pm_tls.area->cpu_id) >= 0;
 	switch (pm_percpu_state) {
 	case PM_PERCPU_LIBC:
 		area = (struct rseq *)((char *)__builtin_thread_pointer() +
@@ -166,6 +166,9 @@ bool pm_percpu_prepare(void)
 	case PM_PERCPU_OWN:
 		return pm_rseq_register();
 	default:
+		/* One that is not shared: sections write to it all the same. */
+		pm_tls.area = &pm_tls.rseq;
+		pm_tls.index = (s32 *)&pm_tls.rseq.cpu_id;
 		return false;
 	}
 }
