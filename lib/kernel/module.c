@@ -93,8 +93,12 @@ int pm_host_describe(char *buf, size_t size)
 
 void *pm_malloc_gfp(size_t size, gfp_t gfp)
 {
+	void *obj = NULL;
+
 	might_alloc(gfp);
-	return pm_alloc(size, 1, gfp);
+	if (likely(!(gfp & __GFP_ZERO)))
+		obj = pm_malloc_fast(size);
+	return likely(obj) ? obj : pm_alloc(size, 1, gfp);
 }
 EXPORT_SYMBOL_GPL(pm_malloc_gfp);
 

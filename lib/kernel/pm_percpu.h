@@ -59,98 +59,95 @@ extern const struct pm_null_magazine pm_null_magazine;
 bool pm_percpu_init(void);
 bool pm_percpu_fence(unsigned int index);
 
-static __always_inline struct pm_percpu *pm_section_begin(void)
+/* Words of this CPU are used by name: that is one instruction on x86-64. */
+static __always_inline bool pm_section_begin(void)
 {
-	struct pm_percpu *here;
-
 	preempt_disable();
-	here = this_cpu_ptr(&pm_percpu);
-	if (unlikely(READ_ONCE(here->busy))) {
+	if (unlikely(this_cpu_read(pm_percpu.busy))) {
 		preempt_enable();
-		return NULL;
+		return false;
 	}
-	WRITE_ONCE(here->busy, true);
+	this_cpu_write(pm_percpu.busy, true);
 	/* Against the compiler: interrupts see this CPU's stores in order. */
 	barrier();
-	return here;
+	return true;
 }
 
-static __always_inline void pm_section_end(struct pm_percpu *here)
+static __always_inline void pm_section_end(void)
 {
 	barrier();
-	WRITE_ONCE(here->busy, false);
+	this_cpu_write(pm_percpu.busy, false);
 	preempt_enable();
 }
 
 static __always_inline void *pm_percpu_pop(unsigned int class)
 {
-	struct pm_percpu *here = pm_section_begin();
 	struct pm_magazine *mag;
 	void *obj;
 	u32 top;
 
-	if (unlikely(!here))
+	if (unlikely(!pm_section_begin()))
 		return NULL;
 	/* Address dependency: pairs with the release of publishing. */
-	mag = READ_ONCE(here->mag);
+	mag = this_cpu_read(pm_percpu.mag);
 	top = mag->stack[class].top;
 	obj = *(void **)((char *)mag + top - sizeof(void *));
-	if (likely(obj))
-		WRITE_ONCE(mag->stack[class].top, top - sizeof(void *));
-	pm_section_end(here);
+	if (unlikely(!obj)) {
+		pm_section_end();
+		return NULL;
+	}
+	WRITE_ONCE(mag->stack[class].top, top - sizeof(void *));
+	pm_section_end();
 	return obj;
 }
 
 static __always_inline bool pm_percpu_push(unsigned int class, void *obj)
 {
-	struct pm_percpu *here = pm_section_begin();
 	struct pm_magazine *mag;
-	bool room;
 	u32 top;
 
-	if (unlikely(!here))
+	if (unlikely(!pm_section_begin()))
 		return false;
-	mag = READ_ONCE(here->mag);
+	mag = this_cpu_read(pm_percpu.mag);
 	top = mag->stack[class].top;
-	room = top < READ_ONCE(mag->stack[class].limit);
-	if (likely(room)) {
-		*(void **)((char *)mag + top) = obj;
-		WRITE_ONCE(mag->stack[class].top, top + sizeof(void *));
+	if (unlikely(top >= READ_ONCE(mag->stack[class].limit))) {
+		pm_section_end();
+		return false;
 	}
-	pm_section_end(here);
-	return room;
+	*(void **)((char *)mag + top) = obj;
+	WRITE_ONCE(mag->stack[class].top, top + sizeof(void *));
+	pm_section_end();
+	return true;
 }
 
 static inline unsigned int pm_percpu_pop_batch(unsigned int class, void **objs,
 					       unsigned int n)
 {
-	struct pm_percpu *here = pm_section_begin();
 	u32 base = pm_mag_base[class], len = 0, top;
 	struct pm_magazine *mag;
 
-	if (unlikely(!here))
+	if (unlikely(!pm_section_begin()))
 		return 0;
-	mag = READ_ONCE(here->mag);
+	mag = this_cpu_read(pm_percpu.mag);
 	top = mag->stack[class].top;
 	if (top > base) {
 		len = min_t(u32, top - base, n * sizeof(void *));
 		memcpy(objs, (char *)mag + top - len, len);
 		WRITE_ONCE(mag->stack[class].top, top - len);
 	}
-	pm_section_end(here);
+	pm_section_end();
 	return len / sizeof(void *);
 }
 
 static inline unsigned int pm_percpu_push_batch(unsigned int class,
 						void **objs, unsigned int n)
 {
-	struct pm_percpu *here = pm_section_begin();
 	struct pm_magazine *mag;
 	u32 len = 0, top, limit;
 
-	if (unlikely(!here))
+	if (unlikely(!pm_section_begin()))
 		return 0;
-	mag = READ_ONCE(here->mag);
+	mag = this_cpu_read(pm_percpu.mag);
 	top = mag->stack[class].top;
 	limit = READ_ONCE(mag->stack[class].limit);
 	if (top < limit) {
@@ -158,7 +155,7 @@ static inline unsigned int pm_percpu_push_batch(unsigned int class,
 		memcpy((char *)mag + top, objs, len);
 		WRITE_ONCE(mag->stack[class].top, top + len);
 	}
-	pm_section_end(here);
+	pm_section_end();
 	return len / sizeof(void *);
 }
 
