@@ -121,6 +121,7 @@ int pm_arena_init(gfp_t gfp)
  */
 bool pm_arena_ready(void)
 {
+	/* Pairs with pm_arena_init(): the table is there before its length. */
 	return smp_load_acquire(&pm_nr_arena_slots) != 0;
 }
 
@@ -135,6 +136,7 @@ struct pm_arena *pm_arena_at(unsigned int id)
 {
 	if (!pm_arena_ready() || id >= pm_nr_arena_slots)
 		return NULL;
+	/* Pairs with pm_arena_create(): the arena is complete. */
 	return smp_load_acquire(&pm_arena_table[id]);
 }
 

@@ -42,8 +42,10 @@ struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp)
 		return NULL;
 	won = cmpxchg(slot, NULL, leaf);
 	if (!won) {
-		if (!cmpxchg(&pm_home.leaf, NULL, leaf))
+		if (!cmpxchg(&pm_home.leaf, NULL, leaf)) {
+			/* The leaf before its index: pm_pagemap_class(). */
 			smp_store_release(&pm_home.index, key >> PM_LEAF_SHIFT);
+		}
 		return leaf;
 	}
 	pm_meta_free(leaf, sizeof(*leaf));
