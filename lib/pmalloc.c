@@ -20,7 +20,7 @@
 #include "options.h"
 #include "pagemap.h"
 
-#define PM_MARK_TRIES	50	/* grace periods to wait for objects in transit */
+#define PM_MARK_TRIES	8	/* grace periods to wait for objects in transit */
 
 /**
  * struct pm_ref - what a pointer refers to

@@ -736,7 +736,10 @@ static void retire_crowd_retire(struct pm_test_crowd *crowd)
 	struct retire_env *env = crowd->arg;
 	struct pm_rnd *rnd = &crowd->t->rnd;
 
-	while (!pm_test_crowd_done(crowd)) {
+	unsigned int more = 1000;
+
+	/* On a busy machine the crowd may be done before our first turn. */
+	while (!pm_test_crowd_done(crowd) || (!env->retired && --more)) {
 		env->retired += !pm_arena_retire(pm_rnd_below(rnd,
 							pm_nr_arena_slots));
 		if (!pm_rnd_below(rnd, 16))
