@@ -58,6 +58,7 @@ static void large_reuse(struct pm_test *t)
 	char *p, *q;
 
 	pm_trim();
+	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	p = pm_malloc(200000);
 	PM_REQUIRE(t, p);
 	usable = pm_usable_size(p);
@@ -82,7 +83,6 @@ static void large_reuse(struct pm_test *t)
 /* What is kept has a budget: what is above it goes back at once. */
 static void large_budget(struct pm_test *t)
 {
-	unsigned long saved = pm_options.large_cache;
 	struct pm_large_stats now;
 	void *p[8];
 	unsigned int i;
@@ -98,7 +98,6 @@ static void large_budget(struct pm_test *t)
 		PM_EXPECT(t, now.dirty <= 300000);
 	}
 	PM_EXPECT(t, now.dirty > 0);
-	WRITE_ONCE(pm_options.large_cache, saved);
 }
 
 /* Any power of two, page after page up to a mebibyte. */
@@ -254,6 +253,7 @@ static void large_free_when_busy(struct pm_test *t)
 	size_t usable;
 	char *p, *q;
 
+	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	p = pm_malloc(100000);
 	q = pm_malloc(100000);
 	PM_REQUIRE(t, p && q);
@@ -485,6 +485,7 @@ static void large_crowd(struct pm_test *t)
 		.t = t, .fn = large_crowd_main, .nr = 6,
 	};
 
+	WRITE_ONCE(pm_options.decay_ms, 20);
 	pm_test_crowd_run(&crowd, NULL);
 }
 

@@ -4,6 +4,7 @@
  * NULL, nothing that lives is harmed, and later requests succeed.
  */
 #include "pm_test.h"
+#include "options.h"
 #include "check.h"
 
 #define OOM_SLOTS	4096
@@ -172,6 +173,7 @@ static void oom_crowd(struct pm_test *t)
 	};
 	void *p;
 
+	WRITE_ONCE(pm_options.decay_ms, 20);
 	pm_test_crowd_run(&crowd, oom_crowd_order);
 	p = pm_malloc(1000);
 	PM_EXPECT(t, p);

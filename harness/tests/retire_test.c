@@ -8,6 +8,7 @@
  * just these positions; the crowds meet them by chance.
  */
 #include "pm_test.h"
+#include "options.h"
 #include "check.h"
 #include "depot.h"
 #include "pagemap.h"
@@ -178,8 +179,10 @@ static void retire_late_remote_free(struct pm_test *t)
  */
 struct retire_stop {
 	struct pm_thread thread;
+	void (*fn)(struct retire_stop *stop);
 	enum pm_point point;
 	unsigned int skip;
+	bool reached;
 	struct pm_event there;
 	struct pm_event go;
 	unsigned int tid;
@@ -194,35 +197,56 @@ static void retire_hook(enum pm_point point)
 {
 	struct retire_stop *stop = READ_ONCE(retire_stopped);
 
-	if (!stop || point != stop->point ||
+	if (!stop || point != stop->point || stop->reached ||
 	    pm_host_tid() != READ_ONCE(stop->tid))
 		return;
 	if (stop->skip) {
 		stop->skip--;
 		return;
 	}
-	WRITE_ONCE(stop->tid, 0);
+	stop->reached = true;
 	pm_event_set(&stop->there);
 	pm_event_wait(&stop->go);
 }
 
-/* Start a thread and wait until it is at @point, for the @skip+1st time. */
-static bool retire_stop_at(struct retire_stop *stop, enum pm_point point,
-			   unsigned int skip, void (*fn)(void *))
+static void retire_stop_main(void *arg)
 {
+	struct retire_stop *stop = arg;
+
+	WRITE_ONCE(stop->tid, pm_host_tid());
+	stop->fn(stop);
+	WRITE_ONCE(stop->tid, 0);
+	pm_event_set(&stop->there);
+}
+
+/*
+ * Start a thread and wait until it is at @point, for the @skip+1st time.
+ *
+ * Return: false when it never was; then it has ended.
+ */
+static bool retire_stop_at(struct retire_stop *stop, enum pm_point point,
+			   unsigned int skip,
+			   void (*fn)(struct retire_stop *stop))
+{
+	stop->fn = fn;
 	stop->point = point;
 	stop->skip = skip;
+	stop->reached = false;
 	stop->tid = 0;
 	pm_event_init(&stop->there);
 	pm_event_init(&stop->go);
 	WRITE_ONCE(retire_stopped, stop);
 	WRITE_ONCE(pm_point_hook, retire_hook);
-	if (!pm_thread_start(&stop->thread, fn, stop)) {
+	if (!pm_thread_start(&stop->thread, retire_stop_main, stop)) {
 		WRITE_ONCE(pm_point_hook, NULL);
 		return false;
 	}
 	pm_event_wait(&stop->there);
-	return true;
+	if (!stop->reached) {
+		pm_thread_join(&stop->thread);
+		WRITE_ONCE(pm_point_hook, NULL);
+	}
+	return stop->reached;
 }
 
 static void retire_go_on(struct retire_stop *stop)
@@ -230,30 +254,27 @@ static void retire_go_on(struct retire_stop *stop)
 	pm_event_set(&stop->go);
 	pm_thread_join(&stop->thread);
 	WRITE_ONCE(pm_point_hook, NULL);
+	WRITE_ONCE(retire_stopped, NULL);
 }
 
-static void retire_stop_free(void *arg)
+static void retire_stop_free(struct retire_stop *stop)
 {
-	struct retire_stop *stop = arg;
-
-	WRITE_ONCE(stop->tid, pm_host_tid());
 	pm_test_free_lock(stop->p);
 }
 
-static void retire_stop_free_batch(void *arg)
+static void retire_stop_free_batch(struct retire_stop *stop)
 {
-	struct retire_stop *stop = arg;
-
-	WRITE_ONCE(stop->tid, pm_host_tid());
 	pm_free_lock_batch(30, stop->objs, stop->n);
 }
 
-static void retire_stop_malloc(void *arg)
+static void retire_stop_malloc(struct retire_stop *stop)
 {
-	struct retire_stop *stop = arg;
-
-	WRITE_ONCE(stop->tid, pm_host_tid());
 	stop->p = pm_malloc_lock(30, GFP_KERNEL);
+}
+
+static void retire_stop_collect(struct retire_stop *stop)
+{
+	pm_arena_trim();
 }
 
 #define RETIRE_NEED_POINTS(t)						\
@@ -315,7 +336,7 @@ static void retire_stale_depot(struct pm_test *t)
 	}
 	for (i = 0; i < capacity; i++)
 		pm_free_lock_batch(30, objs + i, 1);
-	PM_EXPECT_EQ(t, READ_ONCE(depot->depot[30].nr), capacity);
+	PM_REQUIRE(t, READ_ONCE(depot->depot[30].nr) == capacity);
 	old = pm_test_arena(0);
 	mixed[0] = objs[capacity];
 	mixed[1] = pm_malloc_lock(30, GFP_KERNEL);
@@ -430,14 +451,6 @@ static void retire_heap_stays(struct pm_test *t)
  * A free that comes while the collector has the slab off the list, and has
  * not yet looked at its bits: it queues the slab anew, or is collected.
  */
-static void retire_stop_collect(void *arg)
-{
-	struct retire_stop *stop = arg;
-
-	WRITE_ONCE(stop->tid, pm_host_tid());
-	pm_arena_trim();
-}
-
 static void retire_free_while_collected(struct pm_test *t)
 {
 	struct retire_stop stop = { .p = NULL };
@@ -735,7 +748,6 @@ static void retire_crowd_retire(struct pm_test_crowd *crowd)
 {
 	struct retire_env *env = crowd->arg;
 	struct pm_rnd *rnd = &crowd->t->rnd;
-
 	unsigned int more = 1000;
 
 	/* On a busy machine the crowd may be done before our first turn. */
@@ -760,6 +772,7 @@ static void retire_crowd_run(struct pm_test *t, bool locked)
 	RETIRE_NEED(t, 2);
 	memset(env, 0, sizeof(*env));
 	env->locked = locked;
+	WRITE_ONCE(pm_options.decay_ms, 20);
 	pm_test_pick(PM_TEST_ROAM);
 	pm_test_crowd_run(&crowd, retire_crowd_retire);
 	for (i = 0; i < RETIRE_MAIL; i++)

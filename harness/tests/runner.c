@@ -140,7 +140,7 @@ static bool pm_test_run_case(const struct pm_test_suite *suite,
 			     const struct pm_test_case *c, unsigned int nr,
 			     const struct pm_test_options *opt)
 {
-	const struct pm_policy *policy = pm_options.policy;
+	struct pm_options options = pm_options;
 	struct pm_test t = {
 		.suite = suite->name,
 		.name = c->name,
@@ -151,9 +151,13 @@ static bool pm_test_run_case(const struct pm_test_suite *suite,
 
 	t.seed = pm_test_hash(pm_test_hash(opt->seed, suite->name), c->name);
 	pm_rnd_init(&t.rnd, t.seed, 0);
+	/* Nothing goes because of its age, unless a case wants that. */
+	WRITE_ONCE(pm_options.decay_ms, 3600 * 1000);
 	pm_test_trimmed(&before);
 	c->run(&t);
-	WRITE_ONCE(pm_options.policy, policy);
+	WRITE_ONCE(pm_options.policy, options.policy);
+	WRITE_ONCE(pm_options.decay_ms, options.decay_ms);
+	WRITE_ONCE(pm_options.large_cache, options.large_cache);
 	pm_test_unpin();
 	pm_test_conserved(&t, &before);
 	ok = !atomic_long_read(&t.failures);
