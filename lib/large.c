@@ -358,7 +358,7 @@ static void pm_chunk_link(struct pm_large *e)
 	struct pm_large *above = pm_pool.lowest;
 
 	lockdep_assert_held(&pm_large_lock);
-	pm_pool.mapped += e->size;
+	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped + e->size);
 	if (PM_CHUNK_MIN && above && !above->prev &&
 	    (char *)e->addr + e->size == (char *)above->addr) {
 		e->next = above;
@@ -372,7 +372,7 @@ static void pm_extent_expel(struct pm_large *e, struct list_head *out)
 {
 	pm_extent_take(e);
 	pm_extent_unlink(e);
-	pm_pool.mapped -= e->size;
+	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - e->size);
 	list_add(&e->node, out);
 }
 
@@ -737,7 +737,7 @@ static void *pm_large_move_pages(struct pm_large *e, size_t size)
 	}
 	mutex_lock(&pm_large_lock);
 	pm_extent_unlink(e);
-	pm_pool.mapped -= e->size;
+	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - e->size);
 	pm_spare_put(e);
 	pm_chunk_link(to);
 	mutex_unlock(&pm_large_lock);
