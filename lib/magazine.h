@@ -9,7 +9,8 @@
  * Each is one per-CPU section of the host: it runs on one CPU without
  * another user of the magazine in between, or not at all, and has one store
  * that commits, its last instruction. In userspace that is a restartable
- * sequence, in the kernel a few instructions with interrupts off.
+ * sequence, in the kernel a few instructions with preemption off and a flag
+ * that turns interrupts away.
  *
  * A magazine in memory:
  *

@@ -3,6 +3,7 @@
  * The C library's names: malloc() and its relatives, with the edge behaviour
  * of a current glibc. C++'s operators are in new.c.
  */
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include "user.h"
@@ -236,9 +237,12 @@ const char *pm_host_options(void)
 }
 
 /*
- * Straight to the descriptor: at exit stdio may be closed, and a program may
- * have given its standard error to something else.
+ * Straight to a descriptor, which is a copy of standard error from the start:
+ * our handler was registered first, so it runs last, and by then many a
+ * program has closed that.
  */
+static int pm_exit_fd;
+
 static void pm_exit_report(void)
 {
 	size_t size = pm_report_as(NULL, 0, PM_TEXT) + 4096, len, done = 0;
@@ -249,7 +253,7 @@ static void pm_exit_report(void)
 		return;
 	len = min_t(size_t, pm_report_as(text, size, PM_TEXT), size - 1);
 	while (done < len) {
-		n = write(STDERR_FILENO, text + done, len - done);
+		n = write(pm_exit_fd, text + done, len - done);
 		if (n <= 0)
 			break;
 		done += n;
@@ -260,6 +264,9 @@ static void pm_exit_report(void)
 void pm_host_started(void)
 {
 	pm_fork_init();
-	if (pm_options.stats_exit)
+	if (!pm_options.stats_exit)
+		return;
+	pm_exit_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+	if (pm_exit_fd >= 0)
 		atexit(pm_exit_report);
 }
