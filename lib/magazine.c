@@ -7,7 +7,8 @@
  * From there on it doubles when misses of the two kinds alternate: then more
  * room would have saved both. A CPU that only allocates, or only frees, gains
  * nothing from a large stack, and what it holds is of no use to others. The
- * end is 512 objects or 512 KiB, within a budget per CPU; a class that sees no miss for
+ * end is 512 objects or 512 KiB, within a budget per CPU that only the first
+ * few slots of a class may exceed; a class that sees no miss for
  * a decay time gives half of its room back. So a class that is used little
  * holds little.
  *
@@ -171,8 +172,10 @@ static bool pm_mag_grow(struct pm_magazine *mag, unsigned int class,
 		return false;
 	more = room ? min_t(unsigned int, room, max - room) :
 		      min_t(unsigned int, PM_MAG_FIRST_SLOTS, max);
-	if (READ_ONCE(mag->capacity) + (long)more * pm_classes[class].size >
-	    (long)pm_options.magazine_bytes)
+	/* Every class may have its first few slots, whatever the others have. */
+	if (room && READ_ONCE(mag->capacity) +
+		    (long)more * pm_classes[class].size >
+		    (long)pm_options.magazine_bytes)
 		return false;
 	WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) +
 				  (long)more * pm_classes[class].size);
@@ -260,7 +263,9 @@ bool pm_mag_flush(unsigned int class, void *obj)
 		return true;
 	n = min_t(unsigned int, pm_classes[class].batch,
 		  (pm_mag_room(mag, class) + 1) / 2);
-	n = pm_percpu_pop_batch(class, objs, n);
+	/* Nothing at all, when the stack lost its room a moment ago. */
+	if (n)
+		n = pm_percpu_pop_batch(class, objs, n);
 	if (n) {
 		trace_magazine_flush(0, class, 0, n);
 		pm_free_lock_batch(class, objs, n);

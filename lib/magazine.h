@@ -101,9 +101,10 @@ extern u64 pm_mark_secret __pm_local;
  * static inline bool pm_percpu_push(unsigned long class, void *obj);
  *	Put an object on top; false when there is no room.
  * unsigned int pm_percpu_pop_batch(unsigned int class, void **objs, n);
- *	Up to n objects from the top, the topmost last; one commit.
+ *	Up to n objects from the top, n at least 1, the topmost last; one commit.
  * unsigned int pm_percpu_push_batch(unsigned int class, void **objs, n);
- *	The first of n objects, as many as there is room for; one commit.
+ *	The first of n objects, n at least 1, as many as there is room for; one
+ *	commit.
  * bool pm_percpu_prepare(void);
  *	Whether this thread can use sections; registers it when need be.
  * unsigned int pm_percpu_index(void);

@@ -128,6 +128,27 @@ static void magazine_budget(struct pm_test *t)
 	PM_EXPECT_EQ(t, totals.depot, 0);
 }
 
+/* A class whose turn comes when the budget is spent works all the same. */
+static void magazine_budget_spent(struct pm_test *t)
+{
+	unsigned long saved = pm_options.magazine_bytes;
+	unsigned int class, i;
+	void *objs[64];
+
+	MAGAZINE_NEED(t);
+	pm_trim();
+	WRITE_ONCE(pm_options.magazine_bytes, 0);
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		for (i = 0; i < ARRAY_SIZE(objs); i++) {
+			objs[i] = pm_malloc(pm_classes[class].size);
+			PM_EXPECT(t, objs[i]);
+		}
+		for (i = 0; i < ARRAY_SIZE(objs); i++)
+			pm_free(objs[i]);
+	}
+	WRITE_ONCE(pm_options.magazine_bytes, saved);
+}
+
 /* ---- drained while in use ---------------------------------------------- */
 
 #define MAGAZINE_SLOTS	128
@@ -221,6 +242,7 @@ static const struct pm_test_case magazine_cases[] = {
 	PM_CASE(magazine, mark_by_chance),
 	PM_CASE(magazine, spares_locks),
 	PM_CASE(magazine, budget),
+	PM_CASE(magazine, budget_spent),
 	PM_CASE(magazine, drain),
 };
 PM_SUITE(magazine);
