@@ -69,6 +69,11 @@ static bool pm_set_large_cache(const char *value)
 	return pm_set_number(value, &pm_options.large_cache);
 }
 
+static bool pm_set_thp(const char *value)
+{
+	return pm_set_choice(value, "on", "off", &pm_options.thp);
+}
+
 static bool pm_set_stats(const char *value)
 {
 	return pm_set_choice(value, "exit", "off", &pm_options.stats_exit);
@@ -86,6 +91,7 @@ static const struct pm_option {
 	{ "cpu_id", pm_set_cpu_id, "cpu or mm_cid" },
 	{ "decay_ms", pm_set_decay, "milliseconds" },
 	{ "large_cache", pm_set_large_cache, "bytes" },
+	{ "thp", pm_set_thp, "on or off" },
 	{ "stats", pm_set_stats, "exit or off" },
 };
 
@@ -110,7 +116,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, decay_ms, large_cache, stats",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, decay_ms, large_cache, thp, stats",
 		  text);
 	pm_host_say(line);
 }

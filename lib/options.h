@@ -18,6 +18,7 @@ struct pm_policy;
  * @mm_cid: number magazines by the kernel's compact ids, not by CPU
  * @decay_ms: milliseconds that free memory stays before it is purged
  * @large_cache: bytes of freed large mappings to keep at most
+ * @thp: ask for huge pages once an arena has several heaps
  * @stats_exit: print the report when the program ends
  */
 struct pm_options {
@@ -28,6 +29,7 @@ struct pm_options {
 	bool mm_cid;
 	unsigned long decay_ms;
 	unsigned long large_cache;
+	bool thp;
 	bool stats_exit;
 };
 
