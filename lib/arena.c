@@ -470,6 +470,23 @@ static void pm_arena_collect_inbox(struct pm_arena *arena)
 
 /* ---- enter and leave --------------------------------------------------- */
 
+/**
+ * pm_arena_settle() - take in what was freed while the lock was busy
+ * @arena: the arena
+ *
+ * So that figures do not call it live.
+ *
+ * Context: arena lock held.
+ */
+void pm_arena_settle(struct pm_arena *arena)
+{
+	lockdep_assert_held(&arena->lock);
+	if (unlikely(!llist_empty(&arena->inbox)))
+		pm_arena_collect_inbox(arena);
+	if (unlikely(!llist_empty(&arena->remote)))
+		pm_arena_collect(arena);
+}
+
 /* The lock was just taken: account for it and do what waits for a holder. */
 static void pm_arena_enter(struct pm_arena *arena)
 {
@@ -481,10 +498,7 @@ static void pm_arena_enter(struct pm_arena *arena)
 		arena->last_owner = tid;
 		arena->stats.switches++;
 	}
-	if (unlikely(!llist_empty(&arena->inbox)))
-		pm_arena_collect_inbox(arena);
-	if (unlikely(!llist_empty(&arena->remote)))
-		pm_arena_collect(arena);
+	pm_arena_settle(arena);
 }
 
 static void pm_arena_purge_locked(struct pm_arena *arena, bool everything)

@@ -145,6 +145,7 @@ unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
 void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n);
 enum pm_slab_fault pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 				unsigned int index);
+void pm_arena_settle(struct pm_arena *arena);
 size_t pm_arena_trim(void);
 void pm_arena_flush_depots_all(void);
 void pm_arena_lock_all(void);

@@ -35,6 +35,7 @@ bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig)
 		goto out;
 	mutex_lock(&arena->lock);
 	found = !arena->retired;
+	pm_arena_settle(arena);
 	fig->id = id;
 	fig->stats = arena->stats;
 	fig->nr_heaps = arena->nr_heaps;
@@ -71,6 +72,7 @@ void pm_class_figures(unsigned int class, struct pm_class_figures *fig)
 	if (idx >= 0)
 		pm_for_each_arena(arena) {
 			mutex_lock(&arena->lock);
+			pm_arena_settle(arena);
 			fig->taken += arena->nr_taken[class];
 			fig->out += arena->nr_out[class];
 			fig->depot += arena->depot[class].nr;

@@ -100,6 +100,7 @@ PM_EXPORT_TEST(pm_arena_at);
 PM_EXPORT_TEST(pm_arena_flush_depots_all);
 PM_EXPORT_TEST(pm_arena_lock_all);
 PM_EXPORT_TEST(pm_arena_ready);
+PM_EXPORT_TEST(pm_arena_settle);
 PM_EXPORT_TEST(pm_arena_trim);
 PM_EXPORT_TEST(pm_arena_unlock_all);
 PM_EXPORT_TEST(pm_arenas);
