@@ -23,7 +23,7 @@ $(misuse-build)/%: $(misuse-dir)/%.c $(wildcard harness/abi/*.h) | $(misuse-buil
 
 .PHONY: check-misuse
 
-check-misuse: $(filter-out none,$(PMALLOC_LIB)) $(misuse-built) ## test bad input
+check-misuse: $(filter-out none,$(PMALLOC_LIB)) $(misuse-built) abi-build ## test bad input
 	@ABI_BUILD=$(misuse-build) PMALLOC_LIB=$(PMALLOC_LIB) \
 		prove --timer $(if $(V),-v) -j$(ABI_JOBS) -e harness/abi/run \
 		$(MISUSE_TESTS)
