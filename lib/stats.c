@@ -87,7 +87,7 @@ void pm_get_totals(struct pm_totals *t)
 	struct pm_arena_figures fig;
 	struct pm_large_stats large;
 	unsigned int id, class;
-	size_t objects, idle;
+	size_t objects, free_objects = 0, idle;
 
 	memset(t, 0, sizeof(*t));
 	pm_large_get_stats(&large);
@@ -102,14 +102,15 @@ void pm_get_totals(struct pm_totals *t)
 		t->slab_free += fig.slab_bytes - fig.out_bytes;
 		t->heap_free += fig.heap_bytes - fig.slab_bytes;
 		t->depot += fig.depot_bytes;
-		idle = fig.depot_objects;
-		t->live_objects -= min_t(size_t, idle, t->live_objects);
+		free_objects += fig.depot_objects;
 	}
 	for (class = 1; class < PM_NR_CLASSES; class++) {
 		objects = pm_mag_objects(class);
 		t->magazine += objects * pm_classes[class].size;
-		t->live_objects -= min_t(size_t, objects, t->live_objects);
+		free_objects += objects;
 	}
+	/* At the end: a depot may hold objects of arenas that come later. */
+	t->live_objects -= min_t(size_t, free_objects, t->live_objects);
 	idle = t->depot + t->magazine;
 	t->live -= min_t(size_t, idle, t->live);
 	t->large = large.live;
