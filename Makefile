@@ -8,12 +8,22 @@ PREFIX	?= /usr/local
 LIBDIR	?= $(PREFIX)/lib
 DESTDIR	?=
 CC	?= gcc
-B	:= build
+
+# PROBES=0: a library without probes, below a directory of its own, to measure
+# what probes cost that nobody listens to. MARK=0: likewise, one whose free
+# objects carry no mark, so that double frees go unnoticed.
+PROBES	?= 1
+MARK	?= 1
+B	:= build$(if $(filter 0,$(PROBES)),/noprobes)$(if $(filter 0,$(MARK)),/nomark)
+
+# Rules that are made below come before the first one that is written out.
+.DEFAULT_GOAL := all
 
 # The list of core objects, shared with the kernel's build.
 include lib/Kbuild
 
-user-objs	:= host.o percpu.o pages.o fork.o malloc.o new.o
+user-objs	:= host.o percpu.o pages.o fork.o vfork.o publish.o malloc.o new.o \
+	   trace.o
 core-srcs	:= $(pmalloc-core:%.o=lib/%.c)
 user-srcs	:= $(user-objs:%.o=lib/user/%.c)
 
@@ -21,7 +31,9 @@ WARN	:= -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes \
 	   -Wstrict-prototypes -Wvla -Wshadow -Wimplicit-fallthrough \
 	   -Wno-sign-compare
 OPT	?= -O2
-PM_CPPFLAGS := -D_GNU_SOURCE -Ilib -Ilib/include -Ilib/user
+PM_CPPFLAGS := -D_GNU_SOURCE -Ilib -Ilib/include -Ilib/user \
+	   $(if $(filter 0,$(PROBES)),-DPM_NO_PROBES) \
+	   $(if $(filter 0,$(MARK)),-DPM_NO_MARK)
 PM_CFLAGS := -std=gnu11 -g $(OPT) $(WARN) -fPIC -fvisibility=hidden \
 	   -fno-builtin-malloc -fno-builtin-calloc \
 	   -fno-builtin-realloc -fno-builtin-free -fno-strict-aliasing \

@@ -52,6 +52,7 @@
 #include "pmalloc.h"
 #include "arena.h"
 #include "heap.h"
+#include "large.h"
 #include "magazine.h"
 #include "options.h"
 #include "pagemap.h"
@@ -66,7 +67,10 @@ LIST_HEAD(pm_arenas);
 unsigned int pm_nr_arena_slots __read_mostly;
 
 /* Arenas by number. [written under the registry; readers SRCU] */
-static struct pm_arena **pm_arena_table __read_mostly;
+struct pm_arena **pm_arena_table __read_mostly;
+
+/* Odd while an arena's figures move to its heir. [registry] */
+u32 pm_arenas_seq;
 
 /*
  * Retired arenas after their grace period, for reuse. [registry] Their
@@ -181,10 +185,10 @@ static bool pm_arena_create(unsigned int id, gfp_t gfp)
 	arena = pm_arena_new(gfp);
 	if (!arena)
 		goto out;
-	mutex_lock(&arena->lock);
+	pm_arena_lock_quiet(arena);
 	arena->id = id;
 	WRITE_ONCE(arena->retired, false);
-	mutex_unlock(&arena->lock);
+	pm_arena_unlock(arena);
 	list_add_tail_rcu(&arena->node, &pm_arenas);
 	/* Pairs with pm_arena_at(): the arena is complete before its number. */
 	smp_store_release(&pm_arena_table[id], arena);
@@ -192,6 +196,75 @@ static bool pm_arena_create(unsigned int id, gfp_t gfp)
 out:
 	mutex_unlock(&pm_registry);
 	return arena;
+}
+
+/* ---- the lock ---------------------------------------------------------- */
+
+/*
+ * Every way to an arena's lock leads through one of these, so that the lock's
+ * accounts always say who holds it. What counts as an acquisition is said by
+ * pm_arena_enter(), and what counts as contention by those who want to enter.
+ */
+static bool pm_arena_trylock_quiet(struct pm_arena *arena)
+{
+	if (unlikely(!mutex_trylock(&arena->lock)))
+		return false;
+	pm_lockstat_enter(&arena->lockstat);
+	return true;
+}
+
+/**
+ * pm_arena_lock_quiet() - lock an arena and leave no trace in its figures
+ * @arena: the arena
+ *
+ * For those who want nothing from it: to look at figures, to fork, to retire.
+ *
+ * Context: may sleep.
+ */
+void pm_arena_lock_quiet(struct pm_arena *arena)
+{
+	mutex_lock(&arena->lock);
+	pm_lockstat_enter(&arena->lockstat);
+}
+
+/**
+ * pm_arena_unlock() - let an arena's lock go
+ * @arena: the arena
+ */
+void pm_arena_unlock(struct pm_arena *arena)
+{
+	pm_lockstat_leave(&arena->lockstat);
+	mutex_unlock(&arena->lock);
+}
+
+/* A thread that wants to enter on behalf of @class has found the lock held. */
+static noinline void pm_arena_contended(struct pm_arena *arena,
+					unsigned int class)
+{
+	atomic_long_inc(&arena->waits.class[class].contended);
+}
+
+/* ... and waits for it. */
+static noinline void pm_arena_wait(struct pm_arena *arena, unsigned int class)
+{
+	struct pm_sleep sleep;
+	struct pm_wait wait;
+	u64 ns;
+
+	pm_lockwait_begin(&arena->waits, &arena->lockstat, class, &wait);
+	sleep = mutex_lock_sleep(&arena->lock);
+	pm_lockstat_enter(&arena->lockstat);
+	ns = pm_lockwait_end(&arena->waits, &wait, &sleep);
+	trace_arena_lock_contended(arena->id, class, ns, wait.holder.tid);
+}
+
+/* Lock @arena to enter it, and wait for as long as it takes. */
+static void pm_arena_lock(struct pm_arena *arena, unsigned int class)
+{
+	if (likely(pm_arena_trylock_quiet(arena)))
+		return;
+	pm_arena_contended(arena, class);
+	pm_arena_wait(arena, class);
 }
 
 /* ---- the locked arena -------------------------------------------------- */
@@ -326,17 +399,19 @@ static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
 	enum pm_slab_fault fault;
 
 	(void)atomic_long_inc_return(&heap->remote_refs);
+	pm_point(PM_POINT_REMOTE_REF);
+	/* Collected a moment later, the slab may have another class. */
+	owner = READ_ONCE(heap->arena)->id;
 	fault = pm_slab_put_remote(slab, index);
 	pm_point(PM_POINT_REMOTE_BIT);
+	if (likely(!fault))
+		trace_remote_free(owner, class, 0, 1);
 	/* The bit is set before @queued is read: pairs with the collector. */
 	if (fault || xchg(&slab->queued, 1)) {
 		(void)atomic_long_dec_return(&heap->remote_refs);
 		return fault;
 	}
-	owner = READ_ONCE(heap->arena)->id;
 	pm_slab_queue(slab);
-	/* Collected by now, the slab may already have another class. */
-	trace_remote_free(owner, class, 0, 1);
 	return PM_SLAB_OK;
 }
 
@@ -344,21 +419,26 @@ static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
 
 /*
  * Put the first objects of @objs that share a slab into it. The slab may be
- * another arena's: a batch goes by its first object's owner.
+ * another arena's: a batch goes by its first object's owner. One that is there
+ * already was freed twice; it is dropped, and noted.
  *
- * Return: how many there were; @bad is set to one that was free already.
+ * Return: how many there were.
  */
 static unsigned int pm_arena_put_run(struct pm_arena *arena,
 				     unsigned int class, void **objs,
-				     unsigned int n, void **bad)
+				     unsigned int n)
 {
 	struct pm_heap *heap = pm_pagemap_heap(objs[0]);
-	struct pm_slab *slab = pm_heap_slab(heap, objs[0], class);
 	size_t bytes = pm_classes[class].units * PM_UNIT_SIZE;
 	unsigned int i, index, put = 0;
-	bool ours = heap->arena == arena;
 	enum pm_slab_fault fault;
+	struct pm_slab *slab;
+	bool ours;
 
+	if (unlikely(!heap))
+		goto gone;
+	slab = pm_heap_slab(heap, objs[0], class);
+	ours = heap->arena == arena;
 	for (i = 0; i < n; i++) {
 		if ((size_t)((char *)objs[i] - slab->base) >= bytes)
 			break;
@@ -369,7 +449,7 @@ static unsigned int pm_arena_put_run(struct pm_arena *arena,
 		else
 			fault = pm_free_remote(heap, slab, index);
 		if (unlikely(fault))
-			*bad = objs[i];
+			pm_misuse_note(objs[i], class);
 		else
 			put++;
 	}
@@ -379,27 +459,24 @@ static unsigned int pm_arena_put_run(struct pm_arena *arena,
 	}
 	if (likely(i))
 		return i;
-	/* Freed twice, and its slab is gone in the meantime. */
-	*bad = objs[0];
+gone:
+	/* Freed twice, and its slab or its heap went in the meantime. */
+	pm_misuse_note(objs[0], class);
 	return 1;
 }
 
-/* Return: an object that was free already, or NULL. */
-static void *pm_arena_put_objects(struct pm_arena *arena, unsigned int class,
-				  void **objs, unsigned int n)
+static void pm_arena_put_objects(struct pm_arena *arena, unsigned int class,
+				 void **objs, unsigned int n)
 {
 	unsigned int done = 0;
-	void *bad = NULL;
 
 	while (done < n)
-		done += pm_arena_put_run(arena, class, objs + done, n - done,
-					 &bad);
-	return bad;
+		done += pm_arena_put_run(arena, class, objs + done, n - done);
 }
 
 /* Into the depot what fits, into slabs the rest. */
-static void *pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
-				void **objs, unsigned int n)
+static void pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
+			       void **objs, unsigned int n)
 {
 	unsigned int kept = 0;
 
@@ -407,15 +484,15 @@ static void *pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
 	arena->stats.batches_in++;
 	if (likely(!arena->retired))
 		kept = pm_depot_put(&arena->depot[class], class, objs, n);
-	return pm_arena_put_objects(arena, class, objs + kept, n - kept);
+	pm_arena_put_objects(arena, class, objs + kept, n - kept);
 }
 
 /* Give @n objects of a depot to their slabs, the oldest first. */
-static void *pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
-				   unsigned int n)
+static void pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
+				  unsigned int n)
 {
 	struct pm_depot *depot = &arena->depot[class];
-	void *objs[PM_BATCH_MAX], *bad = NULL, *b;
+	void *objs[PM_BATCH_MAX];
 	unsigned int got;
 
 	while (n) {
@@ -423,11 +500,9 @@ static void *pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
 					   min_t(unsigned int, n, PM_BATCH_MAX));
 		if (!got)
 			break;
-		b = pm_arena_put_objects(arena, class, objs, got);
-		bad = b ? b : bad;
+		pm_arena_put_objects(arena, class, objs, got);
 		n -= got;
 	}
-	return bad;
 }
 
 static void pm_arena_flush_depots(struct pm_arena *arena)
@@ -437,6 +512,17 @@ static void pm_arena_flush_depots(struct pm_arena *arena)
 	lockdep_assert_held(&arena->lock);
 	for (class = 1; class < PM_NR_CLASSES; class++)
 		pm_arena_shrink_depot(arena, class, arena->depot[class].nr);
+}
+
+/* Their memory goes too, until they are needed again. */
+static void pm_arena_release_depots(struct pm_arena *arena)
+{
+	unsigned int class;
+
+	lockdep_assert_held(&arena->lock);
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		if (!arena->depot[class].nr)
+			pm_depot_destroy(&arena->depot[class], class);
 }
 
 /* What a depot did not need for a decay time goes to the slabs. */
@@ -487,22 +573,57 @@ void pm_arena_settle(struct pm_arena *arena)
 		pm_arena_collect(arena);
 }
 
-/* The lock was just taken: account for it and do what waits for a holder. */
-static void pm_arena_enter(struct pm_arena *arena)
+/* The lock is held for longer than need be, because somebody wants to see. */
+static noinline void pm_arena_delay(unsigned long ns)
 {
-	unsigned int tid = pm_host_tid();
+	u64 until = pm_host_clock_ns() + ns;
 
+	while (pm_host_clock_ns() < until)
+		cpu_relax();
+}
+
+/*
+ * The lock was just taken to do something for @class: account for it and do
+ * what waits for a holder.
+ */
+static void pm_arena_enter(struct pm_arena *arena, unsigned int class)
+{
 	lockdep_assert_held(&arena->lock);
-	arena->stats.acquired++;
-	if (arena->last_owner != tid) {
-		arena->last_owner = tid;
-		arena->stats.switches++;
-	}
+	pm_lockstat_acquire(&arena->lockstat);
+	/* Pairs with pm_arena_class_figures(), which takes no lock. */
+	WRITE_ONCE(arena->nr_acquired[class], arena->nr_acquired[class] + 1);
+	if (unlikely(READ_ONCE(pm_options.delay_ns)))
+		pm_arena_delay(pm_options.delay_ns);
 	pm_arena_settle(arena);
+}
+
+/*
+ * For whoever has just locked @arena: enter it, or let go again when it is
+ * retired. Return: whether it was entered.
+ */
+static bool pm_arena_admit(struct pm_arena *arena, unsigned int class)
+{
+	if (unlikely(arena->retired)) {
+		pm_arena_unlock(arena);
+		return false;
+	}
+	pm_arena_enter(arena, class);
+	return true;
+}
+
+static void pm_arena_unmap_heap(struct pm_arena *arena, struct pm_heap *heap)
+{
+	u64 begin = pm_trace_begin(heap_unmap);
+	size_t size = heap->nr_units * PM_UNIT_SIZE;
+
+	pm_heap_destroy(heap);
+	arena->stats.heap_unmaps++;
+	trace_heap_unmap(arena->id, 0, pm_trace_since(begin), size);
 }
 
 static void pm_arena_purge_locked(struct pm_arena *arena, bool everything)
 {
+	u64 begin = pm_trace_begin(arena_purge);
 	struct pm_heap *heap, *next;
 	size_t bytes = 0;
 
@@ -512,16 +633,14 @@ static void pm_arena_purge_locked(struct pm_arena *arena, bool everything)
 		    !atomic_long_read(&heap->remote_refs) &&
 		    (everything || arena->nr_heaps > 1)) {
 			bytes += heap->nr_dirty * PM_UNIT_SIZE;
-			trace_heap_unmap(arena->id, 0, 0,
-					 heap->nr_units * PM_UNIT_SIZE);
-			arena->stats.heap_unmaps++;
-			pm_heap_destroy(heap);
+			pm_arena_unmap_heap(arena, heap);
 		} else {
 			bytes += pm_heap_purge(heap);
 		}
 	}
 	arena->stats.purged += bytes;
-	trace_arena_purge(arena->id, 0, 0, bytes);
+	if (bytes)
+		trace_arena_purge(arena->id, 0, pm_trace_since(begin), bytes);
 }
 
 static void pm_arena_release_empty(struct pm_arena *arena)
@@ -537,30 +656,57 @@ static void pm_arena_release_empty(struct pm_arena *arena)
 }
 
 /*
- * Before the lock is let go: once per decay time give back what was not
- * needed for that long, from the depots to the slabs, from the slabs to the
- * heaps, from the heaps to the host.
+ * Once per decay time give back what was not needed for that long, from the
+ * depots to the slabs, from the slabs to the heaps, from the heaps to the host.
+ *
+ * Return: whether it was time.
+ */
+static bool pm_arena_decay(struct pm_arena *arena)
+{
+	u64 now = pm_host_clock_coarse_ns();
+	u64 decay = (u64)pm_options.decay_ms * 1000000;
+
+	lockdep_assert_held(&arena->lock);
+	if (now - arena->decayed_at < decay)
+		return false;
+	arena->decayed_at = now;
+	pm_arena_decay_depots(arena);
+	if (arena->dirty_units && now - arena->dirty_since >= decay) {
+		arena->dirty_since = now;
+		pm_arena_release_empty(arena);
+		pm_arena_purge_locked(arena, false);
+	}
+	return true;
+}
+
+/*
+ * Let the lock go, after a look at what is not needed any more. Who allocates
+ * small objects only looks after the large ones that others left.
  */
 static void pm_arena_leave(struct pm_arena *arena)
 {
-	u64 now, decay;
+	bool decayed = !(arena->lockstat.acquired % 16) &&
+		       pm_arena_decay(arena);
 
-	if (!(arena->stats.acquired % 16)) {
-		now = pm_host_clock_coarse_ns();
-		decay = (u64)pm_options.decay_ms * 1000000;
-		if (now - arena->decayed_at >= decay) {
-			arena->decayed_at = now;
-			pm_arena_decay_depots(arena);
-			if (arena->dirty_units &&
-			    now - arena->dirty_since >= decay) {
-				arena->dirty_since = now;
-				pm_arena_release_empty(arena);
-				pm_arena_purge_locked(arena, false);
-			}
-		}
-	}
 	pm_arena_check(arena);
-	mutex_unlock(&arena->lock);
+	pm_arena_unlock(arena);
+	if (unlikely(decayed))
+		pm_large_decay();
+}
+
+static struct pm_heap *pm_arena_map_heap(struct pm_arena *arena,
+					 unsigned int class, gfp_t gfp)
+{
+	u64 begin = pm_trace_begin(heap_map);
+	size_t least = pm_classes[class].units * PM_UNIT_SIZE;
+	struct pm_heap *heap = pm_heap_create(arena, least, gfp);
+
+	if (!heap)
+		return NULL;
+	arena->stats.heap_maps++;
+	trace_heap_map(arena->id, class, pm_trace_since(begin),
+		       heap->nr_units * PM_UNIT_SIZE);
+	return heap;
 }
 
 static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,
@@ -576,15 +722,10 @@ static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,
 			break;
 	}
 	if (!slab) {
-		heap = pm_heap_create(arena, gfp);
+		heap = pm_arena_map_heap(arena, class, gfp);
 		if (!heap)
 			return NULL;
-		arena->stats.heap_maps++;
-		trace_heap_map(arena->id, class, 0,
-			       heap->nr_units * PM_UNIT_SIZE);
 		slab = pm_heap_get_slab(heap, class);
-		if (!slab)	/* a short heap, and a class of long slabs */
-			return NULL;
 	}
 	list_add(&slab->node, &arena->partial[class]);
 	arena->slab_bytes += pm_classes[class].units * PM_UNIT_SIZE;
@@ -643,19 +784,6 @@ static unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
 
 /* ---- pick, lock, fall back --------------------------------------------- */
 
-static void pm_arena_lock_waiting(struct pm_arena *arena, unsigned int class)
-{
-	u64 t0 = pm_host_clock_ns(), ns;
-
-	mutex_lock(&arena->lock);
-	ns = pm_host_clock_ns() - t0;
-	arena->stats.waited++;
-	arena->stats.wait_ns += ns;
-	if (ns > arena->stats.wait_max_ns)
-		arena->stats.wait_max_ns = ns;
-	trace_arena_lock_contended(arena->id, class, ns, 0);
-}
-
 /*
  * Another arena than @busy whose lock is free, locked; the walk starts
  * behind @busy, so that the waiters of one arena do not all meet at the
@@ -678,15 +806,15 @@ static struct pm_arena *pm_arena_lock_other(struct pm_arena *busy,
 				continue;
 			}
 			if (behind == (pass == 1) ||
-			    !mutex_trylock(&arena->lock))
+			    !pm_arena_trylock_quiet(arena))
 				continue;
 			if (!arena->retired) {
-				arena->stats.fallback_in++;
+				arena->waits.fallback_in++;
 				trace_arena_fallback(busy->id, class, 0,
 						     arena->id);
 				return arena;
 			}
-			mutex_unlock(&arena->lock);
+			pm_arena_unlock(arena);
 		}
 	}
 	return NULL;
@@ -700,6 +828,19 @@ static unsigned int pm_arena_pick(void)
 	return likely(id < pm_nr_arena_slots) ? id : id % pm_nr_arena_slots;
 }
 
+/**
+ * pm_arena_is_near() - whether an object is of the arena that we would use
+ * @obj: object in a slab, the caller's
+ *
+ * Context: any.
+ * Return: a hint: the thread may move, and the object's heap be adopted.
+ */
+bool pm_arena_is_near(const void *obj)
+{
+	return READ_ONCE(pm_pagemap_heap(obj)->arena) ==
+	       pm_arena_at(pm_arena_pick());
+}
+
 /*
  * Lock and enter @arena if its lock is free and it is in use.
  *
@@ -710,51 +851,61 @@ static unsigned int pm_arena_pick(void)
  * arena without its lock, or wait for it. Threads that live shortly and never
  * meet another on a lock are thus spared liburcu's registration: 5 us of the
  * life of a thread.
+ *
+ * Return: whether it is; @busy is set to it when its lock is held.
  */
-static bool pm_arena_trylock(struct pm_arena *arena)
+static bool pm_arena_trylock(struct pm_arena *arena, unsigned int class,
+			     struct pm_arena **busy)
 {
 	pm_point(PM_POINT_MALLOC_PICKED);
-	if (!mutex_trylock(&arena->lock))
-		return false;
-	if (unlikely(arena->retired)) {
-		mutex_unlock(&arena->lock);
+	if (unlikely(!pm_arena_trylock_quiet(arena))) {
+		pm_arena_contended(arena, class);
+		*busy = arena;
 		return false;
 	}
-	pm_arena_enter(arena);
-	return true;
+	return pm_arena_admit(arena, class);
+}
+
+/*
+ * @arena's lock is held, again or still: lock another one or wait for it.
+ * Return: the arena that is locked.
+ */
+static struct pm_arena *pm_arena_lock_busy(struct pm_arena *arena,
+					   unsigned int class)
+{
+	struct pm_arena *other = pm_arena_lock_other(arena, class);
+
+	if (!other) {
+		pm_arena_wait(arena, class);
+		return arena;
+	}
+	atomic_long_inc(&arena->waits.class[class].fallback_out);
+	if (pm_options.policy->moved)
+		pm_options.policy->moved(other->id);
+	return other;
 }
 
 /*
  * The arena @id, or one that has its lock free, locked and entered. NULL
- * when there is no arena @id (any more).
+ * when there is no arena @id (any more). @busy is the arena whose lock the
+ * caller has found held already, so that this is not counted twice.
  *
  * Context: SRCU section.
  */
-static struct pm_arena *pm_arena_lock_pick(unsigned int id, unsigned int class)
+static struct pm_arena *pm_arena_lock_pick(unsigned int id, unsigned int class,
+					   const struct pm_arena *busy)
 {
-	struct pm_arena *arena = pm_arena_at(id), *other;
+	struct pm_arena *arena = pm_arena_at(id);
 
 	if (!arena)
 		return NULL;
 	pm_point(PM_POINT_MALLOC_PICKED);
-	if (!mutex_trylock(&arena->lock)) {
-		atomic_long_inc(&arena->stats.contended);
-		other = pm_arena_lock_other(arena, class);
-		if (other) {
-			atomic_long_inc(&arena->stats.fallback_out);
-			if (pm_options.policy->moved)
-				pm_options.policy->moved(other->id);
-			arena = other;
-		} else {
-			pm_arena_lock_waiting(arena, class);
-		}
+	if (!pm_arena_trylock_quiet(arena)) {
+		if (arena != busy)
+			pm_arena_contended(arena, class);
+		arena = pm_arena_lock_busy(arena, class);
 	}
-	if (unlikely(arena->retired)) {
-		mutex_unlock(&arena->lock);
-		return NULL;
-	}
-	pm_arena_enter(arena);
-	return arena;
+	return pm_arena_admit(arena, class) ? arena : NULL;
 }
 
 /*
@@ -769,18 +920,15 @@ static unsigned int pm_malloc_any(unsigned int own, unsigned int class,
 	unsigned int got = 0;
 
 	pm_for_each_arena(arena) {
-		mutex_lock(&arena->lock);
-		if (!arena->retired) {
-			pm_arena_enter(arena);
-			got = pm_arena_take(arena, class, objs, 1, gfp);
-			if (got) {
-				arena->stats.fallback_in++;
-				trace_arena_fallback(own, class, 0, arena->id);
-			}
-			pm_arena_leave(arena);
-		} else {
-			mutex_unlock(&arena->lock);
+		pm_arena_lock(arena, class);
+		if (!pm_arena_admit(arena, class))
+			continue;
+		got = pm_arena_take(arena, class, objs, 1, gfp);
+		if (got && arena->id != own) {
+			arena->stats.lent++;
+			trace_arena_fallback(own, class, 0, arena->id);
 		}
+		pm_arena_leave(arena);
 		if (got)
 			break;
 	}
@@ -804,14 +952,11 @@ static unsigned int pm_malloc_nested(unsigned int class, void **objs,
 		arena = pm_arena_at(id);
 		if (!arena)
 			continue;
-		mutex_lock(&arena->lock);
-		if (!arena->retired) {
-			pm_arena_enter(arena);
-			got = pm_arena_take(arena, class, objs, 1, gfp);
-			pm_arena_leave(arena);
-		} else {
-			mutex_unlock(&arena->lock);
-		}
+		pm_arena_lock(arena, class);
+		if (!pm_arena_admit(arena, class))
+			continue;
+		got = pm_arena_take(arena, class, objs, 1, gfp);
+		pm_arena_leave(arena);
 	}
 	return got;
 }
@@ -844,7 +989,7 @@ static unsigned int pm_malloc_nested(unsigned int class, void **objs,
 unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
 				  unsigned int n, gfp_t gfp)
 {
-	struct pm_arena *arena;
+	struct pm_arena *arena, *busy = NULL;
 	unsigned int id, got = 0;
 	int idx;
 
@@ -854,7 +999,7 @@ unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
 		return 0;
 	id = pm_arena_pick();
 	arena = pm_arena_at(id);
-	if (likely(arena) && likely(pm_arena_trylock(arena))) {
+	if (likely(arena) && likely(pm_arena_trylock(arena, class, &busy))) {
 		got = pm_arena_take(arena, class, objs, n, gfp);
 		pm_arena_leave(arena);
 		if (likely(got))
@@ -865,9 +1010,10 @@ unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
 		if (unlikely(idx < 0))
 			return pm_malloc_nested(class, objs, gfp);
 		id = pm_arena_pick();
-		arena = pm_arena_lock_pick(id, class);
+		arena = pm_arena_lock_pick(id, class, busy);
 		if (likely(arena))
 			break;
+		busy = NULL;
 		srcu_read_unlock(&pm_srcu, idx);
 		/* Outside of the section: retiring waits for those. */
 		if (pm_arena_create(id, gfp))
@@ -908,20 +1054,24 @@ void *pm_malloc_lock(unsigned int class, gfp_t gfp)
  * this context may not take one. A heap that was adopted between the load
  * and the lock has another owner now: try that.
  */
-static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap)
+static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap,
+					   unsigned int class)
 {
 	struct pm_arena *arena;
 
 	while (pm_context_may_lock()) {
 		arena = READ_ONCE(heap->arena);
 		pm_point(PM_POINT_FREE_OWNER);
-		if (!mutex_trylock(&arena->lock))
+		if (unlikely(!pm_arena_trylock_quiet(arena))) {
+			atomic_long_inc(&arena->waits.class[class].free_busy);
 			break;
+		}
 		if (likely(arena == heap->arena)) {
-			pm_arena_enter(arena);
+			pm_arena_enter(arena, class);
 			return arena;
 		}
-		mutex_unlock(&arena->lock);
+		pm_point(PM_POINT_FREE_STALE);
+		pm_arena_unlock(arena);
 	}
 	return NULL;
 }
@@ -939,7 +1089,7 @@ static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap)
 enum pm_slab_fault pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 				unsigned int index)
 {
-	struct pm_arena *arena = pm_heap_lock_owner(heap);
+	struct pm_arena *arena = pm_heap_lock_owner(heap, slab->class);
 	enum pm_slab_fault fault;
 	int idx;
 
@@ -960,32 +1110,31 @@ enum pm_slab_fault pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 }
 
 /* The lock is busy: leave the batch to the next holder. */
-static void *pm_free_remote_batch(struct pm_arena *arena, unsigned int class,
-				  void **objs, unsigned int n)
+static void pm_free_remote_batch(struct pm_arena *arena, unsigned int class,
+				 void **objs, unsigned int n)
 {
 	struct pm_batch *batch = n > 1 ? pm_batch_get() : NULL;
-	void *bad = NULL;
-	unsigned int i;
+	unsigned int i, index;
+	struct pm_heap *heap;
+	struct pm_slab *slab;
 
 	if (likely(batch)) {
 		batch->class = class;
 		batch->nr = n;
 		memcpy(batch->obj, objs, n * sizeof(void *));
+		pm_point(PM_POINT_BATCH);
 		/* Publishes the batch: pairs with llist_del_all(). */
 		llist_add(&batch->node, &arena->inbox);
 		trace_remote_free(arena->id, class, 0, n);
-		return NULL;
+		return;
 	}
 	for (i = 0; i < n; i++) {
-		struct pm_heap *heap = pm_pagemap_heap(objs[i]);
-		struct pm_slab *slab = pm_heap_slab(heap, objs[i], class);
-		unsigned int index;
-
-		if (!pm_slab_index(slab, objs[i], &index) ||
+		heap = pm_pagemap_heap(objs[i]);
+		slab = heap ? pm_heap_slab(heap, objs[i], class) : NULL;
+		if (!slab || !pm_slab_index(slab, objs[i], &index) ||
 		    pm_free_remote(heap, slab, index))
-			bad = objs[i];
+			pm_misuse_note(objs[i], class);
 	}
-	return bad;
 }
 
 /**
@@ -998,27 +1147,31 @@ static void *pm_free_remote_batch(struct pm_arena *arena, unsigned int class,
  * there into slabs what the depot has no room for. When the owner's lock
  * cannot be had at once the batch is left in its inbox.
  *
- * Context: any.
+ * Context: any. Who holds no lock calls pm_misuse_noted() behind it.
  */
 void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 {
 	struct pm_heap *heap = pm_pagemap_heap(objs[0]);
-	struct pm_arena *arena = pm_heap_lock_owner(heap);
-	void *bad;
+	struct pm_arena *arena;
 	int idx;
 
+	/* Freed twice, and its heap went in the meantime. */
+	while (unlikely(!heap)) {
+		pm_misuse_note(*objs++, class);
+		if (!--n)
+			return;
+		heap = pm_pagemap_heap(objs[0]);
+	}
+	arena = pm_heap_lock_owner(heap, class);
 	if (likely(arena)) {
-		bad = pm_arena_put_batch(arena, class, objs, n);
+		pm_arena_put_batch(arena, class, objs, n);
 		pm_arena_leave(arena);
 	} else {
 		/* The section holds off the end of the owner's retirement. */
 		idx = srcu_read_lock(&pm_srcu);
-		bad = pm_free_remote_batch(READ_ONCE(heap->arena), class, objs,
-					   n);
+		pm_free_remote_batch(READ_ONCE(heap->arena), class, objs, n);
 		srcu_read_unlock(&pm_srcu, idx);
 	}
-	if (unlikely(bad))
-		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", bad, 0, class);
 }
 
 /**
@@ -1034,14 +1187,70 @@ void pm_arena_flush_depots_all(void)
 	idx = srcu_read_lock(&pm_srcu);
 	if (idx >= 0)
 		pm_for_each_arena(arena) {
-			mutex_lock(&arena->lock);
-			if (!arena->retired) {
-				pm_arena_enter(arena);
-				pm_arena_flush_depots(arena);
-			}
-			mutex_unlock(&arena->lock);
+			pm_arena_lock(arena, PM_CLASS_NONE);
+			if (!pm_arena_admit(arena, PM_CLASS_NONE))
+				continue;
+			pm_arena_flush_depots(arena);
+			pm_arena_unlock(arena);
 		}
 	srcu_read_unlock(&pm_srcu, idx);
+}
+
+/* Whether @obj lies in @heap and is free there, or no object at all. */
+static bool pm_heap_is_free_object(struct pm_heap *heap, const void *obj,
+				   unsigned int class)
+{
+	struct pm_slab *slab;
+	unsigned int index;
+
+	lockdep_assert_held(&heap->arena->lock);
+	/* Its slab was given back, or is one of another class. */
+	if (pm_pagemap_class(obj) != class)
+		return true;
+	slab = pm_heap_slab(heap, obj, class);
+	return !pm_slab_index(slab, obj, &index) ||
+	       test_bit(index, slab->free) || test_bit(index, slab->remote) ||
+	       !pm_is_marked(obj);
+}
+
+/**
+ * pm_arena_is_free() - whether an object that was found marked is free
+ * @obj: address in a slab at some time
+ * @class: class of that slab
+ *
+ * With the magazines empty and nothing in transit all that is free is in
+ * depots, inboxes and slabs; when those have been brought home the bitmap
+ * tells. An object that has lost its mark meanwhile was handed out: then it
+ * was free when somebody freed it.
+ *
+ * Context: pm_transit_stop(), pm_registry and pm_mag_lock_all(), so that none
+ * of that changes; may sleep.
+ * Return: false when somebody owns it.
+ */
+bool pm_arena_is_free(const void *obj, unsigned int class)
+{
+	struct pm_arena *arena;
+	struct pm_heap *heap;
+	bool is_free = true;
+
+	lockdep_assert_held(&pm_registry);
+	list_for_each_entry(arena, &pm_arenas, node) {
+		pm_arena_lock(arena, PM_CLASS_NONE);
+		pm_arena_enter(arena, PM_CLASS_NONE);
+		pm_arena_flush_depots(arena);
+		pm_arena_unlock(arena);
+	}
+	/* By its owner, for without a lock its heap might go. */
+	list_for_each_entry(arena, &pm_arenas, node) {
+		pm_arena_lock_quiet(arena);
+		list_for_each_entry(heap, &arena->heaps, node)
+			if ((size_t)((char *)obj - heap->base) <
+			    heap->nr_units * PM_UNIT_SIZE)
+				is_free = pm_heap_is_free_object(heap, obj,
+								 class);
+		pm_arena_unlock(arena);
+	}
+	return is_free;
 }
 
 /* ---- trim, retire, fork, end ------------------------------------------- */
@@ -1050,14 +1259,12 @@ static size_t pm_arena_trim_one(struct pm_arena *arena)
 {
 	size_t before, after;
 
-	mutex_lock(&arena->lock);
-	if (arena->retired) {
-		mutex_unlock(&arena->lock);
+	pm_arena_lock(arena, PM_CLASS_NONE);
+	if (!pm_arena_admit(arena, PM_CLASS_NONE))
 		return 0;
-	}
-	pm_arena_enter(arena);
 	before = arena->stats.purged;
 	pm_arena_flush_depots(arena);
+	pm_arena_release_depots(arena);
 	if (!llist_empty(&arena->remote))
 		pm_arena_collect(arena);
 	pm_arena_release_empty(arena);
@@ -1089,6 +1296,24 @@ size_t pm_arena_trim(void)
 	return bytes;
 }
 
+/* What happened at the lock of @from. Both locks are held. */
+static void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from)
+{
+	unsigned int class;
+
+	lockdep_assert_held(&to->lock);
+	lockdep_assert_held(&from->lock);
+	for (class = 0; class < PM_NR_CLASSES; class++) {
+		to->nr_acquired[class] += from->nr_acquired[class];
+		from->nr_acquired[class] = 0;
+	}
+	to->lockstat.acquired += from->lockstat.acquired;
+	to->lockstat.switches += from->lockstat.switches;
+	from->lockstat.acquired = 0;
+	from->lockstat.switches = 0;
+	pm_lockwait_adopt(&to->waits, &from->waits);
+}
+
 /* Everything that @from has becomes @to's. Both locks are held. */
 static void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 {
@@ -1109,6 +1334,7 @@ static void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 		from->nr_out[class] = 0;
 		from->nr_taken[class] = 0;
 	}
+	pm_arena_adopt_accounts(to, from);
 	to->nr_heaps += from->nr_heaps;
 	to->heap_bytes += from->heap_bytes;
 	to->slab_bytes += from->slab_bytes;
@@ -1118,6 +1344,11 @@ static void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 	to->stats.heap_maps += from->stats.heap_maps;
 	to->stats.heap_unmaps += from->stats.heap_unmaps;
 	to->stats.purged += from->stats.purged;
+	to->stats.batches_in += from->stats.batches_in;
+	to->stats.batches_out += from->stats.batches_out;
+	to->stats.inbox_in += from->stats.inbox_in;
+	to->stats.adopted += from->stats.adopted;
+	to->stats.lent += from->stats.lent;
 	from->nr_heaps = 0;
 	from->heap_bytes = 0;
 	from->slab_bytes = 0;
@@ -1130,8 +1361,9 @@ static void pm_arena_lock_two(struct pm_arena *a, struct pm_arena *b)
 	struct pm_arena *first = a->id < b->id ? a : b;
 	struct pm_arena *second = first == a ? b : a;
 
-	mutex_lock(&first->lock);
+	pm_arena_lock_quiet(first);
 	mutex_lock_nested(&second->lock, SINGLE_DEPTH_NESTING);
+	pm_lockstat_enter(&second->lockstat);
 }
 
 /* The arena with the next number that exists, round the table. */
@@ -1151,6 +1383,7 @@ static struct pm_arena *pm_arena_survivor(unsigned int id)
 
 int pm_arena_retire(unsigned int cpu)
 {
+	u64 begin = pm_trace_begin(arena_retire);
 	struct pm_arena *arena, *to;
 	int err = 0;
 
@@ -1165,28 +1398,41 @@ int pm_arena_retire(unsigned int cpu)
 		err = -EBUSY;
 		goto out;
 	}
+	if (!pm_host_can_synchronize()) {
+		err = -EPERM;
+		goto out;
+	}
 	if (pm_options.policy->pick == pm_host_cpu)
 		pm_mag_drain(cpu);
+	/* For readers from outside: odd before anything moves ... */
+	WRITE_ONCE(pm_arenas_seq, pm_arenas_seq + 1);
+	/* ... which is this barrier. Their partner is below. */
+	smp_wmb();
 	WRITE_ONCE(pm_arena_table[cpu], NULL);
 	list_del_rcu(&arena->node);
 	pm_arena_lock_two(arena, to);
-	pm_arena_enter(arena);
+	pm_arena_settle(arena);
 	pm_arena_flush_depots(arena);
 	pm_arena_adopt(to, arena);
 	/* Pairs with pm_slab_queue(): who sees it sees the heaps' new owner. */
 	smp_store_release(&arena->retired, true);
-	mutex_unlock(&arena->lock);
+	/* Even again when all has moved. */
+	smp_store_release(&pm_arenas_seq, pm_arenas_seq + 1);
+	pm_arena_unlock(arena);
 	pm_arena_leave(to);
-	trace_arena_retire(cpu, 0, 0, to->id);
 
 	/* Whoever read heap->arena or the table before has finished then. */
 	synchronize_srcu(&pm_srcu);
 
-	mutex_lock(&arena->lock);
+	pm_arena_lock_two(arena, to);
 	pm_arena_collect_inbox(arena);
 	pm_arena_collect(arena);
-	mutex_unlock(&arena->lock);
+	/* Some may have waited for it until it was retired. */
+	pm_arena_adopt_accounts(to, arena);
+	pm_arena_unlock(arena);
+	pm_arena_unlock(to);
 	list_add_tail(&arena->node, &pm_spare_arenas);
+	trace_arena_retire(cpu, 0, pm_trace_since(begin), to->id);
 out:
 	mutex_unlock(&pm_registry);
 	return err;
@@ -1205,25 +1451,101 @@ void pm_arena_lock_all(void)
 	lockdep_assert_held(&pm_registry);
 	for (id = 0; id < pm_nr_arena_slots; id++)
 		if (pm_arena_at(id))
-			mutex_lock(&pm_arena_at(id)->lock);
+			pm_arena_lock_quiet(pm_arena_at(id));
 }
 
 /**
  * pm_arena_unlock_all() - let every arena go on
- * @child: in the child of a fork(): whoever waits for a lock is not there
  */
-void pm_arena_unlock_all(bool child)
+void pm_arena_unlock_all(void)
 {
 	unsigned int id;
 
-	for (id = 0; id < pm_nr_arena_slots; id++) {
-		if (!pm_arena_at(id))
+	for (id = 0; id < pm_nr_arena_slots; id++)
+		if (pm_arena_at(id))
+			pm_arena_unlock(pm_arena_at(id));
+}
+
+/*
+ * Some remote frees of objects in @heap had begun. Those that are visible by
+ * their bit are queued, the others never happened. Without this:
+ *
+ *	another thread of the parent	the child
+ *	----------------------------	---------
+ *	heap->remote_refs + 1
+ *	sets the remote bit
+ *	xchg(queued, 1) was 0
+ *					fork()
+ *	adds the slab to the list	frees an object of the slab: queued is
+ *					1, so the slab is on the list; it is
+ *					not, and stays away from it for ever
+ *
+ * the slab's remote frees would never come in, and the heap never go.
+ */
+static void pm_heap_requeue(struct pm_arena *arena, struct pm_heap *heap)
+{
+	struct pm_slab *slab;
+	unsigned int unit, w;
+	long refs = 0;
+
+	for (unit = 0; unit < heap->nr_units; unit++) {
+		slab = &heap->slab[unit];
+		slab->queued = 0;
+		for (w = 0; w < PM_SLAB_WORDS && !slab->remote[w]; w++)
+			;
+		if (w == PM_SLAB_WORDS)
 			continue;
-		if (child)
-			mutex_init(&pm_arena_at(id)->lock);
-		else
-			mutex_unlock(&pm_arena_at(id)->lock);
+		slab->queued = 1;
+		llist_add(&slab->remote_node, &arena->remote);
+		refs++;
 	}
+	atomic_long_set(&heap->remote_refs, refs);
+}
+
+/*
+ * A heap's first word of a remote free is its reference, and what a child
+ * sees of its parent is a prefix of what each thread did: a heap without
+ * references has none under way. So children of a large process do not walk
+ * all of its slabs.
+ */
+static void pm_arena_restart_one(struct pm_arena *arena)
+{
+	struct llist_node *node;
+	struct pm_heap *heap;
+
+	(void)llist_del_all(&arena->remote);
+	list_for_each_entry(heap, &arena->heaps, node)
+		if (atomic_long_read(&heap->remote_refs))
+			pm_heap_requeue(arena, heap);
+	for (node = arena->inbox.first; node; node = node->next)
+		pm_batch_keep(container_of(node, struct pm_batch, node));
+	atomic_long_set(&arena->waits.waiters, 0);
+	if (arena->lockstat.seq & 1)
+		pm_lockstat_leave(&arena->lockstat);
+	mutex_init(&arena->lock);
+}
+
+/**
+ * pm_arena_restart_all() - begin anew in the child of a fork()
+ *
+ * The locks are as pm_arena_lock_all() left them, and what they guard is
+ * whole. Other threads of the parent may have been anywhere in what is done
+ * without a lock, and they are not here to go on. A spare arena's lock, too,
+ * may be held by somebody who was about to find out that it is not the one he
+ * wants.
+ *
+ * Context: the child's one thread, before it allocates.
+ */
+void pm_arena_restart_all(void)
+{
+	struct pm_arena *arena;
+	unsigned int id;
+
+	for (id = 0; id < pm_nr_arena_slots; id++)
+		if (pm_arena_at(id))
+			pm_arena_restart_one(pm_arena_at(id));
+	list_for_each_entry(arena, &pm_spare_arenas, node)
+		pm_arena_restart_one(arena);
 }
 
 static void pm_arena_delete(struct pm_arena *arena)
@@ -1249,13 +1571,13 @@ void pm_arena_exit(void)
 	struct pm_heap *heap, *heap_next;
 
 	list_for_each_entry_safe(arena, next, &pm_arenas, node) {
-		mutex_lock(&arena->lock);
+		pm_arena_lock_quiet(arena);
 		list_for_each_entry_safe(heap, heap_next, &arena->heaps, node) {
 			heap->nr_free = heap->nr_units;
 			atomic_long_set(&heap->remote_refs, 0);
 			pm_heap_destroy(heap);
 		}
-		mutex_unlock(&arena->lock);
+		pm_arena_unlock(arena);
 		pm_arena_delete(arena);
 	}
 	list_for_each_entry_safe(arena, next, &pm_spare_arenas, node)

@@ -4,6 +4,7 @@
  *
  * Lock order, outermost first:
  *
+ *   the transit lock		looking for a free object; see transit.h
  *   pm_registry		which arenas exist; never waited for within an
  *				SRCU section, because retiring waits for those
  *   pm_mag_lock			which magazines exist, and draining them
@@ -19,20 +20,13 @@
 #include "platform.h"
 #include "class.h"
 #include "depot.h"
+#include "lockstat.h"
 #include "slab.h"
 
 struct pm_heap;
 
 /**
- * struct pm_arena_stats - what happened at an arena
- * @acquired: times that the lock was taken to allocate or to free
- * @contended: times that a thread which wanted it found it held [atomic]
- * @waited: times that a thread slept for it
- * @wait_ns: nanoseconds slept in total
- * @wait_max_ns: longest sleep
- * @fallback_out: times that a thread went to another arena instead [atomic]
- * @fallback_in: times that a thread came here instead
- * @switches: times that the lock went to another thread than before
+ * struct pm_arena_stats - what happened in an arena
  * @remote_in: objects that came home without the lock
  * @local_free: objects that came home under the lock
  * @batches_in: batches that came from a magazine
@@ -42,18 +36,12 @@ struct pm_heap;
  * @heap_unmaps: heaps given back
  * @purged: bytes given back by purging
  * @adopted: heaps taken over from retired arenas
+ * @lent: times that it served a thread whose own arena could not grow
  *
- * Guarded by the arena's lock where not said otherwise.
+ * Guarded by the arena's lock. What happened at the lock itself is in
+ * lockstat.h.
  */
 struct pm_arena_stats {
-	u64 acquired;
-	atomic_long_t contended;
-	u64 waited;
-	u64 wait_ns;
-	u64 wait_max_ns;
-	atomic_long_t fallback_out;
-	u64 fallback_in;
-	u64 switches;
 	u64 remote_in;
 	u64 local_free;
 	u64 batches_in;
@@ -63,6 +51,7 @@ struct pm_arena_stats {
 	u64 heap_unmaps;
 	u64 purged;
 	u64 adopted;
+	u64 lent;
 };
 
 /**
@@ -71,7 +60,7 @@ struct pm_arena_stats {
  * @id: number, index in the table: the CPU's number with arena=cpu; set
  *	before the arena is published
  * @retired: no longer linked; whoever gets the lock must look elsewhere
- * @last_owner: thread that held the lock last
+ * @lockstat: who holds the lock, how often it was taken
  * @nr_heaps: heaps on @heaps
  * @heap_bytes: their size
  * @dirty_units: units to purge in them
@@ -82,18 +71,20 @@ struct pm_arena_stats {
  * @slab_bytes: bytes of slabs
  * @nr_out: per class, objects not in their slab
  * @nr_taken: per class, objects taken from slabs since the beginning
+ * @nr_acquired: per class, times that the lock was taken on its behalf
  * @stats: what happened here
  * @depot: per class, free objects that magazines exchange with
  * @inbox: batches for the depot from those who found the lock busy
  *	[lock-less]
  * @remote: slabs with objects that were freed without the lock [lock-less]
  * @node: place in the list of arenas [registry; readers RCU]
+ * @waits: what happened to those who found the lock held
  */
 struct pm_arena {
 	struct mutex lock;
 	unsigned int id;
 	bool retired;
-	unsigned int last_owner;
+	struct pm_lockstat lockstat;
 	unsigned int nr_heaps;
 	size_t heap_bytes;
 	size_t slab_bytes;
@@ -104,11 +95,13 @@ struct pm_arena {
 	struct list_head partial[PM_NR_CLASSES];
 	long nr_out[PM_NR_CLASSES];
 	u64 nr_taken[PM_NR_CLASSES];
+	u64 nr_acquired[PM_NR_CLASSES];
 	struct pm_arena_stats stats;
 	struct pm_depot depot[PM_NR_CLASSES];
 	struct llist_head inbox ____cacheline_aligned_in_smp;
 	struct llist_head remote;
 	struct list_head node;
+	struct pm_lockwait waits ____cacheline_aligned_in_smp;
 };
 
 /**
@@ -134,6 +127,10 @@ extern struct mutex pm_registry;
 extern struct list_head pm_arenas;
 extern unsigned int pm_nr_arena_slots;
 
+/* For who reads a process from outside (lib/user/publish.c), else private. */
+extern struct pm_arena **pm_arena_table;
+extern u32 pm_arenas_seq;
+
 int pm_arena_init(gfp_t gfp);
 void pm_arena_exit(void);
 bool pm_arena_ready(void);
@@ -145,11 +142,16 @@ unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
 void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n);
 enum pm_slab_fault pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 				unsigned int index);
+bool pm_arena_is_near(const void *obj);
+void pm_arena_lock_quiet(struct pm_arena *arena);
+void pm_arena_unlock(struct pm_arena *arena);
 void pm_arena_settle(struct pm_arena *arena);
 size_t pm_arena_trim(void);
 void pm_arena_flush_depots_all(void);
+bool pm_arena_is_free(const void *obj, unsigned int class);
 void pm_arena_lock_all(void);
-void pm_arena_unlock_all(bool child);
+void pm_arena_unlock_all(void);
+void pm_arena_restart_all(void);
 
 #define pm_for_each_arena(arena)					\
 	list_for_each_entry_srcu(arena, &pm_arenas, node,		\

@@ -92,6 +92,43 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	pm_host_misuse(line);
 }
 
+/*
+ * Two frees of an object at the same instant can both find it unmarked; then
+ * it goes home twice, and the second time is found out in its slab, where a
+ * lock is held and nothing can be said. One such object at a time is noted; who
+ * did it is long gone.
+ */
+struct pm_noted pm_noted;
+
+/**
+ * pm_misuse_note() - an object came home that was there already
+ * @obj: the object, which was dropped
+ * @class: its class
+ *
+ * Context: any.
+ */
+__cold void pm_misuse_note(void *obj, unsigned int class)
+{
+	if (READ_ONCE(pm_noted.obj))
+		return;
+	WRITE_ONCE(pm_noted.class, class);
+	(void)cmpxchg(&pm_noted.obj, NULL, obj);
+}
+
+/**
+ * pm_misuse_say_noted() - report it
+ *
+ * Context: any, no lock held.
+ */
+__cold void pm_misuse_say_noted(void)
+{
+	unsigned int class = READ_ONCE(pm_noted.class);
+	void *obj = xchg(&pm_noted.obj, NULL);
+
+	if (obj)
+		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", obj, 0, class);
+}
+
 struct pm_inject pm_inject;
 void (*pm_point_hook)(enum pm_point point);
 
@@ -149,10 +186,10 @@ static bool pm_heap_is_found(const struct pm_heap *heap)
 	unsigned long key = pm_addr_key(heap->base);
 	struct pm_leaf *leaf;
 
-	if (key >> PM_ADDR_BITS || !IS_ALIGNED(key, PM_HEAP_SIZE))
+	if (key >> PM_ADDR_BITS || !IS_ALIGNED(key, 1UL << PM_HEAP_ALIGN_SHIFT))
 		return false;
 	leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
-	return leaf && READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]) == heap;
+	return leaf && pm_pagemap_heap(heap->base) == heap;
 }
 
 static const char *pm_heap_free_unit_fault(const struct pm_heap *heap,
@@ -337,7 +374,7 @@ const char *pm_arena_fault(const struct pm_arena *arena)
 			return "arena: more objects came back than went out";
 	if (arena->slab_bytes > arena->heap_bytes)
 		return "arena: more slabs than heaps hold";
-	return arena->stats.acquired % 16 ? NULL : pm_arena_walk(arena);
+	return arena->lockstat.acquired % 16 ? NULL : pm_arena_walk(arena);
 }
 
 /**

@@ -28,6 +28,32 @@ enum pm_fault {
 void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	       size_t size, unsigned int class);
 
+/**
+ * struct pm_noted - an object that came home twice
+ * @obj: the object, NULL when there is none [atomic]
+ * @class: its class
+ */
+struct pm_noted {
+	void *obj;
+	unsigned int class;
+};
+
+extern struct pm_noted pm_noted;
+
+void pm_misuse_note(void *obj, unsigned int class);
+void pm_misuse_say_noted(void);
+
+/**
+ * pm_misuse_noted() - report what was noted with a lock held
+ *
+ * Context: any, no lock held.
+ */
+static inline void pm_misuse_noted(void)
+{
+	if (unlikely(READ_ONCE(pm_noted.obj)))
+		pm_misuse_say_noted();
+}
+
 const char *pm_slab_fault(const struct pm_slab *slab);
 const char *pm_heap_fault(const struct pm_heap *heap);
 const char *pm_arena_fault(const struct pm_arena *arena);
@@ -38,6 +64,7 @@ void pm_arena_check_failed(const struct pm_arena *arena, const char *fault);
  * @heap_map: memory for a heap
  * @large_map: memory for a large object
  * @meta: memory for a descriptor of a heap, a large object or of the page map
+ * @heap_size: bytes that heaps shall have, 0 for as many as they can
  *
  * 0: nothing is ordered. N: from the Nth request on there is no memory. Looked
  * at only where the host would be asked for memory.
@@ -46,6 +73,7 @@ struct pm_inject {
 	unsigned int heap_map;
 	unsigned int large_map;
 	unsigned int meta;
+	size_t heap_size;
 };
 
 extern struct pm_inject pm_inject;
@@ -66,19 +94,41 @@ static inline bool pm_inject_fails(unsigned int *after)
 }
 
 /**
+ * pm_inject_heap_size() - size to ask for when a heap is made
+ * @least: fewer bytes will not do
+ * @whole: bytes of a heap that nobody ordered to be short
+ */
+static inline size_t pm_inject_heap_size(size_t least, size_t whole)
+{
+	size_t size = READ_ONCE(pm_inject.heap_size);
+
+	return likely(!size) ? whole : size < least ? least : size;
+}
+
+/**
  * enum pm_point - places where a test may stop a thread
  * @PM_POINT_MALLOC_PICKED: an arena was picked, its lock not yet tried
  * @PM_POINT_FREE_OWNER: an object's owner was read, its lock not yet tried
+ * @PM_POINT_FREE_STALE: the lock of an arena is held that is not the owner
+ * @PM_POINT_REMOTE_REF: the heap is referenced, the remote free not yet visible
  * @PM_POINT_REMOTE_BIT: a remote free is visible, its slab not yet queued
  * @PM_POINT_REMOTE_OWNER: the slab's owner was read, its list not yet written
  * @PM_POINT_COLLECT: a slab is off the remote list, its bits not yet collected
+ * @PM_POINT_BATCH: a batch is ready for an inbox, and not yet in it
+ * @PM_POINT_REFILL: a batch has left its arena, and is in no magazine yet
+ * @PM_POINT_FLUSH: a batch has left its magazine, and is in no arena yet
  */
 enum pm_point {
 	PM_POINT_MALLOC_PICKED,
 	PM_POINT_FREE_OWNER,
+	PM_POINT_FREE_STALE,
+	PM_POINT_REMOTE_REF,
 	PM_POINT_REMOTE_BIT,
 	PM_POINT_REMOTE_OWNER,
 	PM_POINT_COLLECT,
+	PM_POINT_BATCH,
+	PM_POINT_REFILL,
+	PM_POINT_FLUSH,
 };
 
 extern void (*pm_point_hook)(enum pm_point point);

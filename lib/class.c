@@ -79,17 +79,3 @@ const u8 pm_class_of_size[PM_SMALL_MAX / 16 + 1] = {
 };
 
 static_assert(PM_OF(PM_SMALL_MAX) == PM_NR_CLASSES - 1, "last class");
-
-unsigned int pm_class_of_aligned(size_t size, size_t align)
-{
-	unsigned int class;
-
-	if (align > PM_UNIT_SIZE)
-		return 0;
-	if (size < align)
-		size = align;
-	for (class = pm_class_of(size); class < PM_NR_CLASSES; class++)
-		if (IS_ALIGNED(pm_classes[class].size, (u32)align))
-			return class;
-	return 0;
-}

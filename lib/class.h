@@ -104,15 +104,25 @@ static __always_inline unsigned long pm_class_of(size_t size)
 
 /**
  * pm_class_of_aligned() - class that serves a size at an alignment
- * @size: bytes, at most PM_SMALL_MAX
+ * @size: bytes
  * @align: power of two
  *
  * Slabs start at multiples of a unit, so the objects of a class are aligned
- * to every power of two that divides their size, up to a unit's.
+ * to every power of two that divides their size, up to a unit's. The class of
+ * a multiple of @align is such a one: where classes are @align or less apart
+ * its size is that multiple, and where they are more apart its size is a
+ * multiple of their distance, which is a power of two as well.
  *
  * Return: class number, or 0 when no class will do.
  */
-unsigned int pm_class_of_aligned(size_t size, size_t align);
+static __always_inline unsigned long pm_class_of_aligned(size_t size,
+							 size_t align)
+{
+	if (unlikely(align > PM_UNIT_SIZE || size > PM_SMALL_MAX))
+		return 0;
+	size = size ? ALIGN(size, align) : align;
+	return likely(size <= PM_SMALL_MAX) ? pm_class_of(size) : 0;
+}
 
 /**
  * pm_class_index() - which object of a slab an offset falls into

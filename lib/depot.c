@@ -205,14 +205,61 @@ void pm_batch_lock_all(void)
 
 /**
  * pm_batch_unlock_all() - let that go on
- * @child: in the child of a fork(): whoever waits for the lock is not there
  */
-void pm_batch_unlock_all(bool child)
+void pm_batch_unlock_all(void)
 {
-	if (child)
-		mutex_init(&pm_batch_lock);
-	else
-		mutex_unlock(&pm_batch_lock);
+	mutex_unlock(&pm_batch_lock);
+}
+
+#define PM_BATCH_KEPT	(~0U)	/* no spare one has that for @next */
+
+/* Batches in inboxes, counted by pm_batch_keep(). [a child's one thread] */
+static unsigned int pm_batch_kept;
+
+/**
+ * pm_batch_keep() - a batch is in an inbox, in the child of a fork()
+ * @batch: the batch
+ *
+ * Context: one thread.
+ */
+void pm_batch_keep(struct pm_batch *batch)
+{
+	batch->next = PM_BATCH_KEPT;
+	pm_batch_kept++;
+}
+
+static unsigned int pm_batch_count_spare(void)
+{
+	u32 index = (u32)pm_batch_head;
+	unsigned int n = 0;
+
+	for (; index; index = pm_batch_at(index - 1)->next)
+		n++;
+	return n;
+}
+
+/**
+ * pm_batch_restart_all() - begin anew in the child of a fork()
+ *
+ * A batch that is neither spare nor in an inbox was in the hands of a thread
+ * that is not here. It is spare again; its objects, if it held some already,
+ * are lost to the child, as is everything that such a thread owned.
+ *
+ * Context: one thread; pm_batch_keep() was called for all that are in inboxes.
+ */
+void pm_batch_restart_all(void)
+{
+	unsigned int total = pm_batch_chunks * PM_BATCH_CHUNK, i;
+
+	/* Mostly none is missing, and nothing is written to. */
+	if (pm_batch_count_spare() + pm_batch_kept < total) {
+		pm_batch_head = 0;
+		for (i = 0; i < total; i++)
+			if (pm_batch_at(i)->next != PM_BATCH_KEPT)
+				pm_batch_put(pm_batch_at(i));
+	}
+	pm_batch_kept = 0;
+	mutex_init(&pm_batch_lock);
 }
 
 /**

@@ -9,6 +9,9 @@
  * lacks. The idea is Bonwick and Adams' ("Magazines and Vmem", 2001); SLUB's
  * barn and tcmalloc's transfer cache are relatives.
  *
+ * How much a depot holds is a matter of memory more than of time: eight times
+ * as much made no workload of the bench faster by more than its noise.
+ *
  * A batch goes to the depot of its first object's owner. Others in it may
  * belong elsewhere; that is found out when the depot gives them to slabs.
  */
@@ -18,8 +21,8 @@
 #include "platform.h"
 #include "class.h"
 
-#define PM_DEPOT_MAX_OBJECTS	4096
-#define PM_DEPOT_MAX_BYTES	(2UL << 20)	/* of one class */
+#define PM_DEPOT_MAX_OBJECTS	512
+#define PM_DEPOT_MAX_BYTES	(256UL << 10)	/* of one class */
 #define PM_BATCH_MAX		128
 
 /**
@@ -70,7 +73,9 @@ struct pm_batch *pm_batch_get(void);
 void pm_batch_put(struct pm_batch *batch);
 void pm_batch_provide(gfp_t gfp);
 void pm_batch_lock_all(void);
-void pm_batch_unlock_all(bool child);
+void pm_batch_unlock_all(void);
+void pm_batch_keep(struct pm_batch *batch);
+void pm_batch_restart_all(void);
 void pm_batch_exit(void);
 
 #endif /* PM_DEPOT_H */

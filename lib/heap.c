@@ -29,50 +29,68 @@ static size_t pm_heap_meta_size(unsigned int units)
 	return offsetof(struct pm_heap, slab) + units * sizeof(struct pm_slab);
 }
 
-/**
- * pm_heap_create() - get a heap from the host
- * @arena: its owner to be
- * @gfp: context
- *
- * Context: arena lock held.
- * Return: a heap on @arena's list, or NULL.
- */
-struct pm_heap *pm_heap_create(struct pm_arena *arena, gfp_t gfp)
+/* The descriptor of a heap at @base; NULL when there is no memory for it. */
+static struct pm_heap *pm_heap_describe(struct pm_arena *arena, char *base,
+					size_t size, gfp_t gfp)
 {
-	size_t size = PM_HEAP_SIZE;
 	struct pm_heap *heap;
 	unsigned int unit;
-	char *base;
 
-	lockdep_assert_held(&arena->lock);
-	if (pm_inject_fails(&pm_inject.heap_map))
-		return NULL;
-	base = pm_host_heap_map(&size, pm_options.thp &&
-				arena->nr_heaps >= PM_HEAPS_HUGE, gfp);
-	if (!base)
-		return NULL;
 	heap = pm_inject_fails(&pm_inject.meta) ? NULL :
 		pm_meta_alloc(pm_heap_meta_size(size / PM_UNIT_SIZE), gfp);
 	if (!heap)
-		goto err_map;
+		return NULL;
 	heap->arena = arena;
 	heap->base = base;
 	heap->nr_units = size / PM_UNIT_SIZE;
 	heap->nr_free = heap->nr_units;
 	for (unit = 0; unit < heap->nr_units; unit++)
 		__set_bit(unit, heap->free);
-	if (!pm_pagemap_add_heap(heap, gfp))
-		goto err_meta;
+	if (pm_pagemap_add_heap(heap, gfp))
+		return heap;
+	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
+	return NULL;
+}
+
+/**
+ * pm_heap_create() - get a heap from the host
+ * @arena: its owner to be
+ * @least: bytes of the slab that it is wanted for
+ * @gfp: context
+ *
+ * A host that is short of memory may give a short one.
+ *
+ * Context: arena lock held.
+ * Return: a heap on @arena's list, or NULL.
+ */
+struct pm_heap *pm_heap_create(struct pm_arena *arena, size_t least, gfp_t gfp)
+{
+	size_t size = pm_inject_heap_size(least, PM_HEAP_SIZE);
+	struct pm_heap *heap;
+	char *base;
+
+	lockdep_assert_held(&arena->lock);
+	if (pm_inject_fails(&pm_inject.heap_map))
+		return NULL;
+	for (;;) {
+		base = pm_host_heap_map(&size, least, pm_options.thp &&
+					arena->nr_heaps >= PM_HEAPS_HUGE, gfp);
+		if (!base)
+			return NULL;
+		heap = size < least ? NULL :
+		       pm_heap_describe(arena, base, size, gfp);
+		if (heap)
+			break;
+		pm_host_heap_unmap(base, size);
+		/* The last of the memory must do for both. */
+		size /= 2;
+		if (size < least || size < PM_HEAP_SIZE / 16)
+			return NULL;
+	}
 	list_add_tail(&heap->node, &arena->heaps);
 	arena->nr_heaps++;
 	arena->heap_bytes += size;
 	return heap;
-
-err_meta:
-	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
-err_map:
-	pm_host_heap_unmap(base, size);
-	return NULL;
 }
 
 /**

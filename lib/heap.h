@@ -53,7 +53,7 @@ struct pm_heap {
 	struct pm_slab slab[] ____cacheline_aligned_in_smp;
 };
 
-struct pm_heap *pm_heap_create(struct pm_arena *arena, gfp_t gfp);
+struct pm_heap *pm_heap_create(struct pm_arena *arena, size_t least, gfp_t gfp);
 void pm_heap_destroy(struct pm_heap *heap);
 struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class);
 void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab);

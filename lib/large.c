@@ -5,12 +5,13 @@
  * Asking the host for memory costs a system call and a fault per page. So a
  * freed object's pages are kept for a while and serve others, of any size: a
  * free extent is split when it is too long and merged with its free
- * neighbours when they come free. What is kept is bounded: by what is live
- * (8 MiB when that is less), by the user's limit, and by the decay time;
- * beyond that the longest free goes back to the host. A lower bound costs
- * memory as well as time: with a quarter of what is live 64 random blocks of
- * up to 4 MiB took 101 MiB and 177 000 faults, with all of it 92 MiB and
- * 34 000.
+ * neighbours when they come free. What is kept is bounded by the user's limit
+ * and by the decay time; beyond that the longest free goes back to the host. A
+ * lower bound costs time and saves nothing: with as much as was live (8 MiB
+ * when that was less) 64 random blocks of up to 4 MiB took 26 us each and
+ * 106 MiB, without 10 us and as much, and buffers that grow by realloc 31 us
+ * and 27 MiB, without 12 us and 31 MiB; for pages that went back are asked for
+ * again a moment later.
  *
  *	chunk, one mapping of the host
  *	+--------+----------------+-----+------------------------------+
@@ -42,7 +43,6 @@
 #define PM_NR_BINS		(4 * (PM_ADDR_BITS - PAGE_SHIFT))
 #define PM_BIN_WORDS		BITS_TO_LONGS(PM_NR_BINS)
 #define PM_BIN_PROBES		8
-#define PM_CACHE_MIN_BYTES	(8UL << 20)
 #define PM_CACHE_MAX_OBJECT	(32UL << 20)	/* longer ones are not kept */
 #define PM_COPY_MAX		(1UL << 20)	/* where copying beats faults */
 #define PM_DECAY_STEPS		16		/* extents to clean at once */
@@ -67,19 +67,12 @@ static struct {
 /* Extents freed while the lock was busy. [lock-less] */
 static struct llist_head pm_large_inbox;
 
-static struct {
-	atomic_long_t live;
-	atomic_long_t live_objects;
-	atomic_long_t cached;
-	atomic_long_t dirty;
-	atomic_long_t allocs;
-	atomic_long_t reused;
-} pm_large_stat;
+struct pm_large_counts pm_large_counts;
 
 static void pm_large_count(long bytes, long objects)
 {
-	atomic_long_add(bytes, &pm_large_stat.live);
-	atomic_long_add(objects, &pm_large_stat.live_objects);
+	atomic_long_add(bytes, &pm_large_counts.live);
+	atomic_long_add(objects, &pm_large_counts.live_objects);
 }
 
 /* ---- free extents ------------------------------------------------------ */
@@ -125,10 +118,10 @@ static void pm_extent_put(struct pm_large *e)
 	e->is_free = true;
 	list_add(&e->node, &pm_pool.bin[bin]);
 	__set_bit(bin, pm_pool.map);
-	atomic_long_add(e->size, &pm_large_stat.cached);
+	atomic_long_add(e->size, &pm_large_counts.cached);
 	if (!e->dirty_from)
 		return;
-	atomic_long_add(e->dirty, &pm_large_stat.dirty);
+	atomic_long_add(e->dirty, &pm_large_counts.dirty);
 	/* Nearly always the youngest. */
 	list_for_each_entry_reverse(older, &pm_pool.age, age)
 		if (older->freed_at <= e->freed_at)
@@ -145,10 +138,10 @@ static void pm_extent_take(struct pm_large *e)
 	list_del(&e->node);
 	if (list_empty(&pm_pool.bin[bin]))
 		__clear_bit(bin, pm_pool.map);
-	atomic_long_sub(e->size, &pm_large_stat.cached);
+	atomic_long_sub(e->size, &pm_large_counts.cached);
 	if (!e->dirty_from)
 		return;
-	atomic_long_sub(e->dirty, &pm_large_stat.dirty);
+	atomic_long_sub(e->dirty, &pm_large_counts.dirty);
 	list_del(&e->age);
 }
 
@@ -383,21 +376,15 @@ static size_t pm_large_release(struct list_head *list)
 	size_t bytes = 0;
 
 	list_for_each_entry_safe(e, next, list, node) {
+		u64 begin = pm_trace_begin(large_unmap);
+
 		bytes += e->size;
-		trace_large_unmap(0, 0, 0, e->size);
 		pm_host_large_unmap(e->addr, e->size);
+		trace_large_unmap(PM_NO_ARENA, 0, pm_trace_since(begin),
+				  e->size);
 		pm_meta_free(e, sizeof(*e));
 	}
 	return bytes;
-}
-
-/* Bytes of dirty extents that may be kept now. */
-static size_t pm_cache_budget(void)
-{
-	size_t live = atomic_long_read(&pm_large_stat.live);
-
-	return min_t(size_t, pm_options.large_cache,
-		     max_t(size_t, PM_CACHE_MIN_BYTES, live));
 }
 
 /*
@@ -441,8 +428,8 @@ static void pm_pool_decay(struct list_head *out)
 	now = pm_host_clock_coarse_ns();
 	for (n = 0; n < PM_DECAY_STEPS && !list_empty(&pm_pool.age); n++) {
 		e = list_first_entry(&pm_pool.age, struct pm_large, age);
-		excess = atomic_long_read(&pm_large_stat.dirty) -
-			 (long)pm_cache_budget();
+		excess = atomic_long_read(&pm_large_counts.dirty) -
+			 (long)pm_options.large_cache;
 		if (now - e->freed_at >= decay)
 			excess = e->dirty;
 		else if (excess <= 0)
@@ -510,7 +497,7 @@ static struct pm_large *pm_pool_get(size_t size, size_t align)
 	if (!e)
 		return NULL;
 	if (e->dirty_from)
-		atomic_long_inc(&pm_large_stat.reused);
+		atomic_long_inc(&pm_large_counts.reused);
 	return pm_extent_carve(e, size, align);
 }
 
@@ -522,6 +509,7 @@ static struct pm_large *pm_pool_get(size_t size, size_t align)
 static struct pm_large *pm_chunk_map(size_t size, size_t align, gfp_t gfp)
 {
 	size_t want, least = ALIGN(size, PAGE_SIZE);
+	u64 begin = pm_trace_begin(large_map);
 	struct pm_large *e;
 
 	if (pm_inject_fails(&pm_inject.meta))
@@ -547,7 +535,7 @@ static struct pm_large *pm_chunk_map(size_t size, size_t align, gfp_t gfp)
 		return NULL;
 	}
 	e->zero = true;
-	trace_large_map(0, 0, 0, e->size);
+	trace_large_map(PM_NO_ARENA, 0, pm_trace_since(begin), e->size);
 	return e;
 }
 
@@ -638,13 +626,13 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 		e = pm_large_get(size, align, gfp);
 	if (!e)
 		return NULL;
-	if ((gfp & __GFP_ZERO) && !e->zero)
+	if (want_init_on_alloc(gfp) && !e->zero)
 		memset(e->addr, 0, e->size);
 	if (!pm_pagemap_add_large(e, gfp)) {
 		pm_large_put(e);
 		return NULL;
 	}
-	atomic_long_inc(&pm_large_stat.allocs);
+	atomic_long_inc(&pm_large_counts.allocs);
 	pm_large_count(e->size, 1);
 	return e->addr;
 }
@@ -674,6 +662,8 @@ bool pm_large_free(void *ptr)
 	if (!e)
 		return false;
 	pm_large_count(-(long)e->size, -1);
+	if (want_init_on_free())
+		memset(ptr, 0, e->size);
 	pm_large_put(e);
 	return true;
 }
@@ -773,6 +763,8 @@ void *pm_large_resize(void *ptr, size_t size)
 		return ptr;
 	if (pm_extent_resize(e, size)) {
 		pm_large_count((long)size - (long)old, 0);
+		if (size > old && want_init_on_alloc(0))
+			memset((char *)ptr + old, 0, size - old);
 		return ptr;
 	}
 	if (size < old)
@@ -781,6 +773,26 @@ void *pm_large_resize(void *ptr, size_t size)
 }
 
 /* ---- purge, figures, fork, end ----------------------------------------- */
+
+/**
+ * pm_large_decay() - give back what was free for the decay time
+ *
+ * Requests for large objects do so by themselves; this is for others to call
+ * now and then.
+ *
+ * Context: any that may take a lock; never waits for one.
+ */
+void pm_large_decay(void)
+{
+	LIST_HEAD(out);
+
+	if (!mutex_trylock(&pm_large_lock))
+		return;
+	pm_pool_prepare();
+	pm_pool_collect();
+	pm_pool_decay(&out);
+	pm_large_unlock(&out);
+}
 
 static void pm_pool_expel_all(struct list_head *out)
 {
@@ -819,12 +831,12 @@ size_t pm_large_purge(void)
  */
 void pm_large_get_stats(struct pm_large_stats *st)
 {
-	st->live = atomic_long_read(&pm_large_stat.live);
-	st->live_objects = atomic_long_read(&pm_large_stat.live_objects);
-	st->cached = atomic_long_read(&pm_large_stat.cached);
-	st->dirty = atomic_long_read(&pm_large_stat.dirty);
-	st->allocs = atomic_long_read(&pm_large_stat.allocs);
-	st->reused = atomic_long_read(&pm_large_stat.reused);
+	st->live = atomic_long_read(&pm_large_counts.live);
+	st->live_objects = atomic_long_read(&pm_large_counts.live_objects);
+	st->cached = atomic_long_read(&pm_large_counts.cached);
+	st->dirty = atomic_long_read(&pm_large_counts.dirty);
+	st->allocs = atomic_long_read(&pm_large_counts.allocs);
+	st->reused = atomic_long_read(&pm_large_counts.reused);
 }
 
 /**
@@ -847,8 +859,15 @@ void pm_large_unlock_all(bool child)
 		mutex_unlock(&pm_large_lock);
 }
 
+static void pm_large_forgotten(struct pm_large *e)
+{
+	pm_large_free(e->addr);
+}
+
 /**
- * pm_large_exit() - free everything that no object lives in
+ * pm_large_exit() - free everything
+ *
+ * Objects that are still live go too: nobody is left to use them.
  *
  * Context: nobody uses the allocator any more.
  */
@@ -856,6 +875,7 @@ void pm_large_exit(void)
 {
 	struct pm_large *e, *next;
 
+	pm_pagemap_each_large(pm_large_forgotten);
 	pm_large_purge();
 	mutex_lock(&pm_large_lock);
 	list_for_each_entry_safe(e, next, &pm_pool.spare, node) {

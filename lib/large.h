@@ -60,10 +60,26 @@ struct pm_large_stats {
 	u64 reused;
 };
 
+/**
+ * struct pm_large_counts - where they are counted; members as above [atomic]
+ */
+struct pm_large_counts {
+	/* private: */
+	atomic_long_t live;
+	atomic_long_t live_objects;
+	atomic_long_t cached;
+	atomic_long_t dirty;
+	atomic_long_t allocs;
+	atomic_long_t reused;
+};
+
+extern struct pm_large_counts pm_large_counts;
+
 void *pm_large_alloc(size_t size, size_t align, gfp_t gfp);
 bool pm_large_free(void *ptr);
 struct pm_large *pm_large_find(const void *ptr);
 void *pm_large_resize(void *ptr, size_t size);
+void pm_large_decay(void);
 size_t pm_large_purge(void);
 void pm_large_get_stats(struct pm_large_stats *st);
 void pm_large_lock_all(void);

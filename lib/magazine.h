@@ -125,17 +125,36 @@ static __always_inline u64 pm_mark(const void *obj)
 
 static __always_inline bool pm_is_marked(const void *obj)
 {
-	return ((const u64 *)obj)[1] == pm_mark(obj);
+	return PM_MARK && ((const u64 *)obj)[1] == pm_mark(obj);
 }
 
 static __always_inline void pm_set_mark(void *obj)
 {
-	((u64 *)obj)[1] = pm_mark(obj);
+	if (PM_MARK)
+		((u64 *)obj)[1] = pm_mark(obj);
 }
 
 static __always_inline void pm_wipe_mark(void *obj)
 {
-	((u64 *)obj)[1] = 0;
+	if (PM_MARK)
+		((u64 *)obj)[1] = 0;
+}
+
+/* @obj leaves the free ones: what we or others wrote to it goes. */
+static __always_inline void pm_obj_take(void *obj, unsigned long class)
+{
+	if (want_init_on_alloc(0))
+		memset(obj, 0, pm_classes[class].size);
+	else
+		pm_wipe_mark(obj);
+}
+
+/* @obj joins them. */
+static __always_inline void pm_obj_give(void *obj, unsigned long class)
+{
+	if (want_init_on_free())
+		memset(obj, 0, pm_classes[class].size);
+	pm_set_mark(obj);
 }
 
 int pm_mag_init(gfp_t gfp);
@@ -144,6 +163,7 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp);
 bool pm_mag_flush(unsigned int class, void *obj);
 bool pm_mag_drain(unsigned int index);
 bool pm_mag_drain_all(void);
+bool pm_mag_drain_all_locked(void);
 size_t pm_mag_objects(unsigned int class);
 void pm_mag_get_counts(u64 *hits, u64 *misses);
 void pm_mag_lock_all(void);
@@ -158,23 +178,47 @@ static __always_inline void pm_mag_count_hit(void)
 #endif
 
 /**
- * pm_malloc_fast() - take an object from this CPU's magazine
+ * pm_malloc_class_fast() - take an object of a class from this CPU's magazine
+ * @class: class number
+ *
+ * Return: the object, or NULL: then the slow path knows what to do.
+ */
+static __always_inline void *pm_malloc_class_fast(unsigned long class)
+{
+	void *obj = pm_percpu_pop(class);
+
+	if (likely(obj)) {
+		pm_obj_take(obj, class);
+		pm_mag_count_hit();
+	}
+	return obj;
+}
+
+/**
+ * pm_malloc_fast() - take an object of a size from this CPU's magazine
  * @size: bytes
  *
  * Return: the object, or NULL: then the slow path knows what to do.
  */
 static __always_inline void *pm_malloc_fast(size_t size)
 {
-	void *obj;
-
 	if (unlikely(size > PM_SMALL_MAX))
 		return NULL;
-	obj = pm_percpu_pop(pm_class_of(size));
-	if (likely(obj)) {
-		pm_wipe_mark(obj);
-		pm_mag_count_hit();
-	}
-	return obj;
+	return pm_malloc_class_fast(pm_class_of(size));
+}
+
+/**
+ * pm_malloc_aligned_fast() - likewise, at an alignment
+ * @size: bytes
+ * @align: power of two
+ *
+ * Return: the object, or NULL: then the slow path knows what to do.
+ */
+static __always_inline void *pm_malloc_aligned_fast(size_t size, size_t align)
+{
+	unsigned long class = pm_class_of_aligned(size, align);
+
+	return likely(class) ? pm_malloc_class_fast(class) : NULL;
 }
 
 /**
@@ -200,7 +244,7 @@ pm_free_fast(void *ptr, unsigned long *class)
 		return PM_FREE_ODD;
 	if (unlikely(pm_is_marked(ptr)))
 		return PM_FREE_ODD;
-	pm_set_mark(ptr);
+	pm_obj_give(ptr, *class);
 	if (unlikely(!pm_percpu_push(*class, ptr)))
 		return PM_FREE_FULL;
 	pm_mag_count_hit();

@@ -6,10 +6,12 @@
 #include "options.h"
 #include "arena.h"
 
+#define PM_PATH_MAX	4096
+
 struct pm_options pm_options __read_mostly = {
 	.policy = pm_policies,
 	.magazine = true,
-	.magazine_bytes = 2UL << 20,
+	.magazine_bytes = 1UL << 20,
 	.decay_ms = 1000,
 	.large_cache = 256UL << 20,
 };
@@ -76,7 +78,63 @@ static bool pm_set_thp(const char *value)
 
 static bool pm_set_stats(const char *value)
 {
-	return pm_set_choice(value, "exit", "off", &pm_options.stats_exit);
+	bool json = !strcmp(value, "json"), off = !strcmp(value, "off");
+
+	if (!json && !off && strcmp(value, "exit"))
+		return false;
+	pm_options.stats_exit = !off;
+	pm_options.stats_json = json;
+	return true;
+}
+
+static bool pm_set_stats_file(const char *value)
+{
+	static char path[PM_PATH_MAX];
+	size_t n = strlen(value);
+
+	if (!n || n >= sizeof(path))
+		return false;
+	memcpy(path, value, n + 1);
+	pm_options.stats_file = path;
+	return true;
+}
+
+/* "500ns", "20us", "1ms": up to a second. */
+static bool pm_set_duration(const char *value, unsigned long *ns)
+{
+	static const struct {
+		const char *name;
+		unsigned long ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 } };
+	size_t digits = strspn(value, "0123456789");
+	unsigned long number;
+	unsigned int i;
+	char text[12];
+
+	if (digits >= sizeof(text))
+		return false;
+	memcpy(text, value, digits);
+	text[digits] = 0;
+	if (!pm_set_number(text, &number))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(value + digits, units[i].name))
+			continue;
+		if (number > 1000000000 / units[i].ns)
+			return false;
+		*ns = number * units[i].ns;
+		return true;
+	}
+	return false;
+}
+
+static bool pm_set_delay(const char *value)
+{
+	static const char where[] = "arena:";
+	size_t n = sizeof(where) - 1;
+
+	return !strncmp(value, where, n) &&
+	       pm_set_duration(value + n, &pm_options.delay_ns);
 }
 
 static const struct pm_option {
@@ -92,7 +150,9 @@ static const struct pm_option {
 	{ "decay_ms", pm_set_decay, "milliseconds" },
 	{ "large_cache", pm_set_large_cache, "bytes" },
 	{ "thp", pm_set_thp, "on or off" },
-	{ "stats", pm_set_stats, "exit or off" },
+	{ "stats", pm_set_stats, "exit, json or off" },
+	{ "stats_file", pm_set_stats_file, "a path of less than 4096 bytes" },
+	{ "delay", pm_set_delay, "arena:N with ns, us or ms, a second at most" },
 };
 
 static void pm_option_parse(char *text)
@@ -100,7 +160,7 @@ static void pm_option_parse(char *text)
 	const struct pm_option *opt = pm_option_table;
 	const struct pm_option *end = opt + ARRAY_SIZE(pm_option_table);
 	char *value = strchr(text, '=');
-	char line[160];
+	char line[200];
 
 	for (; opt < end; opt++) {
 		size_t n = strlen(opt->name);
@@ -116,7 +176,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, decay_ms, large_cache, thp, stats",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, decay_ms, large_cache, thp, stats, stats_file, delay",
 		  text);
 	pm_host_say(line);
 }
@@ -128,11 +188,11 @@ static void pm_option_parse(char *text)
  * An option that is unknown or has a bad value costs one line and leaves
  * the default.
  *
- * Context: before the first arena exists. Allocates nothing.
+ * Context: pm_registry held, before the first arena exists. Allocates nothing.
  */
 void pm_options_parse(const char *text)
 {
-	char option[64];
+	static char option[PM_PATH_MAX + 64];	/* too long for a stack */
 	size_t n;
 
 	while (text && *text) {

@@ -19,7 +19,11 @@ struct pm_policy;
  * @decay_ms: milliseconds that free memory stays before it is purged
  * @large_cache: bytes of freed large mappings to keep at most
  * @thp: ask for huge pages once an arena has several heaps
- * @stats_exit: print the report when the program ends
+ * @stats_exit: write the report when the program ends
+ * @stats_json: as JSON, not as text
+ * @stats_file: to this file, NULL for standard error; the host says what
+ *	stands for a number in it
+ * @delay_ns: nanoseconds that every hold of an arena's lock is longer
  */
 struct pm_options {
 	const struct pm_policy *policy;
@@ -31,6 +35,9 @@ struct pm_options {
 	unsigned long large_cache;
 	bool thp;
 	bool stats_exit;
+	bool stats_json;
+	const char *stats_file;
+	unsigned long delay_ns;
 };
 
 extern struct pm_options pm_options;

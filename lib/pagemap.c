@@ -52,22 +52,71 @@ struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp)
 	return won;
 }
 
+static struct pm_heap **pm_leaf_heap(struct pm_leaf *leaf, const void *base)
+{
+	return &leaf->heap[(u32)pm_addr_key(base) >> PM_HEAP_SHIFT];
+}
+
+static bool pm_is_table(const struct pm_heap *entry)
+{
+	return PM_SLOT_HEAPS > 1 && (unsigned long)entry & PM_SLOT_TABLE;
+}
+
+/*
+ * A short heap comes: see to it that its slot has a table. No heap has the slot
+ * for itself, for the short one's memory lies there. Two may make the table
+ * at once, as in pm_pagemap_leaf().
+ */
+static bool pm_slot_provide(struct pm_heap **entry, gfp_t gfp)
+{
+	struct pm_slot *slot;
+
+	if (pm_is_table(READ_ONCE(*entry)))
+		return true;
+	slot = pm_inject_fails(&pm_inject.meta) ? NULL :
+		pm_meta_alloc(sizeof(*slot), gfp);
+	if (!slot)
+		return false;
+	if (cmpxchg(entry, NULL, (void *)((unsigned long)slot + PM_SLOT_TABLE)))
+		pm_meta_free(slot, sizeof(*slot));
+	return true;
+}
+
+/* Let the map lead to @to, or nowhere, from wherever it led to @heap. */
+static void pm_slot_set(struct pm_heap **entry, const struct pm_heap *heap,
+			struct pm_heap *to)
+{
+	unsigned long key = pm_addr_key(heap->base), end;
+
+	if (!pm_is_table(READ_ONCE(*entry))) {
+		/* Pairs with the loads of whoever has an object from here. */
+		smp_store_release(entry, to);
+		return;
+	}
+	for (end = key + heap->nr_units * PM_UNIT_SIZE; key < end;
+	     key += 1UL << PM_HEAP_ALIGN_SHIFT)
+		smp_store_release(pm_slot_heap(*entry, key), to); /* likewise */
+}
+
 /**
  * pm_pagemap_add_heap() - make a heap findable
  * @heap: the heap; its units have class 0 so far
  * @gfp: context
  *
- * Return: false when there is no memory for a leaf.
+ * Return: false when there is no memory for the map.
  */
 bool pm_pagemap_add_heap(struct pm_heap *heap, gfp_t gfp)
 {
 	struct pm_leaf *leaf = pm_pagemap_leaf(heap->base, gfp);
+	struct pm_heap **entry;
 
 	if (!leaf)
 		return false;
-	/* Pairs with the loads of whoever was handed an object from here. */
-	smp_store_release(&leaf->heap[(u32)pm_addr_key(heap->base) >>
-				      PM_HEAP_SHIFT], heap);
+	entry = pm_leaf_heap(leaf, heap->base);
+	if (PM_SLOT_HEAPS > 1 && heap->nr_units < PM_HEAP_UNITS &&
+	    !pm_slot_provide(entry, gfp))
+		return false;
+	pm_slot_set(entry, heap, heap);
 	return true;
 }
 
@@ -79,8 +128,7 @@ void pm_pagemap_del_heap(struct pm_heap *heap)
 {
 	struct pm_leaf *leaf = pm_pagemap_leaf(heap->base, GFP_NOWAIT);
 
-	WRITE_ONCE(leaf->heap[(u32)pm_addr_key(heap->base) >> PM_HEAP_SHIFT],
-		   NULL);
+	pm_slot_set(pm_leaf_heap(leaf, heap->base), heap, NULL);
 }
 
 /**
@@ -177,6 +225,44 @@ struct pm_large *pm_pagemap_take_large(const void *p)
 	return large;
 }
 
+static void pm_region_each_large(const struct pm_region *region,
+				 void (*visit)(struct pm_large *large))
+{
+	unsigned int unit;
+
+	for (unit = 0; region && unit < PM_REGION_UNITS; unit++)
+		if (region->large[unit])
+			visit(region->large[unit]);
+}
+
+/**
+ * pm_pagemap_each_large() - visit all large objects
+ * @visit: what to do with one; it may take it out of the map
+ *
+ * Context: nobody uses the allocator any more.
+ */
+void pm_pagemap_each_large(void (*visit)(struct pm_large *large))
+{
+	unsigned long i, r;
+
+	for (i = 0; i < PM_ROOT_ENTRIES; i++)
+		for (r = 0; pm_root[i] && r < PM_LEAF_REGIONS; r++)
+			pm_region_each_large(pm_root[i]->region[r], visit);
+}
+
+static void pm_leaf_destroy(struct pm_leaf *leaf)
+{
+	unsigned long i;
+
+	for (i = 0; i < PM_LEAF_REGIONS; i++)
+		pm_meta_free(leaf->region[i], sizeof(*leaf->region[i]));
+	for (i = 0; i < PM_LEAF_HEAPS; i++)
+		if (pm_is_table(leaf->heap[i]))
+			pm_meta_free((char *)leaf->heap[i] - PM_SLOT_TABLE,
+				     sizeof(struct pm_slot));
+	pm_meta_free(leaf, sizeof(*leaf));
+}
+
 /**
  * pm_pagemap_destroy() - free every leaf
  *
@@ -184,16 +270,12 @@ struct pm_large *pm_pagemap_take_large(const void *p)
  */
 void pm_pagemap_destroy(void)
 {
-	struct pm_leaf *leaf;
-	unsigned long i, r;
+	unsigned long i;
 
 	for (i = 0; i < PM_ROOT_ENTRIES; i++) {
-		leaf = pm_root[i];
-		if (!leaf)
+		if (!pm_root[i])
 			continue;
-		for (r = 0; r < PM_LEAF_REGIONS; r++)
-			pm_meta_free(leaf->region[r], sizeof(*leaf->region[r]));
-		pm_meta_free(leaf, sizeof(*leaf));
+		pm_leaf_destroy(pm_root[i]);
 		pm_root[i] = NULL;
 		pm_home.index = ~0UL;
 		pm_home.leaf = NULL;

@@ -45,6 +45,22 @@ struct pm_region {
 	struct pm_large *large[PM_REGION_UNITS];
 };
 
+#define PM_SLOT_HEAPS		(1UL << (PM_HEAP_SHIFT - PM_HEAP_ALIGN_SHIFT))
+
+/**
+ * struct pm_slot - heaps of a slot in which short ones lie
+ * @heap: per least alignment of a heap, the one that lies there
+ *
+ * A leaf's entry of a slot is a heap that has the slot for itself, or such a
+ * table, told by the lowest bit. A table is made when the first short heap
+ * comes, and stays; hosts whose heaps never share a slot have none.
+ */
+struct pm_slot {
+	struct pm_heap *heap[PM_SLOT_HEAPS];
+};
+
+#define PM_SLOT_TABLE		1UL
+
 struct pm_leaf {
 	u8 class[PM_LEAF_UNITS];
 	struct pm_heap *heap[PM_LEAF_HEAPS];
@@ -98,6 +114,15 @@ static __always_inline unsigned long pm_pagemap_class(const void *p)
 	return READ_ONCE(leaf->class[(u32)key >> PM_UNIT_SHIFT]);
 }
 
+/* Where a leaf's entry that is a table keeps the heap of an address. */
+static inline struct pm_heap **pm_slot_heap(struct pm_heap *entry,
+					    unsigned long key)
+{
+	struct pm_slot *slot = (void *)((unsigned long)entry - PM_SLOT_TABLE);
+
+	return &slot->heap[key >> PM_HEAP_ALIGN_SHIFT & (PM_SLOT_HEAPS - 1)];
+}
+
 /**
  * pm_pagemap_heap() - heap that an address lies in
  * @p: address whose class is that of a slab
@@ -108,8 +133,11 @@ static inline struct pm_heap *pm_pagemap_heap(const void *p)
 {
 	unsigned long key = pm_addr_key(p);
 	struct pm_leaf *leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
+	struct pm_heap *heap = READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]);
 
-	return READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]);
+	if (PM_SLOT_HEAPS > 1 && unlikely((unsigned long)heap & PM_SLOT_TABLE))
+		heap = READ_ONCE(*pm_slot_heap(heap, key));
+	return heap;
 }
 
 struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp);
@@ -119,6 +147,7 @@ void pm_pagemap_set_class(const void *p, unsigned int units, u8 class);
 bool pm_pagemap_add_large(struct pm_large *large, gfp_t gfp);
 struct pm_large *pm_pagemap_large(const void *p);
 struct pm_large *pm_pagemap_take_large(const void *p);
+void pm_pagemap_each_large(void (*visit)(struct pm_large *large));
 void pm_pagemap_destroy(void);
 
 #endif /* PM_PAGEMAP_H */

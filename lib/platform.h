@@ -10,6 +10,7 @@
  *
  * pm_env.h also defines:
  *   PM_HEAP_SHIFT	log2 of the size and alignment of a heap
+ *   PM_HEAP_ALIGN_SHIFT	log2 of the least alignment of one that is shorter
  *   PM_ADDR_BASE	lowest address that the host can give us
  *   PM_ADDR_BITS	bits of (address - PM_ADDR_BASE)
  *   PM_CHUNK_MIN	least bytes to map for large objects, 0 when what
@@ -17,6 +18,8 @@
  *   PM_CHUNK_MAX	most bytes to map ahead for large objects
  *   PM_LARGE_MAX	largest single object in bytes
  *   __pm_local		hidden visibility, where there is such a thing
+ *   PM_MARK		1: free objects carry a mark; 0 in a build that is made to
+ *			measure what that costs
  *   PM_DEBUG		1 in builds that run the validators, else 0
  */
 #ifndef PM_PLATFORM_H
@@ -28,16 +31,18 @@
  * pm_host_heap_map() - get the memory of a heap
  * @size: in: bytes wanted, a multiple of 16 KiB up to 1 << PM_HEAP_SHIFT.
  *	out: bytes given, which may be fewer when the host is short of memory
+ * @least: fewer bytes than that are of no use, a power of two
  * @huge: the arena is large enough for huge pages to pay
  * @gfp: context
  *
- * The memory starts at a multiple of 1 << PM_HEAP_SHIFT, and nobody else
- * ever gets another heap in that slot while it exists.
+ * The memory starts at a multiple of 1 << PM_HEAP_SHIFT. Where it is shorter
+ * than that, and PM_HEAP_ALIGN_SHIFT less, a multiple of its own size will do,
+ * a power of two; then other short heaps may lie in the same slot.
  *
  * Context: arena lock held, sleeps as @gfp allows.
  * Return: zeroed memory, or NULL.
  */
-void *pm_host_heap_map(size_t *size, bool huge, gfp_t gfp);
+void *pm_host_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp);
 
 /**
  * pm_host_heap_unmap() - give a heap's memory back
@@ -165,6 +170,26 @@ u64 pm_host_clock_ns(void);
  * pm_host_clock_coarse_ns() - monotonic time, cheap, within a few ms
  */
 u64 pm_host_clock_coarse_ns(void);
+
+/**
+ * pm_host_can_synchronize() - whether synchronize_srcu() would return
+ *
+ * A process may have locked itself into a sandbox that refuses what a grace
+ * period needs, and the library that waits for it then ends the process.
+ *
+ * Context: may sleep.
+ * Return: true where nothing forbids it.
+ */
+bool pm_host_can_synchronize(void);
+
+/**
+ * pm_host_nap() - sleep for a moment, some tens of microseconds
+ *
+ * For those who wait for another thread to finish what it began.
+ *
+ * Context: may sleep, and a thread of any priority gets to run.
+ */
+void pm_host_nap(void);
 
 /**
  * pm_host_random() - a number that nobody can guess

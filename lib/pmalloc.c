@@ -19,8 +19,7 @@
 #include "magazine.h"
 #include "options.h"
 #include "pagemap.h"
-
-#define PM_MARK_TRIES	8	/* grace periods to wait for objects in transit */
+#include "transit.h"
 
 /**
  * struct pm_ref - what a pointer refers to
@@ -74,33 +73,33 @@ static size_t pm_ref_size(const struct pm_ref *ref)
 /*
  * @ptr carries the mark of a free object. Nearly always it is one; but a
  * program may have written the value there. Everything that is free is
- * brought home to its slab, whose bitmap then knows. What a refill or flush
- * is just carrying comes home a moment later; so look for a while before
- * believing the less likely.
+ * brought home to its slab, whose bitmap then knows.
+ *
+ * That takes a standstill, or an object might always be where we are not
+ * looking: nobody carries a batch, no arena is retired, no CPU has a
+ * magazine. Callers are served meanwhile, one object at a time, by arenas.
+ * What is not waited for is another free of the same object that has not
+ * returned.
  *
  * A context that may not wait takes the mark's word for it, and so does a
  * process that can no longer drain its magazines.
  */
-static noinline __cold bool pm_is_free(const struct pm_ref *ref)
+static noinline __cold bool pm_is_free(const void *ptr,
+				       const struct pm_ref *ref)
 {
-	int tries;
+	bool is_free = true;
 
 	if (!pm_context_may_lock())
 		return true;
-	for (tries = 0; tries < PM_MARK_TRIES; tries++) {
-		if (!pm_mag_drain_all())
-			return true;
-		pm_arena_flush_depots_all();
-		if (test_bit(ref->index, ref->slab->free) ||
-		    test_bit(ref->index, ref->slab->remote))
-			return true;
-		/* Its slab was given back, or is one of another class. */
-		if (pm_pagemap_class(pm_slab_object(ref->slab, ref->index)) !=
-		    ref->class)
-			return true;
-		synchronize_srcu(&pm_srcu);
-	}
-	return false;
+	pm_transit_stop();
+	mutex_lock(&pm_registry);
+	pm_mag_lock_all();
+	if (pm_mag_drain_all_locked())
+		is_free = pm_arena_is_free(ptr, ref->class);
+	pm_mag_unlock_all(false);
+	mutex_unlock(&pm_registry);
+	pm_transit_resume();
+	return is_free;
 }
 
 /* pm_resolve(), and the object must be live as far as a look can tell. */
@@ -112,28 +111,35 @@ static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 	if (ref->class < PM_CLASS_LARGE &&
 	    unlikely(test_bit(ref->index, ref->slab->free) ||
 		     test_bit(ref->index, ref->slab->remote) ||
-		     (pm_is_marked(ptr) && pm_is_free(ref)))) {
+		     (pm_is_marked(ptr) && pm_is_free(ptr, ref)))) {
 		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, ref->class);
 		return false;
 	}
 	return true;
 }
 
+/*
+ * Class of an object that looks live at a glance, the one that free() takes:
+ * no descriptor is touched. 0 when a closer look is called for.
+ */
+static unsigned long pm_class_at_a_glance(const void *ptr)
+{
+	unsigned long class = pm_pagemap_class(ptr);
+
+	return likely(pm_class_is_start(class, ptr)) &&
+	       likely(!pm_is_marked(ptr)) ? class : 0;
+}
+
 static void *pm_alloc_class(unsigned int class, gfp_t gfp)
 {
-	void *obj = pm_percpu_pop(class);
+	void *obj = pm_malloc_class_fast(class);
 
-	if (likely(obj)) {
-		pm_wipe_mark(obj);
-		pm_mag_count_hit();
-	} else {
+	if (unlikely(!obj)) {
 		obj = pm_mag_refill(class, gfp);
 		/* Short of memory: what we keep for reuse comes first. */
 		if (unlikely(!obj) && gfpflags_allow_blocking(gfp) && pm_trim())
 			obj = pm_mag_refill(class, gfp);
 	}
-	if (obj && (gfp & __GFP_ZERO))
-		memset(obj, 0, pm_classes[class].size);
 	return obj;
 }
 
@@ -141,21 +147,23 @@ static void *pm_alloc_class(unsigned int class, gfp_t gfp)
  * pm_alloc() - allocate memory, whatever is asked for
  * @size: bytes
  * @align: power of two
- * @gfp: context; __GFP_ZERO asks for zeroes
+ * @gfp: context; __GFP_ZERO asks for zeroes: @size bytes of them, what more
+ *	the object can hold is as somebody left it
  *
  * Context: as @gfp says.
  * Return: object, or NULL.
  */
 void *pm_alloc(size_t size, size_t align, gfp_t gfp)
 {
-	unsigned int class = 0;
+	unsigned long class = pm_class_of_aligned(size, align);
+	void *obj;
 
-	if (likely(size <= PM_SMALL_MAX))
-		class = likely(align <= 16) ? pm_class_of(size) :
-					      pm_class_of_aligned(size, align);
 	if (unlikely(!class))
 		return pm_large_alloc(size, align, gfp);
-	return pm_alloc_class(class, gfp);
+	obj = pm_alloc_class(class, gfp);
+	if (obj && (gfp & __GFP_ZERO) && !want_init_on_alloc(0))
+		memset(obj, 0, size);
+	return obj;
 }
 
 /* Past the magazine: under the arena's lock, or for its next holder. */
@@ -198,10 +206,12 @@ void pm_free_odd(void *ptr, unsigned long class, const char *who)
 
 	if (!ptr || !pm_resolve_live(ptr, &ref, who))
 		return;
-	if (ref.class < PM_CLASS_LARGE)
-		pm_free_full(ptr, ref.class, who);	/* marked by chance */
-	else if (unlikely(!pm_large_free(ptr)))
+	if (ref.class < PM_CLASS_LARGE) {
+		pm_obj_give(ptr, ref.class);		/* marked by chance */
+		pm_free_full(ptr, ref.class, who);
+	} else if (unlikely(!pm_large_free(ptr))) {
 		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, class);
+	}
 }
 
 /**
@@ -255,8 +265,11 @@ void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who)
  */
 size_t pm_usable_from(const void *ptr, const char *who)
 {
+	unsigned long class = pm_class_at_a_glance(ptr);
 	struct pm_ref ref;
 
+	if (likely(class))
+		return pm_classes[class].size;
 	if (!ptr || !pm_resolve_live(ptr, &ref, who))
 		return 0;
 	return pm_ref_size(&ref);
@@ -276,14 +289,12 @@ size_t pm_usable_from(const void *ptr, const char *who)
  */
 void *pm_realloc_from(void *ptr, size_t size, const char *who)
 {
-	struct pm_ref ref;
-	size_t old;
+	size_t old = pm_usable_from(ptr, who);
 	void *new;
 
-	if (!pm_resolve_live(ptr, &ref, who))
+	if (unlikely(!old))
 		return NULL;
-	old = pm_ref_size(&ref);
-	if (ref.class >= PM_CLASS_LARGE) {
+	if (old > PM_SMALL_MAX) {
 		if (size > PM_SMALL_MAX) {
 			new = pm_large_resize(ptr, size);
 			if (new)
@@ -356,7 +367,11 @@ EXPORT_SYMBOL_GPL(pm_usable_size);
 
 size_t pm_trim(void)
 {
+	size_t bytes;
+
 	pm_mag_drain_all();
-	return pm_large_purge() + pm_arena_trim();
+	bytes = pm_large_purge() + pm_arena_trim();
+	pm_misuse_noted();
+	return bytes;
 }
 EXPORT_SYMBOL_GPL(pm_trim);

@@ -19,6 +19,7 @@
 #include "slab.h"
 #include "heap.h"
 #include "arena.h"
+#include "check.h"
 #include "magazine.h"
 #include "pagemap.h"
 
@@ -79,6 +80,7 @@ void pm_slab_open(struct pm_slab *slab)
 	for (end = pm_slab_nr_opened(slab); i < end; i++)
 		pm_set_mark(pm_slab_object(slab, i));
 	/* After the marks: whoever finds the class finds them, too. */
+	smp_wmb();
 	pm_pagemap_set_class(slab->base + (slab->opened - 1) * PM_UNIT_SIZE, 1,
 			     slab->class);
 }
@@ -170,7 +172,7 @@ enum pm_slab_fault pm_slab_put_remote(struct pm_slab *slab, unsigned int index)
  *
  * An object that two threads free at the same moment, one with the lock and
  * one without, can have both bits: each looked before the other wrote. It
- * came back once, and counts once.
+ * came back once, counts once, and is noted.
  *
  * Context: arena lock held.
  * Return: how many came in.
@@ -179,13 +181,19 @@ unsigned int pm_slab_collect(struct pm_slab *slab)
 {
 	unsigned int words = BITS_TO_LONGS(pm_slab_capacity(slab));
 	unsigned int w, n = 0;
-	unsigned long bits;
+	unsigned long bits, twice;
 
 	lockdep_assert_held(&slab->heap->arena->lock);
 	for (w = 0; w < words; w++) {
 		if (!READ_ONCE(slab->remote[w]))
 			continue;
-		bits = xchg(&slab->remote[w], 0) & ~slab->free[w];
+		bits = xchg(&slab->remote[w], 0);
+		twice = bits & slab->free[w];
+		if (unlikely(twice))
+			pm_misuse_note(pm_slab_object(slab, w * BITS_PER_LONG +
+							    __ffs(twice)),
+				       slab->class);
+		bits &= ~twice;
 		WRITE_ONCE(slab->free[w], slab->free[w] | bits);
 		n += hweight_long(bits);
 		if (w < slab->hint)

@@ -3,7 +3,10 @@
  * Figures, and the report in three formats.
  *
  * Nothing here allocates, and no lock is held while text is written: an
- * arena's figures are copied under its lock and printed after.
+ * arena's figures are copied under its lock and printed after. To look at
+ * them leaves no trace in them.
+ *
+ * Which figures there are is said once, by the tables of stats.h.
  */
 #include "stats.h"
 #include "large.h"
@@ -11,7 +14,107 @@
 #include "heap.h"
 #include "magazine.h"
 
+/* ---- the tables -------------------------------------------------------- */
+
+#define PM_SIZE(member)		sizeof(((struct pm_arena *)0)->member)
+
+#define PM_FIELD_V(_name, member)					\
+	{ .name = #_name, .how = PM_FIELD_VALUE,			\
+	  .at = offsetof(struct pm_arena, member),			\
+	  .size = PM_SIZE(member), .count = 1 },
+#define PM_FIELD_C(_name, _how, array, first)				\
+	{ .name = #_name, .how = PM_FIELD_##_how,			\
+	  .at = offsetof(struct pm_arena, first),			\
+	  .size = PM_SIZE(first), .stride = PM_SIZE(array[0]),		\
+	  .count = PM_NR_CLASSES },
+#define PM_FIELD_D(_name, expression)					\
+	{ .name = #_name, .how = PM_FIELD_TEXT, .text = #expression },
+#define PM_FIELD_L(_name, array)					\
+	{ .name = #_name, .how = PM_FIELD_LIST,				\
+	  .at = offsetof(struct pm_arena, array[0]),			\
+	  .size = PM_SIZE(array[0]), .stride = PM_SIZE(array[0]),	\
+	  .count = ARRAY_SIZE(((struct pm_arena *)0)->array) },
+#define PM_FIELD_E(_name, array, first)	PM_FIELD_C(_name, LIST, array, first)
+
+const struct pm_field pm_arena_fields[PM_NR_ARENA_FIELDS] = {
+	PM_ARENA_FIGURES(PM_FIELD_V, PM_FIELD_C, PM_FIELD_D, PM_FIELD_L)
+};
+
+const struct pm_field pm_arena_class_fields[PM_NR_ARENA_CLASS_FIELDS] = {
+	PM_ARENA_CLASS_FIGURES(PM_FIELD_E)
+};
+
+const struct pm_field pm_class_fields[PM_NR_CLASS_FIELDS] = {
+	PM_CLASS_FIGURES(PM_FIELD_E)
+};
+
+const struct pm_field pm_total_fields[PM_NR_TOTAL_FIELDS] = { PM_TOTALS(PM_FIELD_D) };
+
+/* A figure is a member of the arena, or one per class of such. */
+static_assert(sizeof(struct pm_arena_figures) ==
+	      8 * (PM_NR_ARENA_FIELDS - 1 + PM_WAIT_BUCKETS),
+	      "figures are 64 bits each, in the order of the table");
+static_assert(sizeof(struct pm_arena_class_figures) ==
+	      8 * PM_NR_ARENA_CLASS_FIELDS, "likewise");
+static_assert(sizeof(struct pm_class_figures) ==
+	      8 * (PM_NR_CLASS_FIELDS + 1), "likewise");
+
+/* The value number @n of a field of the object at @base. */
+static u64 pm_field_value(const struct pm_field *field, const void *base,
+			  unsigned int n)
+{
+	const char *at = (const char *)base + field->at + n * field->stride;
+
+	return field->size == 8 ? READ_ONCE(*(const u64 *)at) :
+				  READ_ONCE(*(const u32 *)at);
+}
+
+static u64 pm_field_sum(const struct pm_field *field, const void *base)
+{
+	unsigned int n;
+	u64 sum = 0;
+
+	for (n = 0; n < field->count; n++)
+		sum += pm_field_value(field, base, n) *
+		       (field->how == PM_FIELD_BYTES ? pm_classes[n].size : 1);
+	return sum;
+}
+
+static u64 pm_not_below_0(s64 n)
+{
+	return n < 0 ? 0 : n;
+}
+
 /* ---- gathering --------------------------------------------------------- */
+
+/* What is an expression of the others. */
+static void pm_arena_derive(struct pm_arena_figures *fig)
+{
+#define F(name)			fig->name
+#define PM_SKIP(...)
+#define PM_SET(name, expression) F(name) = pm_not_below_0(expression),
+	PM_ARENA_FIGURES(PM_SKIP, PM_SKIP, PM_SET, PM_SKIP) (void)0;
+#undef PM_SET
+#undef F
+}
+
+static void pm_arena_copy(const struct pm_arena *arena,
+			  struct pm_arena_figures *fig)
+{
+	const struct pm_field *field = pm_arena_fields;
+	u64 *to = (u64 *)fig;
+	unsigned int n;
+
+	for (; field < pm_arena_fields + PM_NR_ARENA_FIELDS; field++) {
+		if (field->how == PM_FIELD_LIST)
+			for (n = 0; n < field->count; n++)
+				*to++ = pm_field_value(field, arena, n);
+		else if (field->how == PM_FIELD_TEXT)
+			to++;
+		else
+			*to++ = pm_field_sum(field, arena);
+	}
+}
 
 /**
  * pm_arena_figures() - copy the figures of an arena
@@ -24,7 +127,6 @@
 bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig)
 {
 	struct pm_arena *arena;
-	unsigned int class;
 	bool found = false;
 	int idx;
 
@@ -33,26 +135,43 @@ bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig)
 	arena = pm_arena_at(id);
 	if (!arena)
 		goto out;
-	mutex_lock(&arena->lock);
+	pm_arena_lock_quiet(arena);
 	found = !arena->retired;
 	pm_arena_settle(arena);
-	fig->id = id;
-	fig->stats = arena->stats;
-	fig->nr_heaps = arena->nr_heaps;
-	fig->heap_bytes = arena->heap_bytes;
-	fig->slab_bytes = arena->slab_bytes;
-	for (class = 1; class < PM_NR_CLASSES; class++) {
-		fig->out_objects += arena->nr_out[class];
-		fig->out_bytes += arena->nr_out[class] *
-				  (size_t)pm_classes[class].size;
-		fig->depot_objects += arena->depot[class].nr;
-		fig->depot_bytes += arena->depot[class].nr *
-				    (size_t)pm_classes[class].size;
-	}
-	mutex_unlock(&arena->lock);
+	pm_arena_copy(arena, fig);
+	pm_arena_unlock(arena);
+	pm_arena_derive(fig);
 out:
 	srcu_read_unlock(&pm_srcu, idx);
 	return found;
+}
+
+/**
+ * pm_arena_class_figures() - copy what an arena says of one class
+ * @id: number of the arena
+ * @class: class number, or PM_CLASS_NONE
+ * @fig: where to put it
+ *
+ * Without the lock: each figure is whole, but one may be newer than another.
+ *
+ * Context: any that may begin an SRCU section.
+ * Return: whether the arena's lock was ever taken, or wanted, for the class.
+ */
+bool pm_arena_class_figures(unsigned int id, unsigned int class,
+			    struct pm_arena_class_figures *fig)
+{
+	struct pm_arena *arena;
+	unsigned int n;
+	int idx;
+
+	memset(fig, 0, sizeof(*fig));
+	idx = srcu_read_lock(&pm_srcu);
+	arena = pm_arena_at(id);
+	for (n = 0; arena && n < PM_NR_ARENA_CLASS_FIELDS; n++)
+		((u64 *)fig)[n] = pm_field_value(&pm_arena_class_fields[n],
+						 arena, class);
+	srcu_read_unlock(&pm_srcu, idx);
+	return fig->acquired || fig->contended || fig->free_busy;
 }
 
 /**
@@ -65,61 +184,73 @@ out:
 void pm_class_figures(unsigned int class, struct pm_class_figures *fig)
 {
 	struct pm_arena *arena;
+	unsigned int n;
 	int idx;
 
 	memset(fig, 0, sizeof(*fig));
 	idx = srcu_read_lock(&pm_srcu);
 	if (idx >= 0)
 		pm_for_each_arena(arena) {
-			mutex_lock(&arena->lock);
+			pm_arena_lock_quiet(arena);
 			pm_arena_settle(arena);
-			fig->taken += arena->nr_taken[class];
-			fig->out += arena->nr_out[class];
-			fig->depot += arena->depot[class].nr;
-			mutex_unlock(&arena->lock);
+			for (n = 0; n < PM_NR_CLASS_FIELDS; n++)
+				((u64 *)fig)[n] +=
+					pm_field_value(&pm_class_fields[n],
+						       arena, class);
+			pm_arena_unlock(arena);
 		}
 	srcu_read_unlock(&pm_srcu, idx);
 	fig->magazine = min_t(u64, pm_mag_objects(class), fig->out);
 }
 
+#define PM_GLOBAL_MEMBER(name)	u64 name;
+
+/* What is not an arena's: members as in PM_GLOBAL_FIGURES. */
+struct pm_global_figures {
+	PM_GLOBAL_FIGURES(PM_GLOBAL_MEMBER)
+};
+
+static void pm_global_figures(struct pm_global_figures *g)
+{
+	struct pm_large_stats large;
+	unsigned int class;
+	size_t objects;
+
+	pm_large_get_stats(&large);
+	g->large_bytes = large.live;
+	g->large_count = large.live_objects;
+	g->large_cached_bytes = large.cached;
+	g->meta_bytes = pm_meta_bytes();
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		objects = pm_mag_objects(class);
+		g->magazine_objects += objects;
+		g->magazine_bytes += objects * pm_classes[class].size;
+	}
+}
+
 void pm_get_totals(struct pm_totals *t)
 {
-	struct pm_arena_figures fig;
-	struct pm_large_stats large;
-	unsigned int id, class;
-	size_t objects, free_objects = 0, idle;
+	struct pm_global_figures g = { 0 };
+	struct pm_arena_figures fig, sum;
+	unsigned int id, n;
 
-	memset(t, 0, sizeof(*t));
-	pm_large_get_stats(&large);
+	memset(&sum, 0, sizeof(sum));
 	for (id = 0; id < pm_nr_arena_slots; id++) {
 		if (!pm_arena_figures(id, &fig))
 			continue;
-		t->arenas++;
-		t->heaps += fig.nr_heaps;
-		t->mapped += fig.heap_bytes;
-		t->live += fig.out_bytes;
-		t->live_objects += fig.out_objects;
-		t->slab_free += fig.slab_bytes - fig.out_bytes;
-		t->heap_free += fig.heap_bytes - fig.slab_bytes;
-		t->depot += fig.depot_bytes;
-		free_objects += fig.depot_objects;
+		g.arenas++;
+		for (n = 0; n < sizeof(sum) / sizeof(u64); n++)
+			((u64 *)&sum)[n] += ((u64 *)&fig)[n];
 	}
-	for (class = 1; class < PM_NR_CLASSES; class++) {
-		objects = pm_mag_objects(class);
-		t->magazine += objects * pm_classes[class].size;
-		free_objects += objects;
-	}
-	/* At the end: a depot may hold objects of arenas that come later. */
-	t->live_objects -= min_t(size_t, free_objects, t->live_objects);
-	idle = t->depot + t->magazine;
-	t->live -= min_t(size_t, idle, t->live);
-	t->large = large.live;
-	t->large_objects = large.live_objects;
-	t->live += large.live;
-	t->live_objects += large.live_objects;
-	t->large_cached = large.cached;
-	t->mapped += large.live + large.cached;
-	t->meta = pm_meta_bytes();
+	/* Behind the arenas: what went to a magazine meanwhile is seen. */
+	pm_global_figures(&g);
+#define A(name)			sum.name
+#define G(name)			g.name
+#define PM_SET(name, expression) .name = pm_not_below_0(expression),
+	*t = (struct pm_totals) { PM_TOTALS(PM_SET) };
+#undef PM_SET
+#undef G
+#undef A
 }
 EXPORT_SYMBOL_GPL(pm_get_totals);
 
@@ -153,6 +284,20 @@ static __printf(2, 3) void pm_write(struct pm_writer *w, const char *fmt, ...)
 	w->len += n;
 }
 
+/* Kernel and C library disagree about what a u64 is to printf(). */
+#define PM_LLU(n)	((unsigned long long)(n))
+
+/* A duration as a person reads it; whole numbers, the largest unit. */
+static void pm_write_ns(struct pm_writer *w, u64 ns)
+{
+	static const char *const unit[] = { "ns", "us", "ms", "s" };
+	unsigned int u = 0;
+
+	for (; ns >= 1000 && u < ARRAY_SIZE(unit) - 1; u++)
+		ns /= 1000;
+	pm_write(w, "%llu %s", PM_LLU(ns), unit[u]);
+}
+
 static void pm_write_head(struct pm_writer *w, enum pm_format format)
 {
 	const char *policy = pm_options.policy->name;
@@ -170,63 +315,177 @@ static void pm_write_head(struct pm_writer *w, enum pm_format format)
 			 policy);
 }
 
-static void pm_write_arena(struct pm_writer *w, enum pm_format format,
-			   const struct pm_arena_figures *f, bool first)
-{
-	const struct pm_arena_stats *s = &f->stats;
-	unsigned long contended = atomic_long_read(&s->contended);
-	unsigned long out = atomic_long_read(&s->fallback_out);
+/* ---- text -------------------------------------------------------------- */
 
-	if (format == PM_TEXT) {
-		pm_write(w, "%5u %12llu %10lu %10llu %9llu %9lu %9llu %11llu %6u",
-			 f->id, (unsigned long long)s->acquired, contended,
-			 (unsigned long long)s->wait_ns / 1000,
-			 (unsigned long long)s->wait_max_ns / 1000, out,
-			 (unsigned long long)s->fallback_in,
-			 (unsigned long long)s->remote_in, f->nr_heaps);
-		pm_write(w, " %9zu %9zu %9zu %9zu\n", f->out_bytes >> 10,
-			 f->depot_bytes >> 10,
-			 (f->slab_bytes - f->out_bytes) >> 10,
-			 (f->heap_bytes - f->slab_bytes) >> 10);
-	} else if (format == PM_JSON) {
-		pm_write(w, "%s{\"arena\":%u,\"acquired\":%llu,\"contended\":%lu,\"waited\":%llu,\"wait_ns\":%llu,\"wait_max_ns\":%llu,",
-			 first ? "" : ",", f->id,
-			 (unsigned long long)s->acquired, contended,
-			 (unsigned long long)s->waited,
-			 (unsigned long long)s->wait_ns,
-			 (unsigned long long)s->wait_max_ns);
-		pm_write(w, "\"fallback_out\":%lu,\"fallback_in\":%llu,\"owner_switches\":%llu,\"local_free\":%llu,\"remote_in\":%llu,",
-			 out, (unsigned long long)s->fallback_in,
-			 (unsigned long long)s->switches,
-			 (unsigned long long)s->local_free,
-			 (unsigned long long)s->remote_in);
-		pm_write(w, "\"heaps\":%u,\"heap_maps\":%llu,\"heap_unmaps\":%llu,\"purged_bytes\":%llu,\"adopted_heaps\":%llu,",
-			 f->nr_heaps, (unsigned long long)s->heap_maps,
-			 (unsigned long long)s->heap_unmaps,
-			 (unsigned long long)s->purged,
-			 (unsigned long long)s->adopted);
-		pm_write(w, "\"batches_in\":%llu,\"batches_out\":%llu,\"inbox_in\":%llu,",
-			 (unsigned long long)s->batches_in,
-			 (unsigned long long)s->batches_out,
-			 (unsigned long long)s->inbox_in);
-		pm_write(w, "\"out_bytes\":%zu,\"depot_bytes\":%zu,\"slab_free_bytes\":%zu,\"heap_free_bytes\":%zu}",
-			 f->out_bytes, f->depot_bytes,
-			 f->slab_bytes - f->out_bytes,
-			 f->heap_bytes - f->slab_bytes);
-	} else {
-		pm_write(w, "<heap nr=\"%u\">\n<lock acquired=\"%llu\" contended=\"%lu\" wait_ns=\"%llu\" wait_max_ns=\"%llu\"/>\n",
-			 f->id, (unsigned long long)s->acquired, contended,
-			 (unsigned long long)s->wait_ns,
-			 (unsigned long long)s->wait_max_ns);
-		pm_write(w, "<total type=\"out\" count=\"%zu\" size=\"%zu\"/>\n<total type=\"rest\" count=\"%u\" size=\"%zu\"/>\n",
-			 f->out_objects, f->out_bytes, f->nr_heaps,
-			 f->heap_bytes - f->out_bytes);
-		pm_write(w, "<system type=\"current\" size=\"%zu\"/>\n</heap>\n",
-			 f->heap_bytes);
+static void pm_text_arena(struct pm_writer *w,
+			  const struct pm_arena_figures *f)
+{
+	pm_write(w, "%5llu %12llu %10llu %10llu %9llu %9llu %9llu %11llu %6llu",
+		 PM_LLU(f->arena), PM_LLU(f->acquired), PM_LLU(f->contended),
+		 PM_LLU(f->wait_ns / 1000), PM_LLU(f->wait_max_ns / 1000),
+		 PM_LLU(f->fallback_out), PM_LLU(f->fallback_in),
+		 PM_LLU(f->remote_in), PM_LLU(f->heaps));
+	pm_write(w, " %9llu %9llu %9llu %9llu\n", PM_LLU(f->out_bytes >> 10),
+		 PM_LLU(f->depot_bytes >> 10), PM_LLU(f->slab_free_bytes >> 10),
+		 PM_LLU(f->heap_free_bytes >> 10));
+}
+
+static void pm_text_hist(struct pm_writer *w, const struct pm_arena_figures *f)
+{
+	const char *sep = "      waits of at least ";
+	unsigned int n;
+
+	for (n = 0; n < PM_WAIT_BUCKETS; n++) {
+		if (!f->wait_hist[n])
+			continue;
+		pm_write(w, "%s", sep);
+		pm_write_ns(w, n ? 1ULL << n : 0);
+		pm_write(w, ": %llu", PM_LLU(f->wait_hist[n]));
+		sep = ", ";
+	}
+	pm_write(w, "\n");
+}
+
+/* The class that threads waited for longest in total, and what it has. */
+static void pm_text_hottest(struct pm_writer *w, unsigned int id)
+{
+	struct pm_arena_class_figures fig, hottest = { 0 };
+	unsigned int class, which = 0;
+
+	for (class = 0; class < PM_NR_CLASSES; class++) {
+		if (!pm_arena_class_figures(id, class, &fig) ||
+		    fig.wait_ns <= hottest.wait_ns)
+			continue;
+		hottest = fig;
+		which = class;
+	}
+	if (!hottest.waited)
+		return;
+	if (which == PM_CLASS_NONE)
+		pm_write(w, "      most of it for trims: ");
+	else
+		pm_write(w, "      most of it for %u bytes, class %u: ",
+			 pm_classes[which].size, which);
+	pm_write(w, "acquired %llu, contended %llu, waited %llu, ",
+		 PM_LLU(hottest.acquired), PM_LLU(hottest.contended),
+		 PM_LLU(hottest.waited));
+	pm_write_ns(w, hottest.wait_ns);
+	pm_write(w, ", at most ");
+	pm_write_ns(w, hottest.wait_max_ns);
+	pm_write(w, "\n");
+}
+
+/* Only of arenas at whose lock somebody had to wait. */
+static void pm_text_waits(struct pm_writer *w)
+{
+	struct pm_arena_figures f;
+	bool first = true;
+	unsigned int id;
+
+	for (id = 0; id < pm_nr_arena_slots; id++) {
+		if (!pm_arena_figures(id, &f) || !(f.waited | f.free_busy))
+			continue;
+		if (first)
+			pm_write(w, "waits     waited   at once  free busy   switches  last held by, on CPU   max held by, on CPU\n");
+		first = false;
+		pm_write(w, "%5u %10llu %9llu %10llu %10llu %13llu %8llu %12llu %8llu\n",
+			 id, PM_LLU(f.waited), PM_LLU(f.waiters_max),
+			 PM_LLU(f.free_busy), PM_LLU(f.owner_switches),
+			 PM_LLU(f.holder_tid), PM_LLU(f.holder_cpu),
+			 PM_LLU(f.longest_holder_tid),
+			 PM_LLU(f.longest_holder_cpu));
+		if (!f.waited)
+			continue;
+		pm_text_hist(w, &f);
+		pm_text_hottest(w, id);
 	}
 }
 
-static void pm_write_classes(struct pm_writer *w)
+static void pm_text_totals(struct pm_writer *w, const struct pm_totals *t)
+{
+	pm_write(w, "total (KiB): mapped %zu, live %zu in %zu objects (large %zu), free in magazines %zu, in depots %zu, in slabs %zu, in heaps %zu, ",
+		 t->mapped >> 10, t->live >> 10, t->live_objects,
+		 t->large >> 10, t->magazine >> 10, t->depot >> 10,
+		 t->slab_free >> 10, t->heap_free >> 10);
+	pm_write(w, "in large extents %zu; descriptors %zu\n",
+		 t->large_cached >> 10, t->meta >> 10);
+}
+
+static void pm_text(struct pm_writer *w)
+{
+	struct pm_arena_figures fig;
+	struct pm_totals totals;
+	unsigned int id;
+
+	pm_write(w, "arena     acquired  contended    wait us    max us  fallback  fallback  remote in  heaps       out  in depot slab free heap free\n%56s%10s\n",
+		 "out", "in");
+	for (id = 0; id < pm_nr_arena_slots; id++)
+		if (pm_arena_figures(id, &fig))
+			pm_text_arena(w, &fig);
+	pm_text_waits(w);
+	pm_get_totals(&totals);
+	pm_text_totals(w, &totals);
+}
+
+/* ---- JSON -------------------------------------------------------------- */
+
+/* A comma before all but the first of a list. */
+static const char *pm_comma(bool *first)
+{
+	const char *comma = *first ? "" : ",";
+
+	*first = false;
+	return comma;
+}
+
+/* Members of an object, as the table names them and @value has them. */
+static void pm_json_members(struct pm_writer *w, const struct pm_field *field,
+			    unsigned int nr, const u64 *value, bool first)
+{
+	const struct pm_field *end = field + nr;
+
+	for (; field < end; field++)
+		pm_write(w, "%s\"%s\":%llu", pm_comma(&first), field->name,
+			 PM_LLU(*value++));
+}
+
+static void pm_json_arena_classes(struct pm_writer *w, unsigned int id)
+{
+	struct pm_arena_class_figures fig;
+	unsigned int class;
+	bool first = true;
+
+	pm_write(w, ",\"classes\":[");
+	for (class = 0; class < PM_NR_CLASSES; class++) {
+		if (!pm_arena_class_figures(id, class, &fig))
+			continue;
+		pm_write(w, "%s{\"class\":%u,\"size\":%u,", pm_comma(&first),
+			 class, pm_classes[class].size);
+		pm_json_members(w, pm_arena_class_fields,
+				PM_NR_ARENA_CLASS_FIELDS, (u64 *)&fig, true);
+		pm_write(w, "}");
+	}
+	pm_write(w, "]");
+}
+
+static void pm_json_arena(struct pm_writer *w,
+			  const struct pm_arena_figures *f)
+{
+	bool first = true;
+	unsigned int n;
+
+	/* The list comes last in the table. */
+	pm_json_members(w, pm_arena_fields, PM_NR_ARENA_FIELDS - 1,
+			(const u64 *)f, true);
+	pm_write(w, ",\"wait_hist\":[");
+	for (n = 0; n < PM_WAIT_BUCKETS; n++)
+		pm_write(w, "%s%llu", pm_comma(&first),
+			 PM_LLU(f->wait_hist[n]));
+	pm_write(w, "]");
+	pm_json_arena_classes(w, f->arena);
+}
+
+static void pm_json_classes(struct pm_writer *w)
 {
 	struct pm_class_figures fig;
 	unsigned int class;
@@ -237,42 +496,107 @@ static void pm_write_classes(struct pm_writer *w)
 		pm_class_figures(class, &fig);
 		if (!fig.taken)
 			continue;
-		pm_write(w, "%s{\"class\":%u,\"size\":%u,\"taken\":%llu,\"out\":%llu,\"depot\":%llu,\"magazine\":%llu}",
-			 first ? "" : ",", class, pm_classes[class].size,
-			 (unsigned long long)fig.taken,
-			 (unsigned long long)fig.out,
-			 (unsigned long long)fig.depot,
-			 (unsigned long long)fig.magazine);
-		first = false;
+		pm_write(w, "%s{\"class\":%u,\"size\":%u", pm_comma(&first),
+			 class, pm_classes[class].size);
+		pm_json_members(w, pm_class_fields, PM_NR_CLASS_FIELDS,
+				(u64 *)&fig, false);
+		pm_write(w, ",\"magazine\":%llu}", PM_LLU(fig.magazine));
 	}
 	pm_write(w, "],");
 }
 
-static void pm_write_totals(struct pm_writer *w, enum pm_format format)
+static void pm_json_totals(struct pm_writer *w)
 {
+	bool first = true;
 	struct pm_totals t;
 
 	pm_get_totals(&t);
-	if (format == PM_TEXT) {
-		pm_write(w, "total (KiB): mapped %zu, live %zu in %zu objects (large %zu), free in magazines %zu, in depots %zu, in slabs %zu, in heaps %zu, ",
-			 t.mapped >> 10, t.live >> 10, t.live_objects,
-			 t.large >> 10, t.magazine >> 10, t.depot >> 10,
-			 t.slab_free >> 10, t.heap_free >> 10);
-		pm_write(w, "in large extents %zu; descriptors %zu\n",
-			 t.large_cached >> 10, t.meta >> 10);
-	} else if (format == PM_JSON) {
-		pm_write(w, "\"total\":{\"mapped\":%zu,\"live\":%zu,\"live_objects\":%zu,\"large\":%zu,\"magazine\":%zu,\"depot\":%zu,",
-			 t.mapped, t.live, t.live_objects, t.large, t.magazine,
-			 t.depot);
-		pm_write(w, "\"slab_free\":%zu,\"heap_free\":%zu,\"large_cached\":%zu,\"meta\":%zu,\"arenas\":%zu,\"heaps\":%zu}}\n",
-			 t.slab_free, t.heap_free, t.large_cached, t.meta,
-			 t.arenas, t.heaps);
-	} else {
-		pm_write(w, "<total type=\"live\" count=\"%zu\" size=\"%zu\"/>\n<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n",
-			 t.live_objects, t.live, t.heaps, t.mapped - t.live);
-		pm_write(w, "<total type=\"mmap\" count=\"1\" size=\"%zu\"/>\n<system type=\"current\" size=\"%zu\"/>\n</malloc>\n",
-			 t.large, t.mapped + t.meta);
+	pm_write(w, "\"total\":{");
+#define PM_JSON_TOTAL(name, expression)					\
+	pm_write(w, "%s\"" #name "\":%zu", pm_comma(&first), t.name);
+	PM_TOTALS(PM_JSON_TOTAL)
+#undef PM_JSON_TOTAL
+	pm_write(w, "}}\n");
+}
+
+static void pm_json(struct pm_writer *w)
+{
+	struct pm_arena_figures fig;
+	bool first = true;
+	unsigned int id;
+
+	pm_write(w, "\"arenas\":[");
+	for (id = 0; id < pm_nr_arena_slots; id++) {
+		if (!pm_arena_figures(id, &fig))
+			continue;
+		pm_write(w, "%s{", pm_comma(&first));
+		pm_json_arena(w, &fig);
+		pm_write(w, "}");
 	}
+	pm_write(w, "],");
+	pm_json_classes(w);
+	pm_json_totals(w);
+}
+
+/* ---- XML --------------------------------------------------------------- */
+
+static void pm_xml_waits(struct pm_writer *w, const struct pm_arena_figures *f)
+{
+	struct pm_arena_class_figures fig;
+	unsigned int n;
+
+	for (n = 0; n < PM_WAIT_BUCKETS; n++)
+		if (f->wait_hist[n])
+			pm_write(w, "<waits from_ns=\"%llu\" count=\"%llu\"/>\n",
+				 n ? 1ULL << n : 0, PM_LLU(f->wait_hist[n]));
+	for (n = 0; n < PM_NR_CLASSES; n++) {
+		if (!pm_arena_class_figures(f->arena, n, &fig) ||
+		    !(fig.contended | fig.free_busy))
+			continue;
+		pm_write(w, "<class nr=\"%u\" size=\"%u\" acquired=\"%llu\" contended=\"%llu\" waited=\"%llu\" wait_ns=\"%llu\" ",
+			 n, pm_classes[n].size, PM_LLU(fig.acquired),
+			 PM_LLU(fig.contended), PM_LLU(fig.waited),
+			 PM_LLU(fig.wait_ns));
+		pm_write(w, "wait_max_ns=\"%llu\" fallback_out=\"%llu\" free_busy=\"%llu\"/>\n",
+			 PM_LLU(fig.wait_max_ns), PM_LLU(fig.fallback_out),
+			 PM_LLU(fig.free_busy));
+	}
+}
+
+static void pm_xml_arena(struct pm_writer *w, const struct pm_arena_figures *f)
+{
+	pm_write(w, "<heap nr=\"%llu\">\n<lock acquired=\"%llu\" contended=\"%llu\" waited=\"%llu\" wait_ns=\"%llu\" wait_max_ns=\"%llu\" ",
+		 PM_LLU(f->arena), PM_LLU(f->acquired), PM_LLU(f->contended),
+		 PM_LLU(f->waited), PM_LLU(f->wait_ns),
+		 PM_LLU(f->wait_max_ns));
+	pm_write(w, "waiters_max=\"%llu\" fallback_out=\"%llu\" fallback_in=\"%llu\" free_busy=\"%llu\" owner_switches=\"%llu\" ",
+		 PM_LLU(f->waiters_max), PM_LLU(f->fallback_out),
+		 PM_LLU(f->fallback_in), PM_LLU(f->free_busy),
+		 PM_LLU(f->owner_switches));
+	pm_write(w, "holder_tid=\"%llu\" holder_cpu=\"%llu\"/>\n",
+		 PM_LLU(f->holder_tid), PM_LLU(f->holder_cpu));
+	pm_xml_waits(w, f);
+	pm_write(w, "<total type=\"out\" count=\"%llu\" size=\"%llu\"/>\n<total type=\"rest\" count=\"%llu\" size=\"%llu\"/>\n",
+		 PM_LLU(f->out_objects), PM_LLU(f->out_bytes), PM_LLU(f->heaps),
+		 PM_LLU(f->heap_bytes - f->out_bytes));
+	pm_write(w, "<system type=\"current\" size=\"%llu\"/>\n</heap>\n",
+		 PM_LLU(f->heap_bytes));
+}
+
+static void pm_xml(struct pm_writer *w)
+{
+	struct pm_arena_figures fig;
+	struct pm_totals t;
+	unsigned int id;
+
+	for (id = 0; id < pm_nr_arena_slots; id++)
+		if (pm_arena_figures(id, &fig))
+			pm_xml_arena(w, &fig);
+	pm_get_totals(&t);
+	pm_write(w, "<total type=\"live\" count=\"%zu\" size=\"%zu\"/>\n<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n",
+		 t.live_objects, t.live, t.heaps, t.mapped - t.live);
+	pm_write(w, "<total type=\"mmap\" count=\"1\" size=\"%zu\"/>\n<system type=\"current\" size=\"%zu\"/>\n</malloc>\n",
+		 t.large, t.mapped + t.meta);
 }
 
 /**
@@ -287,27 +611,14 @@ static void pm_write_totals(struct pm_writer *w, enum pm_format format)
 size_t pm_report_as(char *buf, size_t size, enum pm_format format)
 {
 	struct pm_writer w = { .buf = buf, .size = size };
-	struct pm_arena_figures fig;
-	bool first = true;
-	unsigned int id;
 
 	pm_write_head(&w, format);
 	if (format == PM_TEXT)
-		pm_write(&w, "arena     acquired  contended    wait us    max us  fallback  fallback  remote in  heaps       out  in depot slab free heap free\n%56s%10s\n",
-			 "out", "in");
+		pm_text(&w);
 	else if (format == PM_JSON)
-		pm_write(&w, "\"arenas\":[");
-	for (id = 0; id < pm_nr_arena_slots; id++) {
-		if (!pm_arena_figures(id, &fig))
-			continue;
-		pm_write_arena(&w, format, &fig, first);
-		first = false;
-	}
-	if (format == PM_JSON) {
-		pm_write(&w, "],");
-		pm_write_classes(&w);
-	}
-	pm_write_totals(&w, format);
+		pm_json(&w);
+	else
+		pm_xml(&w);
 	return w.len;
 }
 

@@ -34,9 +34,17 @@ MAN3	:= Documentation/man/libpmalloc.3
 # Every function that the page describes gets a page of its name.
 MAN3-names := $(shell sed -n '/^\.SH NAME/,/^\.SH SYNOPSIS/s/^\(pm_[a-z_]*\).*/\1/p' $(MAN3))
 
-install: lib ## install into $(DESTDIR)$(PREFIX)
+# The pmalloc command and its modules. Where the library is goes into a file
+# beside these, relative to it, so that a staged tree works before it is moved.
+CMDDIR	:= $(PREFIX)/share/pmalloc
+CMD-modules := $(wildcard harness/study/*.py) harness/bench/allocators.py
+CMD-libexec := $(PREFIX)/libexec/pmalloc
+
+install: lib bench-programs ## install into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
+		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7 \
+		$(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(CMDDIR) \
+		$(DESTDIR)$(CMD-libexec)
 	install -m 755 $(B)/libpmalloc.so $(DESTDIR)$(LIBDIR)/$(SOFILE)
 	ln -sf $(SOFILE) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libpmalloc.so
@@ -47,15 +55,25 @@ install: lib ## install into $(DESTDIR)$(PREFIX)
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/pmalloc.pc
 	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/pmalloc.pc
 	install -m 644 Documentation/man/pmalloc.7 $(DESTDIR)$(MANDIR)/man7/
+	install -D -m 644 Documentation/man/pmalloc.1 $(DESTDIR)$(MANDIR)/man1/pmalloc.1
 	install -m 644 $(MAN3) $(DESTDIR)$(MANDIR)/man3/
 	for name in $(MAN3-names); do \
 		ln -sf libpmalloc.3 $(DESTDIR)$(MANDIR)/man3/$$name.3; \
 	done
+	install -m 755 scripts/pmalloc $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(CMD-modules) $(DESTDIR)$(CMDDIR)/
+	install -m 755 $(B)/bench/bench $(DESTDIR)$(CMD-libexec)/
+	{ echo version=$(VERSION); printf libdir=; realpath -m --relative-to \
+		$(CMDDIR) $(LIBDIR); } > $(DESTDIR)$(CMDDIR)/installed
+	chmod 644 $(DESTDIR)$(CMDDIR)/installed
 
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(SOFILE) $(SONAME) \
 		libpmalloc.so libpmalloc.a pkgconfig/pmalloc.pc) \
 		$(DESTDIR)$(PREFIX)/include/pmalloc.h \
+		$(DESTDIR)$(PREFIX)/bin/pmalloc \
 		$(DESTDIR)$(MANDIR)/man7/pmalloc.7 \
+		$(DESTDIR)$(MANDIR)/man1/pmalloc.1 \
 		$(addprefix $(DESTDIR)$(MANDIR)/man3/,libpmalloc.3 \
 		$(MAN3-names:%=%.3))
+	rm -rf $(DESTDIR)$(CMDDIR) $(DESTDIR)$(CMD-libexec)

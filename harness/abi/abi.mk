@@ -10,7 +10,7 @@ abi-build	:= $(B)/abi
 abi-dir		:= harness/abi
 
 # What harness/abi/run preloads the library into; the longest come first.
-abi-programs	:= stress fork oracle threads signals malloc realloc aligned \
+abi-programs	:= stress fork vfork oracle threads signals malloc realloc aligned \
 		   legacy report cxx plugin_host
 # What the scripts start, and how.
 abi-scripts	:= limit.sh startup.sh late.sh elf.sh

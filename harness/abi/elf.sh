@@ -29,6 +29,7 @@ tr ' ' '\n' > "$tmp/abi" <<END
 malloc free calloc realloc reallocarray memalign posix_memalign
 aligned_alloc valloc pvalloc malloc_usable_size malloc_trim malloc_stats
 malloc_info mallinfo mallinfo2 mallopt cfree free_sized free_aligned_sized
+vfork
 _Znwm _Znam _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t
 _ZnwmSt11align_val_t _ZnamSt11align_val_t
 _ZnwmSt11align_val_tRKSt9nothrow_t _ZnamSt11align_val_tRKSt9nothrow_t
@@ -41,7 +42,9 @@ END
 # The public API: every function that the header declares to a program.
 gcc -E -P "$header" |
 	grep -oE '\bpm_[a-z0-9_]+ ?\(' | tr -d ' (' > "$tmp/api"
-sort -u "$tmp/abi" "$tmp/api" > "$tmp/want"
+# What those read who look at a process from outside.
+echo pmalloc_figures > "$tmp/block"
+sort -u "$tmp/abi" "$tmp/api" "$tmp/block" > "$tmp/want"
 nm -D --defined-only "$lib" | awk '$2 != "A" { print $3 }' |
 	sed 's/@.*//' | sort -u > "$tmp/have"
 
@@ -56,9 +59,12 @@ comm -13 "$tmp/want" "$tmp/have" > "$tmp/extra"
 result $? "and no other"
 sed 's/^/# should be hidden: /' "$tmp/extra"
 
-nm -D "$lib" | awk '$1 ~ /^[0-9a-f]+$/ && $2 !~ /^[TWA]$/' > "$tmp/data"
+nm -D "$lib" | awk '$1 ~ /^[0-9a-f]+$/ && $2 !~ /^[TWA]$/ &&
+	$3 != "pmalloc_figures"' > "$tmp/data"
 [ ! -s "$tmp/data" ]
-result $? "functions alone are exported, no data"
+result $? "functions alone are exported, and the block of figures"
+nm -D "$lib" | grep -q ' [DR] pmalloc_figures$'
+result $? "which nobody writes to after the start"
 sed 's/^/# /' "$tmp/data"
 
 tls=$(readelf -lW "$lib" | awk '$1 == "TLS" { print $6 }')

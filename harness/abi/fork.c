@@ -15,43 +15,26 @@
 
 enum { THREADS = 6, FORKS = 150, KEPT = 400, PATIENCE = 10 };
 
-struct object {
-	void *p;
-	size_t size;
-	uint64_t tag;
-};
-
 static volatile bool stop;
 static uint64_t seed;
-static struct object shared[KEPT];
+static struct tagged shared[KEPT];
 
-static size_t check_and_free(struct object *o)
+static void fill(struct tagged *o, struct rng *rng)
 {
-	size_t fault = o->p && !pattern_holds(o->p, o->size, o->tag);
+	size_t size = rng_size(rng, rng_below(rng, 20) ? 12 : 19);
 
-	free(o->p);
-	o->p = NULL;
-	return fault;
+	tagged_malloc(o, size, rng_next(rng));
 }
 
-static void fill(struct object *o, struct rng *rng)
-{
-	o->size = rng_size(rng, rng_below(rng, 20) ? 12 : 19);
-	o->tag = rng_next(rng);
-	o->p = malloc(o->size);
-	if (o->p)
-		pattern_fill(o->p, o->size, o->tag);
-}
-
-static size_t churn(struct rng *rng, size_t steps, struct object *ring,
+static size_t churn(struct rng *rng, size_t steps, struct tagged *ring,
 		    size_t len)
 {
 	size_t faults = 0;
 
 	while (steps--) {
-		struct object *o = &ring[rng_below(rng, len)];
+		struct tagged *o = &ring[rng_below(rng, len)];
 
-		faults += check_and_free(o);
+		faults += tagged_free(o);
 		fill(o, rng);
 		faults += !o->p;
 	}
@@ -61,7 +44,7 @@ static size_t churn(struct rng *rng, size_t steps, struct object *ring,
 /* Frees objects of each other's, too: every free path is busy at the fork. */
 static void *busy(void *arg)
 {
-	static struct object rings[THREADS][64];
+	static struct tagged rings[THREADS][64];
 	static pthread_mutex_t locks[THREADS];
 	size_t me = (size_t)arg, faults = 0;
 	struct rng rng = rng_make(seed, me);
@@ -81,7 +64,7 @@ static void *busy(void *arg)
 static void *child_thread(void *arg)
 {
 	struct rng rng = rng_make(seed, (uintptr_t)arg);
-	static struct object ring[50];
+	static struct tagged ring[50];
 
 	return (void *)churn(&rng, 300, ring, 50);
 }
@@ -102,7 +85,7 @@ static size_t await(pid_t pid)
 /* What a child does, and a child of it once more. */
 static size_t child(int depth, struct rng *rng)
 {
-	struct object ring[40] = { 0 };
+	struct tagged ring[40] = { 0 };
 	size_t i, faults = 0;
 	pthread_t thread;
 	void *ret;
@@ -110,7 +93,7 @@ static size_t child(int depth, struct rng *rng)
 
 	alarm(PATIENCE);
 	for (i = 0; i < KEPT / 2; i++)
-		faults += check_and_free(&shared[i * 2]);
+		faults += tagged_free(&shared[i * 2]);
 	faults += churn(rng, 500, ring, 40);
 	if (pthread_create(&thread, NULL, child_thread, (void *)7ul))
 		faults++;
@@ -118,7 +101,7 @@ static size_t child(int depth, struct rng *rng)
 		faults += (size_t)ret;
 	if (!depth) {
 		for (i = 0; i < KEPT; i++)
-			faults += check_and_free(&shared[i]);
+			faults += tagged_free(&shared[i]);
 		return faults;
 	}
 	pid = fork();
@@ -128,7 +111,7 @@ static size_t child(int depth, struct rng *rng)
 	if (pid < 0 || await(pid))
 		faults++;
 	for (i = 0; i < 40; i++)
-		faults += check_and_free(&ring[i]);
+		faults += tagged_free(&ring[i]);
 	return faults;
 }
 
@@ -153,7 +136,7 @@ int main(void)
 		if (!pid)
 			_exit(child(i % 10 == 0, &rng) != 0);
 		/* The parent goes on; its objects are its own. */
-		lost += check_and_free(&shared[i % KEPT]);
+		lost += tagged_free(&shared[i % KEPT]);
 		fill(&shared[i % KEPT], &rng);
 		failed += pid < 0 || await(pid);
 	}
@@ -165,7 +148,7 @@ int main(void)
 	OK(i == THREADS && !failed, "%d forks, each child works (%zu did not)",
 	   FORKS, failed);
 	for (i = 0; i < KEPT; i++)
-		lost += check_and_free(&shared[i]);
+		lost += tagged_free(&shared[i]);
 	OK(!lost, "the parent's objects are whole (%zu lost)", lost);
 	OK(!faults, "and those of its threads (%zu faults)", faults);
 	return tap_end();

@@ -6,6 +6,7 @@
  *				many idle threads beside it
  *	limit fill SIZE OTHER	take blocks of SIZE until there are no more,
  *				check, free, take again, then blocks of OTHER
+ *	limit wander SIZE OTHER	the same, on one CPU and on another by turns
  *	limit threads SIZE N	the same from N threads at once
  *	limit late 0 N		N threads whose first request comes when main
  *				has taken everything
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include "pattern.h"
 
@@ -60,6 +62,28 @@ static void say(const char *fmt, ...)
 	tap_write(buf, (size_t)n);
 }
 
+/*
+ * Stay on one CPU: whether the scheduler moves the thread shall not decide
+ * what it gets. Which one, is @turn's matter; a machine may have but one.
+ */
+static void stay(unsigned int turn)
+{
+	static cpu_set_t all;
+	unsigned int cpu;
+	cpu_set_t one;
+
+	if (!CPU_COUNT(&all) && sched_getaffinity(0, sizeof(all), &all))
+		return;
+	turn %= CPU_COUNT(&all);
+	for (cpu = 0; !CPU_ISSET(cpu, &all) || turn--; cpu++)
+		;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+static bool wandering;
+
 /* Takes blocks until there are no more, at most @max. */
 static void take(struct fill *f, size_t max)
 {
@@ -77,6 +101,8 @@ static void take(struct fill *f, size_t max)
 		pattern_fill(b->data, f->size - sizeof(*b), b->tag);
 		f->first = b;
 		f->blocks++;
+		if (wandering)
+			stay(f->blocks * f->size >> 21);
 	}
 }
 
@@ -266,7 +292,9 @@ int main(int argc, char **argv)
 	}
 	if (argc < 4)
 		return 2;
-	if (!strcmp(argv[1], "fill")) {
+	if (!strcmp(argv[1], "fill") || !strcmp(argv[1], "wander")) {
+		wandering = !strcmp(argv[1], "wander");
+		stay(0);
 		fill(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
 		return 0;
 	}

@@ -52,9 +52,10 @@ base=$(value base)
 base8=$(value base)
 echo "# VmSize of the program alone: $base bytes, $base8 with eight threads"
 
+mode=fill
 fill() { # KiB size other
-	what="$2 bytes in $1 KiB"
-	limited "$1" fill "$2" "$3"
+	what="$mode, $2 bytes in $1 KiB"
+	limited "$1" $mode "$2" "$3"
 	result $? "$what: starts, and comes to its end"
 	sed 's/^/# /' "$tmp/err"
 	first=$(value first)
@@ -68,7 +69,6 @@ fill() { # KiB size other
 	result $? "$what: all contents hold"
 	again=$(value again)
 	wanted=$(value wanted)
-	# A thread that moved to another CPU meanwhile needs a new arena there.
 	[ $((${again:-0} * 100)) -ge $((${wanted:-1} * 97)) ]
 	result $? "$what: half freed, and had again"
 	second=$(value second)
@@ -96,6 +96,13 @@ least=90
 fill 65536 1048576 64
 fill 262144 1024 1048576
 fill 262144 102400 1024
+
+# An arena and a magazine more; and the last heap may have no room for a
+# descriptor beside it.
+mode=wander
+fill 32768 64 1048576
+fill 32768 1024 102400
+fill 65536 64 24576
 
 for kib in 32768 65536; do
 	for size in 200 5000; do

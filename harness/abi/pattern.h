@@ -107,4 +107,32 @@ static bool all_zero(const void *mem, size_t size)
 	return !size || (!at[0] && !memcmp(at, at + 1, size - 1));
 }
 
+/* An object that knows what shall be in it. */
+struct tagged {
+	void *p;
+	size_t size;
+	uint64_t tag;
+};
+
+/* Return: whether there was memory. */
+static inline bool tagged_malloc(struct tagged *o, size_t size, uint64_t tag)
+{
+	o->size = size;
+	o->tag = tag;
+	o->p = malloc(size);
+	if (o->p)
+		pattern_fill(o->p, size, tag);
+	return o->p;
+}
+
+/* Return: 1 when something else was in it. */
+static inline size_t tagged_free(struct tagged *o)
+{
+	size_t fault = o->p && !pattern_holds(o->p, o->size, o->tag);
+
+	free(o->p);
+	o->p = NULL;
+	return fault;
+}
+
 #endif /* HARNESS_ABI_PATTERN_H */

@@ -45,6 +45,9 @@ VARIANTS = (
     "arena=cpu",
 )
 
+# The same library built without something: directory below build/, name.
+BUILDS = (("nomark", "no marks"), ("noprobes", "no probes"))
+
 # Settings of the caller's environment that would change an allocator.
 TUNING = re.compile(r"^(LD_PRELOAD|MALLOC_.*|GLIBC_TUNABLES|MIMALLOC_.*|"
                     r"TCMALLOC_.*|PMALLOC_.*|PYTHONMALLOC)$")
@@ -137,7 +140,7 @@ def refused(library, options):
 
 
 def variants(library=LIBRARY):
-    """Variants that this pmalloc knows, and the names of the others."""
+    """Variants of this pmalloc, and the names of those it has not."""
     known, unknown = [], []
     for options in VARIANTS:
         if refused(str(library), options):
@@ -145,6 +148,12 @@ def variants(library=LIBRARY):
         else:
             known.append(Allocator(options, VARIANT, str(library), "",
                                    (("PMALLOC_OPTIONS", options),)))
+    for directory, name in BUILDS:
+        other = pathlib.Path(library).parent / directory / "libpmalloc.so"
+        if other.exists():
+            known.append(Allocator(name, VARIANT, str(other), ""))
+        else:
+            unknown.append(name)
     return known, unknown
 
 

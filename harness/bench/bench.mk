@@ -7,7 +7,7 @@ BENCH_FLAGS := -std=gnu11 -g -O2 $(WARN) -fno-builtin-malloc \
 	-fno-builtin-posix_memalign
 bench-srcs := $(filter-out harness/bench/limit.c,$(wildcard harness/bench/*.c))
 
-.PHONY: bench bench-quick bench-selftest bench-programs
+.PHONY: bench bench-quick bench-builds bench-selftest bench-programs
 
 bench-programs: $(B)/bench/bench $(B)/bench/liblimit.so
 
@@ -22,10 +22,15 @@ $(B)/bench/liblimit.so: harness/bench/limit.c
 	@$(CC) $(BENCH_FLAGS) -fno-builtin -fPIC -fvisibility=hidden \
 		-Wno-missing-prototypes -ftls-model=initial-exec -shared -o $@ $<
 
-bench: lib bench-programs ## pmalloc and all peers side by side (25 min)
+# What marks and probes cost: the same library without either.
+bench-builds:
+	@$(MAKE) --no-print-directory MARK=0 lib
+	@$(MAKE) --no-print-directory PROBES=0 lib
+
+bench: lib bench-builds bench-programs ## pmalloc and all peers side by side (25 min)
 	@harness/bench/bench --full
 
-bench-quick: lib bench-programs ## a part of it (50 s)
+bench-quick: lib bench-programs ## the rows of the bench that tell most (50 s)
 	@harness/bench/bench --quick
 
 bench-selftest: bench-programs ## test of the bench itself (5 s)

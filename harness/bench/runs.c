@@ -4,6 +4,10 @@
  * than any cache of free objects shows what lies behind the caches. The set
  * is freed newest first (lifo), oldest first (fifo) or in random order
  * (shuffled).
+ *
+ * The threads meet where memory is at its fullest, once in so many runs as
+ * the parameter chunk says: with short runs the meetings would be what is
+ * measured.
  */
 #include "bench.h"
 
@@ -21,14 +25,15 @@ static void shuffle(struct prng *rng, void **object, size_t n)
 }
 
 static void one_run(struct worker *worker, void **object, size_t n,
-		    enum order order)
+		    enum order order, bool meet)
 {
 	const struct run *run = worker->run;
 
 	for (size_t i = 0; i < n; i++)
 		object[i] = sampled_malloc(worker,
 					   pick_size(run, prng_next(&worker->rng)));
-	rendezvous(worker);
+	if (meet)
+		rendezvous(worker);
 	if (order == SHUFFLED)
 		shuffle(&worker->rng, object, n);
 	for (size_t i = 0; i < n; i++)
@@ -40,11 +45,12 @@ static void runs_work(struct worker *worker, enum order order)
 	size_t most = slots_per_worker(worker->run);
 	void **object = worker->own;
 	uint64_t left = worker->ops;
+	size_t chunk = worker->run->par.chunk;
 
-	while (left) {
+	for (uint64_t i = 0; left; i++) {
 		size_t n = left < most ? left : most;
 
-		one_run(worker, object, n, order);
+		one_run(worker, object, n, order, i % chunk == 0);
 		left -= n;
 	}
 }
@@ -67,7 +73,8 @@ static void shuffled_work(struct worker *worker)
 const struct workload lifo_workload = {
 	.name = "lifo",
 	.what = "allocate a set, free it newest first; an operation is a malloc and its free",
-	.defaults = { .ops = 1000000, .min = 16, .max = 256, .set = 200000 },
+	.defaults = { .ops = 1000000, .min = 16, .max = 256, .set = 200000,
+		      .chunk = 1 },
 	.work = lifo_work,
 	.own_bytes = own_slots,
 };
@@ -75,7 +82,8 @@ const struct workload lifo_workload = {
 const struct workload fifo_workload = {
 	.name = "fifo",
 	.what = "allocate a set, free it oldest first; an operation is a malloc and its free",
-	.defaults = { .ops = 1000000, .min = 16, .max = 256, .set = 200000 },
+	.defaults = { .ops = 1000000, .min = 16, .max = 256, .set = 200000,
+		      .chunk = 1 },
 	.work = fifo_work,
 	.own_bytes = own_slots,
 };
@@ -83,7 +91,8 @@ const struct workload fifo_workload = {
 const struct workload shuffled_workload = {
 	.name = "shuffled",
 	.what = "allocate a set, free it in random order; an operation is a malloc and its free",
-	.defaults = { .ops = 1000000, .min = 16, .max = 256, .set = 200000 },
+	.defaults = { .ops = 1000000, .min = 16, .max = 256, .set = 200000,
+		      .chunk = 1 },
 	.work = shuffled_work,
 	.own_bytes = own_slots,
 };

@@ -131,7 +131,7 @@ static void count(struct counts *c)
 	c->locks = 0;
 	for (id = 0; id < pm_nr_arena_slots; id++)
 		if (pm_arena_figures(id, &fig))
-			c->locks += fig.stats.acquired;
+			c->locks += fig.acquired;
 }
 
 static bool judge(unsigned int nr, const struct counts *a,

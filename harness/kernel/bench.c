@@ -25,7 +25,6 @@
  * returns, and pmalloc does not: boot with init_on_alloc=0 to compare like
  * with like.
  */
-#include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
@@ -37,14 +36,13 @@
 #include <linux/sort.h>
 #include <linux/timex.h>
 #include <linux/vmalloc.h>
+#include "pipe.h"
 #include "pmalloc.h"
 
 #define BENCH_CPUS	4	/* at most */
 #define BENCH_STEPS	4096U	/* operations of a round, on each CPU */
 #define BENCH_SET	10000U	/* objects of the largest working set */
 #define BENCH_MAX_SIZE	1024U	/* of an object of random size */
-#define BENCH_BATCH	64U	/* objects that a producer passes on at once */
-#define BENCH_DEPTH	4U	/* batches that may be on their way */
 #define BENCH_ROUNDS	1000U	/* at most */
 
 static unsigned int rounds = 61;
@@ -57,18 +55,6 @@ MODULE_PARM_DESC(seed, "seed of all random numbers");
 
 /* Who is asked: a constant wherever an operation is counted. */
 enum bench_who { BENCH_KMALLOC, BENCH_PMALLOC, BENCH_BOTH };
-
-/**
- * struct bench_pipe - from a producer to its consumer
- * @room: completed once for each batch that may be written
- * @ready: once for each that may be read
- * @batch: the objects
- */
-struct bench_pipe {
-	struct completion room;
-	struct completion ready;
-	void *batch[BENCH_DEPTH][BENCH_BATCH];
-};
 
 /**
  * struct bench_worker - a thread bound to a CPU
@@ -95,7 +81,7 @@ struct bench_worker {
 	u64 ops;
 	bool failed;
 	bool producer;
-	struct bench_pipe *pipe;
+	struct pm_pipe *pipe;
 	unsigned int objects;
 	void *set[BENCH_BOTH][BENCH_SET];
 };
@@ -121,7 +107,7 @@ static struct {
 } bench_steps[BENCH_STEPS];
 
 static struct bench_worker *bench_workers[BENCH_CPUS];
-static struct bench_pipe bench_pipes[BENCH_CPUS / 2];
+static struct pm_pipe bench_pipes[BENCH_CPUS / 2];
 static u64 bench_figures[BENCH_BOTH][BENCH_ROUNDS];
 static struct rnd_state bench_random;
 
@@ -187,10 +173,10 @@ static __always_inline void bench_produce(struct bench_worker *w,
 	cycles_t begin = get_cycles();
 	unsigned int i;
 
-	for (i = 0; i < BENCH_BATCH; i++)
+	for (i = 0; i < PM_PIPE_BATCH; i++)
 		batch[i] = bench_get(w, who, size);
 	w->cycles += get_cycles() - begin;
-	w->ops += BENCH_BATCH;
+	w->ops += PM_PIPE_BATCH;
 }
 
 /* The operation was counted where the object was made. */
@@ -200,7 +186,7 @@ static __always_inline void bench_consume(struct bench_worker *w,
 	cycles_t begin = get_cycles();
 	unsigned int i;
 
-	for (i = 0; i < BENCH_BATCH; i++)
+	for (i = 0; i < PM_PIPE_BATCH; i++)
 		bench_put(who, batch[i]);
 	w->cycles += get_cycles() - begin;
 }
@@ -208,18 +194,15 @@ static __always_inline void bench_consume(struct bench_worker *w,
 static __always_inline void bench_remote(struct bench_worker *w,
 					 enum bench_who who, size_t size)
 {
-	struct bench_pipe *pipe = w->pipe;
+	struct pm_pipe *pipe = w->pipe;
 	unsigned int i;
 
-	for (i = 0; i < BENCH_STEPS / BENCH_BATCH; i++) {
+	for (i = 0; i < BENCH_STEPS / PM_PIPE_BATCH; i++) {
 		if (w->producer) {
-			wait_for_completion(&pipe->room);
-			bench_produce(w, who, pipe->batch[i % BENCH_DEPTH],
-				      size);
+			bench_produce(w, who, pm_pipe_write(pipe, i), size);
 			complete(&pipe->ready);
 		} else {
-			wait_for_completion(&pipe->ready);
-			bench_consume(w, who, pipe->batch[i % BENCH_DEPTH]);
+			bench_consume(w, who, pm_pipe_read(pipe, i));
 			complete(&pipe->room);
 		}
 	}
@@ -482,16 +465,6 @@ static int bench_all(unsigned int workers)
 	return 0;
 }
 
-static void bench_pipe_init(struct bench_pipe *pipe)
-{
-	unsigned int i;
-
-	init_completion(&pipe->room);
-	init_completion(&pipe->ready);
-	for (i = 0; i < BENCH_DEPTH; i++)
-		complete(&pipe->room);
-}
-
 static int __init bench_init(void)
 {
 	unsigned int cpu, n = 0, i;
@@ -500,7 +473,7 @@ static int __init bench_init(void)
 	rounds = clamp(rounds, 1U, BENCH_ROUNDS);
 	prandom_seed_state(&bench_random, seed);
 	for (i = 0; i < ARRAY_SIZE(bench_pipes); i++)
-		bench_pipe_init(&bench_pipes[i]);
+		pm_pipe_init(&bench_pipes[i]);
 	/* A CPU that has a worker shall not go. */
 	cpus_read_lock();
 	for_each_online_cpu(cpu) {

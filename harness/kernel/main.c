@@ -4,6 +4,9 @@
  * result. It loads whatever that is, for the log is what counts.
  *
  *	insmod pmalloc_test.ko [suite=NAME] [seed=N] [seconds=N]
+ *	insmod pmalloc_test.ko forget=1		run none, and forget two objects
+ *	insmod pmalloc_test.ko fragment=1	run none, but see what is to be had
+ *						when all memory is in pieces
  *
  * pmalloc.ko should have been loaded with more arenas than CPUs, or CPUs
  * that go away would retire arenas that tests look at.
@@ -12,9 +15,11 @@
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/task.h>
 #include <linux/vmalloc.h>
+#include "heap.h"
 #include "pm_test.h"
 
 static char *suite;
@@ -28,6 +33,14 @@ MODULE_PARM_DESC(seed, "seed of all random numbers, 0 makes one");
 static unsigned int seconds = 1;
 module_param(seconds, uint, 0444);
 MODULE_PARM_DESC(seconds, "how long each case that could run for ever runs");
+
+static bool forget;
+module_param(forget, bool, 0444);
+MODULE_PARM_DESC(forget, "run no suite, but allocate two objects and forget them");
+
+static bool fragment;
+module_param(fragment, bool, 0444);
+MODULE_PARM_DESC(fragment, "run no suite, but allocate while all free memory is in pieces");
 
 /* ---- threads ----------------------------------------------------------- */
 
@@ -147,6 +160,88 @@ void pm_test_misuse(struct pm_test *t, void (*fn)(void *arg), void *arg,
 
 /* ---- module ------------------------------------------------------------ */
 
+/* A small one and a large one, for the allocator to find when it goes. */
+static int __init pmalloc_test_forget(void)
+{
+	return pm_malloc(100) && pm_malloc(1 << 20) ? 0 : -ENOMEM;
+}
+
+/* ---- memory in pieces -------------------------------------------------- */
+
+#define PIECE_ORDER	2	/* a slab of the small classes */
+#define PIECE_LONG_ORDER 10	/* as long as blocks get */
+#define PIECE_OBJECTS	10000
+#define PIECE_SIZE	200
+
+static void __init pieces_take(struct list_head *kept, unsigned int order)
+{
+	struct page *page;
+
+	while ((page = alloc_pages(GFP_NOWAIT | __GFP_NOWARN, order))) {
+		set_page_private(page, order);
+		list_add_tail(&page->lru, kept);
+	}
+}
+
+/* Give all of them back, or every second one. */
+static void __init pieces_give(struct list_head *kept, unsigned int step)
+{
+	struct page *page, *next;
+	unsigned int n = 0;
+
+	list_for_each_entry_safe(page, next, kept, lru) {
+		if (++n % step)
+			continue;
+		list_del(&page->lru);
+		__free_pages(page, page_private(page));
+	}
+}
+
+/*
+ * Take all there is in pieces, and give every second one back; then there is
+ * memory enough again for the longer blocks that were left as a reserve, and
+ * those are taken, too.
+ */
+static void __init pieces_make(struct list_head *kept)
+{
+	unsigned int order;
+
+	pieces_take(kept, PIECE_ORDER);
+	pieces_give(kept, 2);
+	for (order = PIECE_LONG_ORDER; order > PIECE_ORDER; order--)
+		pieces_take(kept, order);
+}
+
+/*
+ * The small classes must be served; and by heaps that are shorter than usual,
+ * or memory was not in pieces and this shows nothing.
+ */
+static int __init pmalloc_test_fragment(void)
+{
+	void **objs = vzalloc(PIECE_OBJECTS * sizeof(*objs));
+	struct pm_totals totals;
+	unsigned int i, got = 0;
+	LIST_HEAD(kept);
+
+	if (!objs)
+		return -ENOMEM;
+	pieces_make(&kept);
+	for (i = 0; i < PIECE_OBJECTS; i++) {
+		objs[i] = pm_malloc(PIECE_SIZE);
+		got += objs[i] != NULL;
+	}
+	pieces_give(&kept, 1);
+	pm_get_totals(&totals);
+	for (i = 0; i < PIECE_OBJECTS; i++)
+		pm_free(objs[i]);
+	vfree(objs);
+	pr_info("pmalloc_test: in pieces: %u of %u objects, in %zu heaps of %zu KiB\n",
+		got, PIECE_OBJECTS, totals.heaps, totals.mapped >> 10);
+	if (got < PIECE_OBJECTS)
+		return -ENOMEM;
+	return totals.mapped < totals.heaps * PM_HEAP_SIZE ? 0 : -ERANGE;
+}
+
 static int __init pmalloc_test_init(void)
 {
 	struct pm_test_options opt = {
@@ -154,8 +249,13 @@ static int __init pmalloc_test_init(void)
 		.seed = seed ? seed : ktime_get_real_ns(),
 		.seconds = seconds,
 	};
-	unsigned int failed = pm_test_run(&opt);
+	unsigned int failed;
 
+	if (forget)
+		return pmalloc_test_forget();
+	if (fragment)
+		return pmalloc_test_fragment();
+	failed = pm_test_run(&opt);
 	if (failed)
 		pm_test_say("# %u cases failed", failed);
 	return 0;

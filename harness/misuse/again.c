@@ -8,13 +8,11 @@
  * be ended by SIGABRT. What is no misuse must go unnoticed: a live object may
  * hold any value where a free one has its mark.
  */
-#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdint.h>
-#include <sys/wait.h>
+#include "child.h"
+#include "cpu.h"
 #include "tap.h"
 
 enum { MANY = 300 };
@@ -72,11 +70,7 @@ static void cut_for_another_class(size_t size)
 
 static void *free_it(void *p)
 {
-	cpu_set_t cpu;
-
-	CPU_ZERO(&cpu);
-	CPU_SET(1, &cpu);
-	sched_setaffinity(0, sizeof(cpu), &cpu);
+	pin(1);
 	free(p);
 	return NULL;
 }
@@ -112,42 +106,37 @@ static void by_free_sized(size_t size)
 }
 
 /* Free twice with a trim in between is free of foreign memory, or double. */
-static bool is_report(const char *said)
+static bool is_report(const struct child *child)
 {
-	return !strncmp(said, "pmalloc: ", 9) &&
-	       strchr(said, '\n') == said + strlen(said) - 1 &&
-	       (strstr(said, "double free") || strstr(said, "not a pmalloc object") ||
-		strstr(said, "inside an object"));
+	return child_aborted(child, "pmalloc: ") && child_said_a_line(child) &&
+	       (strstr(child->said, "double free") ||
+		strstr(child->said, "not a pmalloc object") ||
+		strstr(child->said, "inside an object"));
+}
+
+struct trial {
+	void (*fn)(size_t size);
+	size_t size;
+};
+
+static int try(void *arg)
+{
+	struct trial *trial = arg;
+
+	trial->fn(trial->size);
+	return 0;
 }
 
 static bool stopped(void (*fn)(size_t size), size_t size)
 {
-	char said[1000];
-	size_t len = 0;
-	int fd[2], status = 0;
-	ssize_t n;
-	pid_t pid;
+	struct trial trial = { fn, size };
+	struct child child;
 
-	if (pipe(fd))
-		return false;
-	pid = fork();
-	if (!pid) {
-		dup2(fd[1], STDERR_FILENO);
-		fn(size);
-		_exit(0);
-	}
-	close(fd[1]);
-	while (len < sizeof(said) - 1 &&
-	       (n = read(fd[0], said + len, sizeof(said) - 1 - len)) > 0)
-		len += (size_t)n;
-	said[len] = 0;
-	close(fd[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && is_report(said))
+	child_run(&child, try, &trial);
+	if (is_report(&child))
 		return true;
-	tap_diag("size %zu: status 0x%x, said: %s", size, (unsigned int)status,
-		 said);
+	tap_diag("size %zu: status 0x%x, said: %s", size,
+		 (unsigned int)child.status, child.said);
 	return false;
 }
 

@@ -8,13 +8,13 @@
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "cpu.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define MIB ((size_t)1 << 20)
@@ -54,15 +54,6 @@ static void *free_it(void *p)
 static void *malloc_it(void *size)
 {
 	return malloc((size_t)size);
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* ---- foreign pointers --------------------------------------------------- */

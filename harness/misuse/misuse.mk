@@ -5,7 +5,7 @@
 
 misuse-dir	:= harness/misuse
 misuse-build	:= $(B)/misuse
-misuse-programs	:= survive useafter again
+misuse-programs	:= survive useafter again sandbox twice
 misuse-helpers	:= misuse
 misuse-scripts	:= misuse.sh options.sh
 misuse-built	:= $(misuse-programs:%=$(misuse-build)/%) \
@@ -17,7 +17,7 @@ MISUSE_TESTS	?= $(misuse-programs:%=$(misuse-build)/%) \
 $(misuse-build):
 	@mkdir -p $@
 
-$(misuse-build)/%: $(misuse-dir)/%.c $(wildcard harness/abi/*.h) | $(misuse-build)
+$(misuse-build)/%: $(misuse-dir)/%.c $(wildcard harness/abi/*.h $(misuse-dir)/*.h) | $(misuse-build)
 	@echo "  CC      $@"
 	@$(CC) $(ABI_CFLAGS) -Wno-free-nonheap-object -o $@ $<
 

@@ -5,6 +5,7 @@
  */
 #include "pm_test.h"
 #include "large.h"
+#include "magazine.h"
 #include "pagemap.h"
 
 static void api_null(struct pm_test *t)
@@ -135,12 +136,45 @@ static void api_calloc(struct pm_test *t)
 		pm_free(p);
 		p = pm_calloc(1, size);
 		PM_REQUIRE(t, p);
-		PM_EXPECT(t, pm_test_is_zero(p, pm_usable_size(p)));
+		PM_EXPECT(t, pm_test_is_zero(p, size));
 		pm_free(p);
 		p = pm_calloc(size, 3);
 		PM_REQUIRE(t, p);
 		PM_EXPECT(t, pm_test_is_zero(p, size * 3));
 		pm_free(p);
+	}
+}
+
+/*
+ * Objects start as zeroes, or are cleared when they are freed, where the
+ * host's init_on_alloc and init_on_free ask for that; calloc's start as zeroes
+ * everywhere. Each has been written to before.
+ */
+static void api_init(struct pm_test *t)
+{
+	static const size_t sizes[] = { 16, 100, 2048, 30000, 100000, 500000 };
+	unsigned int i, round;
+	size_t usable;
+	u64 *p;
+
+	for (i = 0; i < 3 * ARRAY_SIZE(sizes); i++) {
+		round = i % 3;
+		p = round == 2 ? pm_calloc(1, sizes[i / 3]) :
+				 pm_malloc(sizes[i / 3]);
+		PM_REQUIRE(t, p);
+		usable = pm_usable_size(p);
+		if (want_init_on_alloc(0))
+			PM_EXPECT(t, pm_test_is_zero(p, usable));
+		else if (round == 2)
+			PM_EXPECT(t, pm_test_is_zero(p, sizes[i / 3]));
+		pm_test_fill(p, usable, 0xa5);
+		pm_free(p);
+		/* Its second word is the mark, as long as it is free. */
+		if (want_init_on_free() && usable <= PM_SMALL_MAX &&
+		    pm_is_marked(p)) {
+			PM_EXPECT_EQ(t, p[0], 0);
+			PM_EXPECT(t, pm_test_is_zero(p + 2, usable - 16));
+		}
 	}
 }
 
@@ -210,7 +244,7 @@ static void api_totals(struct pm_test *t)
 /* A report that is cut says how long it would have been. */
 static void api_report(struct pm_test *t)
 {
-	static char buf[32768];
+	static char buf[256 << 10];
 	size_t len, cut;
 
 	PM_REQUIRE(t, pm_test_arena(0));
@@ -406,6 +440,7 @@ static const struct pm_test_case api_cases[] = {
 	PM_CASE(api, alignment),
 	PM_CASE(api, usable),
 	PM_CASE(api, calloc),
+	PM_CASE(api, init),
 	PM_CASE(api, realloc),
 	PM_CASE(api, free_sized),
 	PM_CASE(api, totals),

@@ -78,25 +78,25 @@ static void arena_falls_back(struct pm_test *t)
 {
 	struct pm_test_holder holder;
 	struct pm_arena *own, *other;
-	long contended, out;
-	u64 waited;
+	u64 contended, waited;
+	long out;
 	void *p;
 
 	ARENA_NEED(t, 2);
 	other = pm_test_arena(1);
 	own = pm_test_arena(0);
 	PM_REQUIRE(t, own && other);
-	contended = atomic_long_read(&own->stats.contended);
-	out = atomic_long_read(&own->stats.fallback_out);
+	contended = pm_lockwait_contended(&own->waits);
+	out = atomic_long_read(&own->waits.class[7].fallback_out);
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
-	waited = own->stats.waited;
+	waited = own->waits.class[7].waited;
 	p = pm_malloc_lock(7, GFP_KERNEL);
-	PM_EXPECT_EQ(t, own->stats.waited, waited);
+	PM_EXPECT_EQ(t, own->waits.class[7].waited, waited);
 	pm_test_release_lock(&holder);
 	PM_REQUIRE(t, p);
 	PM_EXPECT(t, pm_test_owner(p) != own->id);
-	PM_EXPECT(t, atomic_long_read(&own->stats.contended) > contended);
-	PM_EXPECT(t, atomic_long_read(&own->stats.fallback_out) > out);
+	PM_EXPECT(t, pm_lockwait_contended(&own->waits) > contended);
+	PM_EXPECT(t, atomic_long_read(&own->waits.class[7].fallback_out) > out);
 	PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
 }
 
@@ -147,19 +147,18 @@ static void arena_waits(struct pm_test *t)
 	struct arena_wait wait = { .p = NULL };
 	struct pm_test_holder holder;
 	struct pm_arena *own;
-	long contended;
-	u64 waited, ns;
+	u64 contended, waited, ns;
 
 	own = pm_test_arena(0);
 	PM_REQUIRE(t, own);
 	pm_event_init(&wait.done);
-	contended = atomic_long_read(&own->stats.contended);
+	contended = pm_lockwait_contended(&own->waits);
 	PM_REQUIRE(t, pm_test_hold(&holder, NULL));
-	waited = own->stats.waited;
-	ns = own->stats.wait_ns;
+	waited = own->waits.class[7].waited;
+	ns = own->waits.class[7].wait_ns;
 	if (PM_EXPECT(t, pm_thread_start(&wait.thread, arena_wait_main,
 					 &wait))) {
-		while (atomic_long_read(&own->stats.contended) == contended)
+		while (pm_lockwait_contended(&own->waits) == contended)
 			pm_test_pause();
 		pm_test_sleep_ms(5);
 		PM_EXPECT(t, !READ_ONCE(wait.p));
@@ -168,9 +167,9 @@ static void arena_waits(struct pm_test *t)
 		pm_thread_join(&wait.thread);
 		PM_REQUIRE(t, wait.p);
 		PM_EXPECT_EQ(t, pm_test_owner(wait.p), own->id);
-		PM_EXPECT(t, READ_ONCE(own->stats.waited) > waited);
-		PM_EXPECT(t, READ_ONCE(own->stats.wait_ns) - ns > 1000000);
-		PM_EXPECT(t, READ_ONCE(own->stats.wait_max_ns) > 1000000);
+		PM_EXPECT(t, READ_ONCE(own->waits.class[7].waited) > waited);
+		PM_EXPECT(t, READ_ONCE(own->waits.class[7].wait_ns) - ns > 1000000);
+		PM_EXPECT(t, READ_ONCE(own->waits.wait_max_ns) > 1000000);
 		PM_EXPECT_EQ(t, pm_test_free_lock(wait.p), PM_SLAB_OK);
 	} else {
 		pm_test_release_lock(&holder);
@@ -537,8 +536,8 @@ static void arena_clobbered(struct pm_test *t)
 	}
 	mutex_lock(&own->lock);
 	/* The whole arena is walked at each sixteenth acquisition only. */
-	acquired = own->stats.acquired;
-	own->stats.acquired = ALIGN(acquired, (u64)16);
+	acquired = own->lockstat.acquired;
+	own->lockstat.acquired = ALIGN(acquired, (u64)16);
 	ARENA_CLOBBER(t, own, nr_heaps);
 	ARENA_CLOBBER(t, own, heap_bytes);
 	ARENA_CLOBBER(t, own, slab_bytes);
@@ -549,7 +548,7 @@ static void arena_clobbered(struct pm_test *t)
 			sizeof(ref.heap->arena), arena_fault, own);
 	pm_test_clobber(t, 0xff, "arena.slab.nr_free", &ref.slab->nr_free,
 			sizeof(ref.slab->nr_free), arena_fault, own);
-	own->stats.acquired = acquired;
+	own->lockstat.acquired = acquired;
 	mutex_unlock(&own->lock);
 	for (i = 0; i < ARRAY_SIZE(p); i++)
 		PM_EXPECT_EQ(t, pm_test_free_lock(p[i]), PM_SLAB_OK);

@@ -317,6 +317,34 @@ static void depot_overflows(struct pm_test *t)
 		     min_t(unsigned int, n, capacity));
 }
 
+/* A trim gives the memory of depots back, too. */
+static void depot_trim(struct pm_test *t)
+{
+	enum { OBJECTS = 4000, SIZE = 80 };
+	static void *objs[OBJECTS];
+	struct pm_arena *arena;
+	unsigned int i, class, before = 0, after = 0;
+	int idx;
+
+	for (i = 0; i < OBJECTS; i++)
+		objs[i] = pm_malloc_lock(pm_class_of(SIZE), GFP_KERNEL);
+	for (i = 0; i < OBJECTS; i += 2)
+		if (PM_EXPECT(t, objs[i] && objs[i + 1]))
+			pm_free_lock_batch(pm_class_of(SIZE), objs + i, 2);
+	idx = srcu_read_lock(&pm_srcu);
+	pm_for_each_arena(arena)
+		before += arena->depot[pm_class_of(SIZE)].slot != NULL;
+	srcu_read_unlock(&pm_srcu, idx);
+	PM_EXPECT(t, before > 0);
+	pm_trim();
+	idx = srcu_read_lock(&pm_srcu);
+	pm_for_each_arena(arena)
+		for (class = 1; class < PM_NR_CLASSES; class++)
+			after += arena->depot[class].slot != NULL;
+	srcu_read_unlock(&pm_srcu, idx);
+	PM_EXPECT_EQ(t, after, 0);
+}
+
 static const struct pm_test_case depot_cases[] = {
 	PM_CASE(depot, order),
 	PM_CASE(depot, full),
@@ -327,5 +355,6 @@ static const struct pm_test_case depot_cases[] = {
 	PM_CASE(depot, no_spares),
 	PM_CASE(depot, mixed_owners),
 	PM_CASE(depot, overflows),
+	PM_CASE(depot, trim),
 };
 PM_SUITE(depot);

@@ -16,7 +16,7 @@ static bool heap_begin(struct pm_test *t, struct heap_env *env)
 	env->arena = pm_test_arena_make();
 	if (!PM_EXPECT(t, env->arena))
 		return false;
-	env->heap = pm_heap_create(env->arena, GFP_KERNEL);
+	env->heap = pm_heap_create(env->arena, PM_UNIT_SIZE, GFP_KERNEL);
 	if (PM_EXPECT(t, env->heap))
 		return true;
 	pm_test_arena_drop(env->arena);
@@ -74,16 +74,91 @@ static void heap_create_fails(struct pm_test *t)
 
 	PM_REQUIRE(t, arena);
 	WRITE_ONCE(pm_inject.heap_map, 1);
-	PM_EXPECT(t, !pm_heap_create(arena, GFP_KERNEL));
+	PM_EXPECT(t, !pm_heap_create(arena, PM_UNIT_SIZE, GFP_KERNEL));
 	WRITE_ONCE(pm_inject.heap_map, 0);
 	WRITE_ONCE(pm_inject.meta, 1);
-	PM_EXPECT(t, !pm_heap_create(arena, GFP_KERNEL));
+	PM_EXPECT(t, !pm_heap_create(arena, PM_UNIT_SIZE, GFP_KERNEL));
 	WRITE_ONCE(pm_inject.meta, 0);
 	PM_EXPECT_EQ(t, arena->nr_heaps, 0);
 	PM_EXPECT_EQ(t, arena->heap_bytes, 0);
 	PM_EXPECT(t, list_empty(&arena->heaps));
-	PM_EXPECT(t, pm_heap_create(arena, GFP_KERNEL));
+	PM_EXPECT(t, pm_heap_create(arena, PM_UNIT_SIZE, GFP_KERNEL));
 	pm_test_arena_drop(arena);
+}
+
+/*
+ * Heaps shorter than a slot, as a host gives that has only such: each is found
+ * from all of its bytes and none is left behind, whatever the order.
+ */
+static void heap_short(struct pm_test *t)
+{
+	enum { HEAPS = 48 };
+	static struct pm_heap *heaps[HEAPS];
+	struct pm_arena *arena = pm_test_arena_make();
+	unsigned int i, j;
+	size_t size;
+	char *base;
+
+	PM_REQUIRE(t, arena);
+	for (i = 0; i < HEAPS; i++) {
+		size = PM_UNIT_SIZE << i % 3;
+		WRITE_ONCE(pm_inject.heap_size, PM_UNIT_SIZE);
+		heaps[i] = pm_heap_create(arena, size, GFP_KERNEL);
+		WRITE_ONCE(pm_inject.heap_size, 0);
+		if (!PM_EXPECT(t, heaps[i]))
+			break;
+		PM_EXPECT_EQ(t, heaps[i]->nr_units, 1U << i % 3);
+		heap_expect_sound(t, heaps[i]);
+		for (j = 0; j < heaps[i]->nr_units; j++)
+			PM_EXPECT(t, pm_heap_get_slab(heaps[i],
+						      pm_class_of(16)));
+		PM_EXPECT(t, !pm_heap_get_slab(heaps[i], pm_class_of(16)));
+		PM_EXPECT(t, pm_test_is_zero(heaps[i]->base, 8));
+	}
+	for (j = 0; j < i; j++) {
+		base = heaps[j]->base;
+		size = heaps[j]->nr_units * PM_UNIT_SIZE;
+		PM_EXPECT(t, pm_pagemap_heap(base) == heaps[j]);
+		PM_EXPECT(t, pm_pagemap_heap(base + size - 1) == heaps[j]);
+	}
+	while (i--) {
+		j = i % 2 ? i / 2 : HEAPS - 1 - i / 2;
+		base = heaps[j]->base;
+		while (!pm_heap_is_free(heaps[j]))
+			pm_heap_put_slab(heaps[j],
+					 &heaps[j]->slab[heaps[j]->nr_free]);
+		pm_heap_destroy(heaps[j]);
+		PM_EXPECT(t, !pm_pagemap_heap(base));
+	}
+	PM_EXPECT_EQ(t, arena->heap_bytes, 0);
+	pm_test_arena_drop(arena);
+}
+
+/* The allocator works in such heaps, and goes on when longer ones are back. */
+static void heap_short_all(struct pm_test *t)
+{
+	enum { OBJECTS = 2000 };
+	static void *objs[OBJECTS];
+	size_t size;
+	unsigned int i, round;
+
+	pm_trim();
+	for (round = 0; round < 2; round++) {
+		WRITE_ONCE(pm_inject.heap_size, round ? 0 : PM_UNIT_SIZE);
+		for (i = round; i < OBJECTS; i += 1 + round) {
+			size = 16 << i % 12;
+			pm_free(objs[i]);
+			objs[i] = pm_malloc(size);
+			if (PM_EXPECT(t, objs[i]))
+				pm_test_fill(objs[i], size, i);
+		}
+	}
+	for (i = 0; i < OBJECTS; i++) {
+		PM_EXPECT(t, pm_test_filled(objs[i], 16 << i % 12, i));
+		pm_free(objs[i]);
+		objs[i] = NULL;
+	}
+	pm_trim();
 }
 
 /* Lowest first; a hole is filled before what lies behind it. */
@@ -294,6 +369,8 @@ static void heap_clobbered(struct pm_test *t)
 static const struct pm_test_case heap_cases[] = {
 	PM_CASE(heap, create),
 	PM_CASE(heap, create_fails),
+	PM_CASE(heap, short),
+	PM_CASE(heap, short_all),
 	PM_CASE(heap, first_fit),
 	PM_CASE(heap, full),
 	PM_CASE(heap, purge),

@@ -68,6 +68,42 @@ static void magazine_mark_by_chance(struct pm_test *t)
 	}
 }
 
+/*
+ * Who is handed an object on another CPU, and frees it before anything else,
+ * does not get it back: it shares a cache line with others of its giver.
+ * A CPU that goes away takes the thread back to the giver's: so some tries.
+ */
+static void magazine_first_free_goes_home(struct pm_test *t)
+{
+	unsigned int i, tries, back, away = 0;
+	void *p, *q[8];
+
+	MAGAZINE_NEED(t);
+	PM_NEED(t, pm_test_cpus() > 1, "there is one CPU");
+	pm_test_policy("cpu");
+	for (tries = 0; tries < 5; tries++) {
+		back = 0;
+		pm_test_pin(0);
+		pm_trim();
+		p = pm_malloc(16);
+		PM_REQUIRE(t, p);
+		pm_test_pin(1);
+		pm_free(p);
+		for (i = 0; i < ARRAY_SIZE(q); i++) {
+			q[i] = pm_malloc(16);
+			PM_EXPECT(t, q[i]);
+			back += q[i] == p;
+		}
+		for (i = 0; i < ARRAY_SIZE(q); i++)
+			pm_free(q[i]);
+		away += !back;
+		if (back)
+			pm_test_sleep_ms(50);
+	}
+	/* Without that it would come back every time. */
+	PM_EXPECT(t, away > 2);
+}
+
 static u64 magazine_acquired(void)
 {
 	struct pm_arena_figures fig;
@@ -76,7 +112,7 @@ static u64 magazine_acquired(void)
 
 	for (id = 0; id < pm_nr_arena_slots; id++)
 		if (pm_arena_figures(id, &fig))
-			sum += fig.stats.acquired;
+			sum += fig.acquired;
 	return sum;
 }
 
@@ -99,6 +135,32 @@ static void magazine_spares_locks(struct pm_test *t)
 	now = magazine_acquired();
 	/* Trimming elsewhere, or a change of the CPU, may cost a few. */
 	PM_EXPECT(t, now - before < PAIRS / 100);
+}
+
+/* Who does nothing but free what others made does so by the batch, too. */
+static void magazine_consumer(struct pm_test *t)
+{
+	enum { OBJECTS = 2000 };
+	static void *objs[OBJECTS];
+	u64 before, now;
+	unsigned int i;
+
+	MAGAZINE_NEED(t);
+	PM_NEED(t, pm_test_cpus() > 1, "there is one CPU");
+	pm_test_policy("cpu");
+	pm_test_pin(0);
+	pm_trim();
+	for (i = 0; i < OBJECTS; i++) {
+		objs[i] = pm_malloc(48);
+		PM_EXPECT(t, objs[i]);
+	}
+	pm_test_pin(1);
+	before = magazine_acquired();
+	for (i = 0; i < OBJECTS; i++)
+		pm_free(objs[i]);
+	now = magazine_acquired();
+	/* Figures go with an arena that is retired. */
+	PM_EXPECT(t, now < before + OBJECTS / 10);
 }
 
 /* What magazines hold is counted, bounded, and drained by a trim. */
@@ -240,7 +302,9 @@ static const struct pm_test_case magazine_cases[] = {
 	PM_CASE(magazine, last_in_first_out),
 	PM_CASE(magazine, mark),
 	PM_CASE(magazine, mark_by_chance),
+	PM_CASE(magazine, first_free_goes_home),
 	PM_CASE(magazine, spares_locks),
+	PM_CASE(magazine, consumer),
 	PM_CASE(magazine, budget),
 	PM_CASE(magazine, budget_spent),
 	PM_CASE(magazine, drain),

@@ -40,7 +40,7 @@ static void pagemap_slab(struct pm_test *t)
 	char *p;
 
 	PM_REQUIRE(t, arena);
-	heap = pm_heap_create(arena, GFP_KERNEL);
+	heap = pm_heap_create(arena, PM_UNIT_SIZE, GFP_KERNEL);
 	if (!PM_EXPECT(t, heap))
 		goto out;
 	for (class = 1; class < PM_NR_CLASSES; class++) {

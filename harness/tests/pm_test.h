@@ -24,12 +24,14 @@
 #include "slab.h"
 #include "heap.h"
 #include "arena.h"
+#include "check.h"
 #include "pm_test_env.h"
 
 /* The suites, in the order in which they run: what others stand on first. */
 #define PM_SUITES(X)							\
-	X(class) X(pagemap) X(slab) X(heap) X(depot) X(arena) X(large)	\
-	X(magazine) X(api) X(oom) X(retire) X(stress)
+	X(class) X(pagemap) X(slab) X(heap) X(depot) X(arena)		\
+	X(lockstat) X(large) X(magazine) X(transit) X(api) X(oom)	\
+	X(retire) X(stress)
 
 /**
  * struct pm_rnd - pseudo-random numbers, one stream per thread
@@ -191,12 +193,41 @@ void pm_test_arena_drop(struct pm_arena *arena);
 struct pm_test_holder {
 	struct pm_thread thread;
 	struct pm_arena *arena;
+	unsigned int tid;
 	struct pm_event held;
 	struct pm_event release;
 };
 
 bool pm_test_hold(struct pm_test_holder *h, struct pm_arena *arena);
 void pm_test_release_lock(struct pm_test_holder *h);
+
+/**
+ * struct pm_test_stop - a thread that stops at a point of the core
+ * @fn: what it does
+ * @p: an object, for @fn
+ * @objs: some objects, for @fn
+ * @n: how many, or how far @fn has come
+ */
+struct pm_test_stop {
+	struct pm_thread thread;
+	void (*fn)(struct pm_test_stop *stop);
+	enum pm_point point;
+	unsigned int skip;
+	bool reached;
+	struct pm_event there;
+	struct pm_event go;
+	unsigned int tid;
+	void *p;
+	void **objs;
+	unsigned int n;
+};
+
+#define PM_NEED_POINTS(t)						\
+	PM_NEED(t, PM_DEBUG, "no points to stop at in this build")
+
+bool pm_test_stop_at(struct pm_test_stop *stop, enum pm_point point,
+		     unsigned int skip, void (*fn)(struct pm_test_stop *stop));
+void pm_test_go_on(struct pm_test_stop *stop);
 
 void pm_test_clobber(struct pm_test *t, u8 flip, const char *what, void *field,
 		     size_t size, const char *(*fault)(const void *),

@@ -177,108 +177,25 @@ static void retire_late_remote_free(struct pm_test *t)
  * The cases from here on stop a thread at a point of the core, see what
  * others can do meanwhile, and let it go on. Debug builds have such points.
  */
-struct retire_stop {
-	struct pm_thread thread;
-	void (*fn)(struct retire_stop *stop);
-	enum pm_point point;
-	unsigned int skip;
-	bool reached;
-	struct pm_event there;
-	struct pm_event go;
-	unsigned int tid;
-	void *p;
-	void **objs;
-	unsigned int n;
-};
-
-static struct retire_stop *retire_stopped;
-
-static void retire_hook(enum pm_point point)
-{
-	struct retire_stop *stop = READ_ONCE(retire_stopped);
-
-	if (!stop || point != stop->point || stop->reached ||
-	    pm_host_tid() != READ_ONCE(stop->tid))
-		return;
-	if (stop->skip) {
-		stop->skip--;
-		return;
-	}
-	stop->reached = true;
-	pm_event_set(&stop->there);
-	pm_event_wait(&stop->go);
-}
-
-static void retire_stop_main(void *arg)
-{
-	struct retire_stop *stop = arg;
-
-	WRITE_ONCE(stop->tid, pm_host_tid());
-	stop->fn(stop);
-	WRITE_ONCE(stop->tid, 0);
-	pm_event_set(&stop->there);
-}
-
-/*
- * Start a thread and wait until it is at @point, for the @skip+1st time.
- *
- * Return: false when it never was; then it has ended.
- */
-static bool retire_stop_at(struct retire_stop *stop, enum pm_point point,
-			   unsigned int skip,
-			   void (*fn)(struct retire_stop *stop))
-{
-	stop->fn = fn;
-	stop->point = point;
-	stop->skip = skip;
-	stop->reached = false;
-	stop->tid = 0;
-	pm_event_init(&stop->there);
-	pm_event_init(&stop->go);
-	WRITE_ONCE(retire_stopped, stop);
-	WRITE_ONCE(pm_point_hook, retire_hook);
-	if (!pm_thread_start(&stop->thread, retire_stop_main, stop)) {
-		WRITE_ONCE(pm_point_hook, NULL);
-		return false;
-	}
-	pm_event_wait(&stop->there);
-	if (!stop->reached) {
-		pm_thread_join(&stop->thread);
-		WRITE_ONCE(pm_point_hook, NULL);
-	}
-	return stop->reached;
-}
-
-static void retire_go_on(struct retire_stop *stop)
-{
-	pm_event_set(&stop->go);
-	pm_thread_join(&stop->thread);
-	WRITE_ONCE(pm_point_hook, NULL);
-	WRITE_ONCE(retire_stopped, NULL);
-}
-
-static void retire_stop_free(struct retire_stop *stop)
+static void retire_stop_free(struct pm_test_stop *stop)
 {
 	pm_test_free_lock(stop->p);
 }
 
-static void retire_stop_free_batch(struct retire_stop *stop)
+static void retire_stop_free_batch(struct pm_test_stop *stop)
 {
 	pm_free_lock_batch(30, stop->objs, stop->n);
 }
 
-static void retire_stop_malloc(struct retire_stop *stop)
+static void retire_stop_malloc(struct pm_test_stop *stop)
 {
 	stop->p = pm_malloc_lock(30, GFP_KERNEL);
 }
 
-static void retire_stop_collect(struct retire_stop *stop)
+static void retire_stop_collect(struct pm_test_stop *stop)
 {
 	pm_arena_trim();
 }
-
-#define RETIRE_NEED_POINTS(t)						\
-	PM_NEED(t, PM_DEBUG, "no points to stop at in this build")
 
 /*
  * A free that read the old owner before the adoption and gets its lock after
@@ -286,25 +203,25 @@ static void retire_stop_collect(struct retire_stop *stop)
  */
 static void retire_stale_owner(struct pm_test *t)
 {
-	struct retire_stop stop = { .p = NULL };
+	struct pm_test_stop stop = { .p = NULL };
 	struct pm_test_ref ref;
 	struct pm_arena *old;
 	void *p, *q;
 
 	RETIRE_NEED(t, 2);
-	RETIRE_NEED_POINTS(t);
+	PM_NEED_POINTS(t);
 	PM_REQUIRE(t, pm_test_arena(1));
 	old = pm_test_arena(0);
 	p = pm_malloc_lock(30, GFP_KERNEL);
 	q = pm_malloc_lock(30, GFP_KERNEL);
 	PM_REQUIRE(t, old && p && q && pm_test_resolve(p, &ref));
 	stop.p = p;
-	PM_REQUIRE(t, retire_stop_at(&stop, PM_POINT_FREE_OWNER, 0,
-				     retire_stop_free));
+	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_FREE_OWNER, 0,
+				      retire_stop_free));
 	/* It is in no read-side section: the whole retirement passes. */
 	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
 	PM_EXPECT(t, READ_ONCE(ref.heap->arena) != old);
-	retire_go_on(&stop);
+	pm_test_go_on(&stop);
 	PM_EXPECT(t, test_bit(ref.index, ref.slab->free));
 	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
 	pm_arena_trim();
@@ -319,12 +236,12 @@ static void retire_stale_depot(struct pm_test *t)
 {
 	unsigned int capacity = pm_depot_capacity(30), i, n;
 	struct pm_arena *depot, *old;
-	struct retire_stop stop;
+	struct pm_test_stop stop;
 	static void *objs[4096];
 	void *mixed[2];
 
 	RETIRE_NEED(t, 3);
-	RETIRE_NEED_POINTS(t);
+	PM_NEED_POINTS(t);
 	/* The depot's lock is held meanwhile: somebody else must adopt. */
 	PM_REQUIRE(t, pm_test_arena(2));
 	depot = pm_test_arena(1);
@@ -344,10 +261,10 @@ static void retire_stale_depot(struct pm_test *t)
 	PM_EXPECT_EQ(t, pm_test_owner(mixed[1]), old->id);
 	stop.objs = mixed;
 	stop.n = 2;
-	PM_REQUIRE(t, retire_stop_at(&stop, PM_POINT_REMOTE_OWNER, 0,
-				     retire_stop_free_batch));
+	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_REMOTE_OWNER, 0,
+				      retire_stop_free_batch));
 	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
-	retire_go_on(&stop);
+	pm_test_go_on(&stop);
 	PM_EXPECT(t, llist_empty(&old->remote));
 	pm_trim();
 	PM_EXPECT_EQ(t, pm_pagemap_class(mixed[1]), 0);
@@ -357,19 +274,19 @@ static void retire_stale_depot(struct pm_test *t)
 static void retire_stale_pick(struct pm_test *t)
 {
 	struct retire_thread retiring;
-	struct retire_stop stop = { .p = NULL };
+	struct pm_test_stop stop = { .p = NULL };
 	struct pm_test_holder holder;
 	struct pm_arena *old;
 
 	RETIRE_NEED(t, 2);
-	RETIRE_NEED_POINTS(t);
+	PM_NEED_POINTS(t);
 	PM_REQUIRE(t, pm_test_arena(1));
 	old = pm_test_arena(0);
 	PM_REQUIRE(t, old);
 	/* With its lock busy the first try, which needs no section, fails. */
 	PM_REQUIRE(t, pm_test_hold(&holder, old));
-	if (!PM_EXPECT(t, retire_stop_at(&stop, PM_POINT_MALLOC_PICKED, 1,
-					 retire_stop_malloc))) {
+	if (!PM_EXPECT(t, pm_test_stop_at(&stop, PM_POINT_MALLOC_PICKED, 1,
+					  retire_stop_malloc))) {
 		pm_test_release_lock(&holder);
 		return;
 	}
@@ -383,7 +300,7 @@ static void retire_stale_pick(struct pm_test *t)
 		pm_event_set(&stop.go);
 		retire_wait(t, &retiring);
 	}
-	retire_go_on(&stop);
+	pm_test_go_on(&stop);
 	if (PM_EXPECT(t, stop.p)) {
 		PM_EXPECT(t, !retire_is_retired(pm_pagemap_heap(stop.p)->arena));
 		PM_EXPECT_EQ(t, pm_test_free_lock(stop.p), PM_SLAB_OK);
@@ -393,18 +310,18 @@ static void retire_stale_pick(struct pm_test *t)
 /* The same before the first try: all of the retirement passes. */
 static void retire_stale_first_pick(struct pm_test *t)
 {
-	struct retire_stop stop = { .p = NULL };
+	struct pm_test_stop stop = { .p = NULL };
 	struct pm_arena *old;
 
 	RETIRE_NEED(t, 2);
-	RETIRE_NEED_POINTS(t);
+	PM_NEED_POINTS(t);
 	PM_REQUIRE(t, pm_test_arena(1));
 	old = pm_test_arena(0);
 	PM_REQUIRE(t, old);
-	PM_REQUIRE(t, retire_stop_at(&stop, PM_POINT_MALLOC_PICKED, 0,
-				     retire_stop_malloc));
+	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_MALLOC_PICKED, 0,
+				      retire_stop_malloc));
 	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
-	retire_go_on(&stop);
+	pm_test_go_on(&stop);
 	if (PM_EXPECT(t, stop.p)) {
 		PM_EXPECT(t, !retire_is_retired(pm_pagemap_heap(stop.p)->arena));
 		PM_EXPECT(t, retire_exists(pm_test_owner(stop.p)));
@@ -418,21 +335,21 @@ static void retire_stale_first_pick(struct pm_test *t)
  */
 static void retire_heap_stays(struct pm_test *t)
 {
-	struct retire_stop stop = { .p = NULL };
+	struct pm_test_stop stop = { .p = NULL };
 	struct pm_test_holder holder;
 	struct pm_test_ref ref;
 	struct pm_arena *own;
 	void *p, *q;
 
-	RETIRE_NEED_POINTS(t);
+	PM_NEED_POINTS(t);
 	own = pm_test_arena(0);
 	p = pm_malloc_lock(30, GFP_KERNEL);
 	q = pm_malloc_lock(30, GFP_KERNEL);
 	PM_REQUIRE(t, own && p && q && pm_test_resolve(p, &ref));
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
 	stop.p = p;
-	if (!PM_EXPECT(t, retire_stop_at(&stop, PM_POINT_REMOTE_BIT, 0,
-					 retire_stop_free))) {
+	if (!PM_EXPECT(t, pm_test_stop_at(&stop, PM_POINT_REMOTE_BIT, 0,
+					  retire_stop_free))) {
 		pm_test_release_lock(&holder);
 		return;
 	}
@@ -442,7 +359,7 @@ static void retire_heap_stays(struct pm_test *t)
 	pm_arena_trim();
 	PM_EXPECT(t, !test_bit(ref.index, ref.slab->remote));
 	PM_EXPECT(t, pm_pagemap_heap(p) == ref.heap);
-	retire_go_on(&stop);
+	pm_test_go_on(&stop);
 	pm_arena_trim();
 	PM_EXPECT(t, !pm_pagemap_heap(p));
 }
@@ -453,12 +370,12 @@ static void retire_heap_stays(struct pm_test *t)
  */
 static void retire_free_while_collected(struct pm_test *t)
 {
-	struct retire_stop stop = { .p = NULL };
+	struct pm_test_stop stop = { .p = NULL };
 	struct pm_test_holder holder;
 	struct pm_arena *own;
 	void *p, *q;
 
-	RETIRE_NEED_POINTS(t);
+	PM_NEED_POINTS(t);
 	own = pm_test_arena(0);
 	p = pm_malloc_lock(30, GFP_KERNEL);
 	q = pm_malloc_lock(30, GFP_KERNEL);
@@ -466,10 +383,10 @@ static void retire_free_while_collected(struct pm_test *t)
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
 	PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
 	pm_test_release_lock(&holder);
-	PM_REQUIRE(t, retire_stop_at(&stop, PM_POINT_COLLECT, 0,
-				     retire_stop_collect));
+	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_COLLECT, 0,
+				      retire_stop_collect));
 	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
-	retire_go_on(&stop);
+	pm_test_go_on(&stop);
 	pm_arena_trim();
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
 	PM_EXPECT_EQ(t, pm_pagemap_class(q), 0);
@@ -579,7 +496,6 @@ static void retire_late_malloc(struct pm_test *t)
 	struct pm_test_holder holder;
 	struct pm_arena *old;
 	unsigned int round, i, n;
-	long contended;
 
 	RETIRE_NEED(t, 2);
 	for (round = 0; round < 20; round++) {
@@ -588,14 +504,12 @@ static void retire_late_malloc(struct pm_test *t)
 		PM_REQUIRE(t, old);
 		/* Readers wait for the lock, all others being busy, too ... */
 		PM_REQUIRE(t, pm_test_hold(&holder, NULL));
-		contended = atomic_long_read(&old->stats.contended);
 		for (n = 0; n < ARRAY_SIZE(reader); n++)
 			if (!PM_EXPECT(t, pm_thread_start(&reader[n].thread,
 							  retire_reader_main,
 							  &reader[n])))
 				break;
-		while (atomic_long_read(&old->stats.contended) <
-		       contended + (long)n)
+		while (atomic_long_read(&old->waits.waiters) < (long)n)
 			pm_test_pause();
 		/* ... and so does who retires it. Who is first is chance. */
 		PM_EXPECT(t, retire_start(&retiring, old->id));

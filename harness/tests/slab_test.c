@@ -24,7 +24,7 @@ static bool slab_begin(struct pm_test *t)
 	slab_env.arena = pm_test_arena_make();
 	if (!PM_EXPECT(t, slab_env.arena))
 		return false;
-	slab_env.heap = pm_heap_create(slab_env.arena, GFP_KERNEL);
+	slab_env.heap = pm_heap_create(slab_env.arena, PM_UNIT_SIZE, GFP_KERNEL);
 	if (PM_EXPECT(t, slab_env.heap))
 		return true;
 	pm_test_arena_drop(slab_env.arena);
@@ -446,8 +446,12 @@ static void slab_double_mixed(struct pm_test *t)
 			continue;
 		PM_EXPECT_EQ(t, pm_slab_collect(slab), 0);
 		PM_EXPECT_EQ(t, slab->nr_free, i + 1);
+		/* Nobody was told so far; the first of them is noted. */
+		PM_EXPECT(t, xchg(&pm_noted.obj, NULL) ==
+			     pm_slab_object(slab, i ? i - 1 : 0));
 	}
 	PM_EXPECT_EQ(t, pm_slab_collect(slab), 0);
+	WRITE_ONCE(pm_noted.obj, NULL);
 	slab_expect_sound(t, slab);
 	n = pm_slab_take(slab, slab_env.objs, capacity);
 	PM_EXPECT_EQ(t, n, capacity);

@@ -225,8 +225,9 @@ static void pm_test_holder_main(void *arg)
 {
 	struct pm_test_holder *h = arg;
 
+	h->tid = pm_host_tid();
 	if (h->arena) {
-		mutex_lock(&h->arena->lock);
+		pm_arena_lock_quiet(h->arena);
 	} else {
 		mutex_lock(&pm_registry);
 		pm_arena_lock_all();
@@ -234,9 +235,9 @@ static void pm_test_holder_main(void *arg)
 	pm_event_set(&h->held);
 	pm_event_wait(&h->release);
 	if (h->arena) {
-		mutex_unlock(&h->arena->lock);
+		pm_arena_unlock(h->arena);
 	} else {
-		pm_arena_unlock_all(false);
+		pm_arena_unlock_all();
 		mutex_unlock(&pm_registry);
 	}
 }
@@ -263,6 +264,81 @@ void pm_test_release_lock(struct pm_test_holder *h)
 {
 	pm_event_set(&h->release);
 	pm_thread_join(&h->thread);
+}
+
+/* ---- a thread that stops at a point of the core ------------------------ */
+
+static struct pm_test_stop *pm_test_stopped;
+
+static void pm_test_point(enum pm_point point)
+{
+	struct pm_test_stop *stop = READ_ONCE(pm_test_stopped);
+
+	if (!stop || point != stop->point || stop->reached ||
+	    pm_host_tid() != READ_ONCE(stop->tid))
+		return;
+	if (stop->skip) {
+		stop->skip--;
+		return;
+	}
+	stop->reached = true;
+	pm_event_set(&stop->there);
+	pm_event_wait(&stop->go);
+}
+
+static void pm_test_stop_main(void *arg)
+{
+	struct pm_test_stop *stop = arg;
+
+	WRITE_ONCE(stop->tid, pm_host_tid());
+	stop->fn(stop);
+	WRITE_ONCE(stop->tid, 0);
+	pm_event_set(&stop->there);
+}
+
+/**
+ * pm_test_stop_at() - start a thread and wait until it is at a point
+ * @stop: the thread to be, one at a time
+ * @point: the point
+ * @skip: how many times it shall go on there first
+ * @fn: what it does
+ *
+ * Return: false when it never was there; then it has ended.
+ */
+bool pm_test_stop_at(struct pm_test_stop *stop, enum pm_point point,
+		     unsigned int skip, void (*fn)(struct pm_test_stop *stop))
+{
+	stop->fn = fn;
+	stop->point = point;
+	stop->skip = skip;
+	stop->reached = false;
+	stop->tid = 0;
+	pm_event_init(&stop->there);
+	pm_event_init(&stop->go);
+	WRITE_ONCE(pm_test_stopped, stop);
+	WRITE_ONCE(pm_point_hook, pm_test_point);
+	if (!pm_thread_start(&stop->thread, pm_test_stop_main, stop)) {
+		WRITE_ONCE(pm_point_hook, NULL);
+		return false;
+	}
+	pm_event_wait(&stop->there);
+	if (!stop->reached) {
+		pm_thread_join(&stop->thread);
+		WRITE_ONCE(pm_point_hook, NULL);
+	}
+	return stop->reached;
+}
+
+/**
+ * pm_test_go_on() - let a stopped thread go on, and wait for its end
+ * @stop: the thread
+ */
+void pm_test_go_on(struct pm_test_stop *stop)
+{
+	pm_event_set(&stop->go);
+	pm_thread_join(&stop->thread);
+	WRITE_ONCE(pm_point_hook, NULL);
+	WRITE_ONCE(pm_test_stopped, NULL);
 }
 
 /* ---- clobbering -------------------------------------------------------- */

@@ -38,6 +38,7 @@ const char *pm_host_options(void)
 void pm_host_started(void)
 {
 	pm_fork_init();
+	pm_publish();
 }
 
 /* ---- threads ----------------------------------------------------------- */

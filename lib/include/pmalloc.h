@@ -152,7 +152,8 @@ size_t pm_trim(void);
  * runs on @cpu later gets a new arena.
  *
  * Context: may sleep; not within the allocator.
- * Return: 0, -ENOENT when there is no such arena, -EBUSY when it is the last.
+ * Return: 0, -ENOENT when there is no such arena, -EBUSY when it is the last,
+ * -EPERM when a sandbox refuses what a grace period needs.
  */
 int pm_arena_retire(unsigned int cpu);
 

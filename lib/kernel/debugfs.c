@@ -18,15 +18,23 @@
 
 static struct dentry *pm_debugfs_dir;
 
-/* Arenas may appear between the two calls: leave room, and cut at worst. */
+/* It may grow between the two calls: leave room, and ask until it fits. */
 static int pm_show_report(struct seq_file *m, bool json)
 {
-	size_t size = pm_report(NULL, 0, json) + PAGE_SIZE;
-	char *text = vmalloc(size);
+	size_t size = pm_report(NULL, 0, json), len;
+	char *text;
 
-	if (!text)
-		return -ENOMEM;
-	pm_report(text, size, json);
+	for (;;) {
+		size += PAGE_SIZE;
+		text = vmalloc(size);
+		if (!text)
+			return -ENOMEM;
+		len = pm_report(text, size, json);
+		if (len < size)
+			break;
+		vfree(text);
+		size = len;
+	}
 	seq_puts(m, text);
 	vfree(text);
 	return 0;

@@ -4,7 +4,7 @@
  *
  * Unloading. Modules that call us hold a reference, so at the end there are
  * no callers, only objects that they forgot. These are counted and reported,
- * and then everything is given back, in an order in which each step needs only
+ * and then everything is given back, they too, in an order in which each step needs only
  * what still stands: no more work comes from CPUs, reclaim or readers of
  * debugfs; the core lets go of its memory; what waits for a grace period goes
  * with it. What the host has not got back by then was lost by us.
@@ -49,6 +49,10 @@ MODULE_PARM_DESC(decay_ms, "milliseconds that free memory stays before it is giv
 static char *large_cache = "16777216";
 module_param(large_cache, charp, 0444);
 MODULE_PARM_DESC(large_cache, "bytes of freed large objects to keep for reuse (default 16 MiB)");
+
+static char *delay;
+module_param(delay, charp, 0444);
+MODULE_PARM_DESC(delay, "lengthen every hold of an arena's lock, for studies: arena:500ns, also us and ms");
 
 static char pm_option_text[256];
 
@@ -125,6 +129,7 @@ static int __init pm_module_init(void)
 	pm_option_add("magazine_bytes", magazine_bytes);
 	pm_option_add("decay_ms", decay_ms);
 	pm_option_add("large_cache", large_cache);
+	pm_option_add("delay", delay);
 	err = pm_arena_init(GFP_KERNEL);
 	if (err)
 		return err;

@@ -22,8 +22,6 @@
 #include "host.h"
 #include "pagemap.h"
 
-#define PM_HEAP_ORDER	(PM_HEAP_SHIFT - PAGE_SHIFT)
-
 /* Bytes that we hold, descriptors not counted. */
 static atomic_long_t pm_mapped_bytes;
 /* Bytes of descriptors, those that wait for the end of a grace period too. */
@@ -36,23 +34,30 @@ static gfp_t pm_gfp_under_lock(gfp_t gfp)
 
 /* ---- heaps ------------------------------------------------------------- */
 
-void *pm_host_heap_map(size_t *size, bool huge, gfp_t gfp)
+/*
+ * Memory that has been up for long is in pieces: rather a heap of one slab
+ * than none. Up to order 3 the kernel goes to great lengths to have some.
+ */
+void *pm_host_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp)
 {
-	struct page *page;
+	int order = get_order(*size), last = get_order(least);
+	struct page *page = NULL;
 
-	*size = PM_HEAP_SIZE;
-	page = alloc_pages(pm_gfp_under_lock(gfp) | __GFP_COMP |
-			   __GFP_NORETRY, PM_HEAP_ORDER);
+	gfp = pm_gfp_under_lock(gfp) | __GFP_COMP | __GFP_NORETRY;
+	for (; !page && order >= last; order--) {
+		page = alloc_pages(gfp, order);
+		*size = PAGE_SIZE << order;
+	}
 	if (!page)
 		return NULL;
-	atomic_long_add(PM_HEAP_SIZE, &pm_mapped_bytes);
+	atomic_long_add(*size, &pm_mapped_bytes);
 	return page_address(page);
 }
 
 void pm_host_heap_unmap(void *addr, size_t size)
 {
 	atomic_long_sub(size, &pm_mapped_bytes);
-	__free_pages(virt_to_page(addr), PM_HEAP_ORDER);
+	__free_pages(virt_to_page(addr), get_order(size));
 }
 
 /* A compound page comes and goes as a whole. */

@@ -13,6 +13,7 @@
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/hash.h>
 #include <linux/ktime.h>
 #include <linux/random.h>
@@ -57,6 +58,16 @@ u64 pm_host_clock_ns(void)
 u64 pm_host_clock_coarse_ns(void)
 {
 	return ktime_get_coarse_ns();
+}
+
+bool pm_host_can_synchronize(void)
+{
+	return true;
+}
+
+void pm_host_nap(void)
+{
+	usleep_range(50, 100);
 }
 
 u64 pm_host_random(void)

@@ -39,14 +39,20 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
+#define PM_MARK 1
+
 #ifdef PM_DEBUG_BUILD
 #define PM_DEBUG 1
 #else
 #define PM_DEBUG 0
 #endif
 
-/* A heap is a compound page of order 6: common enough to be had. */
-#define PM_HEAP_SHIFT	18
+/*
+ * A heap is a compound page of order 6: common enough to be had. When memory
+ * is in pieces it may be as short as one slab, and aligned to that.
+ */
+#define PM_HEAP_SHIFT		18
+#define PM_HEAP_ALIGN_SHIFT	14
 
 /*
  * The direct map, where heaps come from, begins at PAGE_OFFSET. With four
@@ -81,6 +87,28 @@ static inline bool pm_context_may_lock(void)
 	if (IS_ENABLED(CONFIG_PREEMPT_COUNT))
 		return preemptible() && !rcu_preempt_depth();
 	return in_task() && !irqs_disabled() && !rcu_preempt_depth();
+}
+
+/**
+ * struct pm_sleep - what waiting for a mutex was like
+ * @calls: times that the task asked to be put to sleep
+ * @sleeps: times that it slept; one that spun until the mutex was free did not
+ */
+struct pm_sleep {
+	u32 calls;
+	u32 sleeps;
+};
+
+/* Whoever sleeps switches to another task of its own accord. */
+static inline struct pm_sleep mutex_lock_sleep(struct mutex *m)
+{
+	unsigned long before = current->nvcsw;
+	struct pm_sleep sleep;
+
+	mutex_lock(m);
+	sleep.sleeps = current->nvcsw - before;
+	sleep.calls = sleep.sleeps;
+	return sleep;
 }
 
 #endif /* PM_ENV_H */

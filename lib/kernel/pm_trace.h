@@ -14,16 +14,18 @@
 
 #include <linux/tracepoint.h>
 #include <linux/types.h>
+#include "class.h"
 
 DECLARE_EVENT_CLASS(pm_event,
-	TP_PROTO(unsigned int arena, unsigned int class, u64 ns, u64 count),
+	TP_PROTO(int arena, unsigned int class, u64 ns, u64 count),
 	TP_ARGS(arena, class, ns, count),
 	TP_STRUCT__entry(
 		__field(unsigned int, cpu)
-		__field(unsigned int, arena)
+		__field(int, arena)
 		__field(unsigned int, class)
 		__field(u64, ns)
 		__field(u64, count)
+		__field(unsigned int, size)
 	),
 	TP_fast_assign(
 		__entry->cpu = raw_smp_processor_id();
@@ -31,15 +33,16 @@ DECLARE_EVENT_CLASS(pm_event,
 		__entry->class = class;
 		__entry->ns = ns;
 		__entry->count = count;
+		__entry->size = pm_classes[class].size;
 	),
-	TP_printk("cpu=%u arena=%u class=%u ns=%llu count=%llu",
+	TP_printk("cpu=%u arena=%d class=%u ns=%llu count=%llu size=%u",
 		  __entry->cpu, __entry->arena, __entry->class, __entry->ns,
-		  __entry->count)
+		  __entry->count, __entry->size)
 );
 
 #define PM_DEFINE_EVENT(name)						\
 DEFINE_EVENT(pm_event, name,						\
-	TP_PROTO(unsigned int arena, unsigned int class, u64 ns, u64 count), \
+	TP_PROTO(int arena, unsigned int class, u64 ns, u64 count), \
 	TP_ARGS(arena, class, ns, count));
 
 PM_EVENTS(PM_DEFINE_EVENT)

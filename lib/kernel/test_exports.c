@@ -11,21 +11,25 @@
 #include "depot.h"
 #include "heap.h"
 #include "large.h"
+#include "lockstat.h"
 #include "magazine.h"
 #include "options.h"
 #include "pagemap.h"
 #include "platform.h"
 #include "slab.h"
 #include "stats.h"
+#include "transit.h"
 
 #define PM_EXPORT_TEST(symbol)						\
 	EXPORT_SYMBOL_NS_GPL(symbol,					\
 			     PMALLOC_TEST)
 
 /* platform.h */
+PM_EXPORT_TEST(pm_host_can_synchronize);
 PM_EXPORT_TEST(pm_host_clock_coarse_ns);
 PM_EXPORT_TEST(pm_host_clock_ns);
 PM_EXPORT_TEST(pm_host_cpu);
+PM_EXPORT_TEST(pm_host_nap);
 PM_EXPORT_TEST(pm_host_nr_cpus);
 PM_EXPORT_TEST(pm_host_random);
 PM_EXPORT_TEST(pm_host_thread_slot);
@@ -44,7 +48,6 @@ PM_EXPORT_TEST(pm_usable_from);
 PM_EXPORT_TEST(pm_options);
 
 /* class.h */
-PM_EXPORT_TEST(pm_class_of_aligned);
 PM_EXPORT_TEST(pm_class_of_size);
 PM_EXPORT_TEST(pm_class_starts);
 PM_EXPORT_TEST(pm_classes);
@@ -99,9 +102,11 @@ PM_EXPORT_TEST(pm_depot_take_oldest);
 PM_EXPORT_TEST(pm_arena_at);
 PM_EXPORT_TEST(pm_arena_flush_depots_all);
 PM_EXPORT_TEST(pm_arena_lock_all);
+PM_EXPORT_TEST(pm_arena_lock_quiet);
 PM_EXPORT_TEST(pm_arena_ready);
 PM_EXPORT_TEST(pm_arena_settle);
 PM_EXPORT_TEST(pm_arena_trim);
+PM_EXPORT_TEST(pm_arena_unlock);
 PM_EXPORT_TEST(pm_arena_unlock_all);
 PM_EXPORT_TEST(pm_arenas);
 PM_EXPORT_TEST(pm_free_lock);
@@ -112,6 +117,14 @@ PM_EXPORT_TEST(pm_nr_arena_slots);
 PM_EXPORT_TEST(pm_policy_find);
 PM_EXPORT_TEST(pm_registry);
 PM_EXPORT_TEST(pm_srcu);
+
+/* lockstat.h */
+PM_EXPORT_TEST(pm_lockstat_holder);
+PM_EXPORT_TEST(pm_lockwait_adopt);
+PM_EXPORT_TEST(pm_lockwait_begin);
+PM_EXPORT_TEST(pm_lockwait_contended);
+PM_EXPORT_TEST(pm_lockwait_end);
+PM_EXPORT_TEST(pm_wait_bucket);
 
 /* magazine.h */
 PM_EXPORT_TEST(pm_mag_base);
@@ -128,12 +141,20 @@ PM_EXPORT_TEST(pm_mark_secret);
 PM_EXPORT_TEST(pm_mag_count_hit);
 #endif
 
+/* transit.h */
+PM_EXPORT_TEST(pm_transit_begin);
+PM_EXPORT_TEST(pm_transit_end);
+PM_EXPORT_TEST(pm_transit_resume);
+PM_EXPORT_TEST(pm_transit_stop);
+PM_EXPORT_TEST(pm_transit_stopped);
+
 /* pm_percpu.h */
 PM_EXPORT_TEST(pm_null_magazine);
 PM_EXPORT_TEST(pm_percpu);
 PM_EXPORT_TEST(pm_percpu_fence);
 
 /* stats.h */
+PM_EXPORT_TEST(pm_arena_class_figures);
 PM_EXPORT_TEST(pm_arena_figures);
 PM_EXPORT_TEST(pm_class_figures);
 PM_EXPORT_TEST(pm_report_as);
@@ -143,5 +164,6 @@ PM_EXPORT_TEST(pm_arena_fault);
 PM_EXPORT_TEST(pm_heap_fault);
 PM_EXPORT_TEST(pm_inject);
 PM_EXPORT_TEST(pm_misuse);
+PM_EXPORT_TEST(pm_noted);
 PM_EXPORT_TEST(pm_point_hook);
 PM_EXPORT_TEST(pm_slab_fault);

@@ -5,7 +5,15 @@
  * The child has the forking thread only. A lock that another thread held
  * would never be let go, and what it guarded might be half changed. So the
  * forking thread takes every lock, outermost first, and the child begins
- * with fresh ones.
+ * with fresh ones. What is done without locks may be half done all the same:
+ * the child puts that right (pm_arena_restart_all(), pm_batch_restart_all(),
+ * pm_transit_forget()).
+ *
+ * Lost to the child is what other threads had in their hands: a batch of a
+ * refill or a flush (128 objects at most), an object between free()'s mark
+ * and its magazine, a large object on its way to the inbox, a mapping that
+ * was just made. That is at most one of these per thread, and of the same
+ * kind as the objects that those threads own and the child cannot know.
  *
  * liburcu's locks come behind the registry and before the arenas: a thread
  * that retires an arena waits for readers with the registry held, and a
@@ -17,6 +25,7 @@
 #include "arena.h"
 #include "large.h"
 #include "magazine.h"
+#include "transit.h"
 
 static void pm_fork_prepare(void)
 {
@@ -32,9 +41,9 @@ static void pm_fork_prepare(void)
 static void pm_fork_parent(void)
 {
 	pm_pages_unlock(false);
-	pm_batch_unlock_all(false);
+	pm_batch_unlock_all();
 	pm_large_unlock_all(false);
-	pm_arena_unlock_all(false);
+	pm_arena_unlock_all();
 	urcu_bp_after_fork_parent();
 	pm_mag_unlock_all(false);
 	mutex_unlock(&pm_registry);
@@ -44,12 +53,14 @@ static void pm_fork_child(void)
 {
 	pm_tls.tid = 0;
 	pm_pages_unlock(true);
-	pm_batch_unlock_all(true);
 	pm_large_unlock_all(true);
-	pm_arena_unlock_all(true);
+	pm_arena_restart_all();
+	pm_batch_restart_all();
 	urcu_bp_after_fork_child();
 	pm_mag_unlock_all(true);
 	mutex_init(&pm_registry);
+	pm_transit_forget();
+	pm_publish();
 }
 
 /**

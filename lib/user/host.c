@@ -119,6 +119,16 @@ u64 pm_host_clock_coarse_ns(void)
 	return pm_clock(CLOCK_MONOTONIC_COARSE);
 }
 
+/* By the system call itself: free() must not be a cancellation point. */
+void pm_host_nap(void)
+{
+	struct timespec ts = { 0, 50000 };
+	int saved = errno;
+
+	syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &ts, NULL);
+	errno = saved;
+}
+
 /* ---- locks ------------------------------------------------------------- */
 
 /*
@@ -126,13 +136,17 @@ u64 pm_host_clock_coarse_ns(void)
  * has to wake somebody. One waiter is woken per unlock; it takes the lock
  * with 2 again, for there may be others.
  */
-__cold void pm_mutex_lock_slow(struct mutex *m)
+__cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
 {
 	int saved = errno;
+	long err;
 
-	while (__atomic_exchange_n(&m->state, 2, __ATOMIC_ACQUIRE))
-		syscall(SYS_futex, &m->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
-			2, NULL, NULL, 0);
+	while (__atomic_exchange_n(&m->state, 2, __ATOMIC_ACQUIRE)) {
+		err = syscall(SYS_futex, &m->state,
+			      FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, NULL, NULL, 0);
+		sleep->calls++;
+		sleep->sleeps += !err || errno != EAGAIN;
+	}
 	errno = saved;
 }
 

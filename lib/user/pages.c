@@ -90,7 +90,8 @@ static char *pm_map_short(size_t size)
 	return NULL;
 }
 
-void *pm_host_heap_map(size_t *size, bool huge, gfp_t gfp __maybe_unused)
+void *pm_host_heap_map(size_t *size, size_t least __maybe_unused, bool huge,
+		       gfp_t gfp __maybe_unused)
 {
 	size_t want = *size;
 	int saved = errno;
@@ -195,9 +196,11 @@ struct pm_meta_bin {
 static struct {
 	char *at;
 	char *end;
-	size_t bytes;
 	struct pm_meta_bin bin[PM_META_BINS];
 } pm_meta; /* [page lock] */
+
+/* Bytes of all that was mapped for descriptors. [page lock] */
+size_t pm_meta_total;
 
 static struct pm_meta_bin *pm_meta_bin(size_t size)
 {
@@ -228,7 +231,7 @@ static void *pm_meta_carve(size_t size)
 	if (size >= PM_META_CHUNK / 2) {
 		p = pm_map(NULL, ALIGN(size, PAGE_SIZE), 0);
 		if (p)
-			pm_meta.bytes += ALIGN(size, PAGE_SIZE);
+			pm_meta_total += ALIGN(size, PAGE_SIZE);
 		return p;
 	}
 	while (!(p = pm_map(NULL, chunk, 0))) {
@@ -236,7 +239,7 @@ static void *pm_meta_carve(size_t size)
 		if (chunk < ALIGN(size, PAGE_SIZE))
 			return NULL;
 	}
-	pm_meta.bytes += chunk;
+	pm_meta_total += chunk;
 	pm_meta.at = p + size;
 	pm_meta.end = p + chunk;
 	return p;
@@ -284,7 +287,7 @@ void pm_meta_free(void *ptr, size_t size)
 
 size_t pm_meta_bytes(void)
 {
-	return READ_ONCE(pm_meta.bytes);
+	return READ_ONCE(pm_meta_total);
 }
 
 void pm_pages_lock(void)

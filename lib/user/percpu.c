@@ -155,6 +155,8 @@ bool pm_percpu_prepare(void)
 
 	if (likely(pm_tls.area != &pm_no_area.rseq))
 		return (int)READ_ONCE(pm_tls.area->cpu_id) >= 0;
+	if (unlikely(pm_tls.vforks))
+		return false;
 	switch (pm_percpu_state) {
 	case PM_PERCPU_LIBC:
 		area = (struct rseq *)((char *)__builtin_thread_pointer() +
@@ -171,6 +173,34 @@ bool pm_percpu_prepare(void)
 		pm_tls.index = (s32 *)&pm_tls.rseq.cpu_id;
 		return false;
 	}
+}
+
+/**
+ * pm_vfork_begin() - a child of vfork() is going to run in this thread's place
+ */
+void pm_vfork_begin(void)
+{
+	pm_tls.vforks++;
+	pm_use_area(&pm_no_area.rseq);
+}
+
+/**
+ * pm_vfork_end() - it has left
+ * @pid: what the system call returned to the parent
+ *
+ * Return: what vfork() shall return.
+ */
+pid_t pm_vfork_end(long pid)
+{
+	pm_tls.vforks--;
+	/* The C library's area is found again on the next slow path. */
+	if (!pm_tls.vforks && !pm_tls.no_rseq &&
+	    (int)READ_ONCE(pm_tls.rseq.cpu_id) >= 0)
+		pm_use_area(&pm_tls.rseq);
+	if (pid >= 0)
+		return pid;
+	errno = -pid;
+	return -1;
 }
 
 unsigned int pm_percpu_index(void)
@@ -196,6 +226,23 @@ bool pm_percpu_fence(unsigned int index)
 	else
 		err = pm_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
 				    MEMBARRIER_CMD_FLAG_CPU, index);
+	errno = saved;
+	return !err;
+}
+
+/*
+ * liburcu's readers issue no barriers where membarrier() was there at its
+ * start; who waits for them has the kernel do it, and aborts when that is
+ * refused. A sandbox cannot be left, so what worked now works in a moment,
+ * unless another thread locks us in just then.
+ */
+bool pm_host_can_synchronize(void)
+{
+	int saved = errno, err;
+
+	if (!urcu_bp_has_sys_membarrier)
+		return true;
+	err = pm_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 	errno = saved;
 	return !err;
 }

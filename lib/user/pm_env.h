@@ -41,6 +41,12 @@
 #include <urcu/list.h>
 #include <urcu/rculist.h>
 
+#ifdef PM_NO_MARK
+#define PM_MARK 0
+#else
+#define PM_MARK 1
+#endif
+
 #ifdef PM_DEBUG_BUILD
 #define PM_DEBUG 1
 #else
@@ -48,6 +54,7 @@
 #endif
 
 #define PM_HEAP_SHIFT	22
+#define PM_HEAP_ALIGN_SHIFT	PM_HEAP_SHIFT
 #define PM_ADDR_BASE	0UL
 #define PM_ADDR_BITS	47
 #define PM_LARGE_MAX	((size_t)PTRDIFF_MAX)
@@ -94,6 +101,7 @@ typedef int32_t s32;
 #undef noinline
 #define noinline		__attribute__((noinline))
 #define __cold			__attribute__((cold))
+#define __section(name)		__attribute__((section(name)))
 #define __maybe_unused		__attribute__((unused))
 #define __printf(f, a)		__attribute__((format(printf, f, a)))
 #define fallthrough		__attribute__((fallthrough))
@@ -171,7 +179,13 @@ static inline int kstrtoul(const char *s, unsigned int base, unsigned long *res)
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, v)	do { *(volatile typeof(x) *)&(x) = (v); } while (0)
 #define barrier()		__asm__ __volatile__("" : : : "memory")
+#if defined(__x86_64__)
+#define cpu_relax()		__builtin_ia32_pause()
+#else
+#define cpu_relax()		barrier()
+#endif
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define xchg(p, v)		__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
@@ -276,6 +290,7 @@ static inline struct llist_node *llist_del_all(struct llist_head *h)
  * @in_urcu: within liburcu's registration, which may call malloc
  * @no_rseq: no (further) registration of @rseq in this thread
  * @urcu_seen: the reader TLS of liburcu is allocated in this thread
+ * @vforks: children of vfork() that run on this thread's behalf
  */
 struct pm_tls {
 	struct rseq rseq;
@@ -286,6 +301,7 @@ struct pm_tls {
 	u8 in_urcu;
 	u8 no_rseq;
 	u8 urcu_seen;
+	u8 vforks;
 };
 
 extern __thread struct pm_tls pm_tls
@@ -309,7 +325,17 @@ struct mutex {
 
 #define DEFINE_MUTEX(m)		struct mutex m = { .state = 0 }
 
-void pm_mutex_lock_slow(struct mutex *m);
+/**
+ * struct pm_sleep - what waiting for a mutex was like
+ * @calls: times that the kernel was asked to put the thread to sleep
+ * @sleeps: times that it did; else the mutex had changed hands meanwhile
+ */
+struct pm_sleep {
+	u32 calls;
+	u32 sleeps;
+};
+
+void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep);
 
 static inline void mutex_init(struct mutex *m)
 {
@@ -335,13 +361,18 @@ static inline bool mutex_trylock(struct mutex *m)
 	return true;
 }
 
-static inline void mutex_lock(struct mutex *m)
+static inline struct pm_sleep mutex_lock_sleep(struct mutex *m)
 {
+	struct pm_sleep sleep = { 0 };
+
 	if (unlikely(!mutex_trylock(m))) {
-		pm_mutex_lock_slow(m);
+		pm_mutex_lock_slow(m, &sleep);
 		pm_mutex_acquired(m);
 	}
+	return sleep;
 }
+
+#define mutex_lock(m)		((void)mutex_lock_sleep(m))
 
 static inline void mutex_unlock(struct mutex *m)
 {
@@ -434,6 +465,10 @@ typedef unsigned int gfp_t;
  * A thread may always wait for a mutex: malloc is not for signal handlers.
  */
 #define gfpflags_allow_blocking(gfp)	(((gfp) & GFP_KERNEL) != 0)
+
+/* init_on_alloc and init_on_free are the kernel's; a program says calloc(). */
+#define want_init_on_alloc(gfp)	(((gfp) & __GFP_ZERO) != 0)
+#define want_init_on_free()	false
 /* The one context in the kernel that may not even try a mutex. */
 #define pm_context_may_lock()	true
 

@@ -1,22 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Events in userspace: USDT probes, one nop each until a tracer comes.
+ * Events in userspace: USDT probes.
+ *
+ * Each probe has a semaphore, a counter that the kernel raises in every
+ * process which maps the library while somebody listens. Until then an event
+ * costs the look at it; the probe, one per event, lies out of the way in
+ * trace.c. PM_NO_PROBES makes a library without, to measure what that costs.
  */
 #ifndef PM_TRACE_H
 #define PM_TRACE_H
 
-#include <sys/sdt.h>
 #include "platform.h"
 
-#define PM_DEFINE_PROBE(name)						\
-static __always_inline void trace_##name(unsigned int arena,		\
-					 unsigned int class, u64 ns,	\
-					 u64 count)			\
+#ifndef PM_NO_PROBES
+
+#define PM_DECLARE_PROBE(name)						\
+extern __pm_local unsigned short pmalloc_##name##_semaphore;		\
+__pm_local void pm_probe_##name(int arena, unsigned int class, u64 ns,	\
+				u64 count);				\
+static __always_inline bool trace_##name##_enabled(void)		\
 {									\
-	DTRACE_PROBE5(pmalloc, name, pm_host_cpu(), arena, class, ns,	\
-		      count);						\
+	return unlikely(READ_ONCE(pmalloc_##name##_semaphore));		\
+}									\
+static __always_inline void trace_##name(int arena, unsigned int class,	\
+					 u64 ns, u64 count)		\
+{									\
+	if (trace_##name##_enabled())					\
+		pm_probe_##name(arena, class, ns, count);		\
 }
 
-PM_EVENTS(PM_DEFINE_PROBE)
+#else
+
+#define PM_DECLARE_PROBE(name)						\
+static __always_inline bool trace_##name##_enabled(void)		\
+{									\
+	return false;							\
+}									\
+static __always_inline void trace_##name(int arena, unsigned int class,	\
+					 u64 ns, u64 count)		\
+{									\
+}
+
+#endif /* PM_NO_PROBES */
+
+PM_EVENTS(PM_DECLARE_PROBE)
 
 #endif /* PM_TRACE_H */

@@ -10,7 +10,12 @@
 void pm_pages_lock(void);
 void pm_pages_unlock(bool child);
 void pm_fork_init(void);
+void pm_vfork_begin(void);
+pid_t pm_vfork_end(long pid);
 void pm_user_init(void);
+void pm_publish(void);
+
+extern size_t pm_meta_total;
 
 #define PM_EXPORT __attribute__((visibility("default")))
 

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * fork() while another thread is in the middle of something.
+ *
+ * A thread of the parent is stopped at a point of the core. The parent forks,
+ * and the child, in which that thread is not, has to live with what it left:
+ * it frees all that the others know of, allocates, looks for a free object,
+ * trims, and then nothing may be left but what the thread had in its hands. Then
+ * the thread goes on, and the parent's books must balance, too.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include "tap.h"
+#include "user.h"
+#include "arena.h"
+#include "check.h"
+#include "heap.h"
+#include "magazine.h"
+#include "options.h"
+#include "pagemap.h"
+#include "pmalloc.h"
+
+enum { CLASS = 30, OBJS = 300, BATCH = 8, PATIENCE = 20 };
+
+/* What the library's malloc.c answers in the library. */
+const char *pm_host_options(void)
+{
+	return "arenas=2,decay_ms=3600000";
+}
+
+void pm_host_started(void)
+{
+	pm_fork_init();
+}
+
+/* Everybody uses the arena that the test says. */
+static unsigned int picked;
+
+static unsigned int pick(void)
+{
+	return picked;
+}
+
+static unsigned int two(void)
+{
+	return 2;
+}
+
+static const struct pm_policy policy = {
+	.name = "test", .arenas = two, .pick = pick,
+};
+
+static void *objs[OBJS];
+
+static enum pm_slab_fault free_one(void *p)
+{
+	unsigned int class = pm_pagemap_class(p), index;
+	struct pm_heap *heap = pm_pagemap_heap(p);
+	struct pm_slab *slab;
+
+	if (!class || !heap)
+		return PM_SLAB_DOUBLE_FREE;
+	slab = pm_heap_slab(heap, p, class);
+	pm_slab_index(slab, p, &index);
+	return pm_free_lock(heap, slab, index);
+}
+
+/* ---- the thread that stops ---------------------------------------------- */
+
+struct actor {
+	pthread_t thread;
+	void (*fn)(void);
+	enum pm_point point;
+	unsigned int stops;
+	unsigned int goes;
+	bool ended;
+};
+
+static struct actor actor;
+static __thread bool is_actor;
+
+static void doze(void)
+{
+	usleep(100);
+}
+
+static void hook(enum pm_point point)
+{
+	unsigned int stop;
+
+	if (!is_actor || point != READ_ONCE(actor.point))
+		return;
+	WRITE_ONCE(actor.point, (enum pm_point)-1);
+	stop = __atomic_add_fetch(&actor.stops, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&actor.goes, __ATOMIC_SEQ_CST) < stop)
+		doze();
+}
+
+static void *actor_main(void *unused)
+{
+	is_actor = true;
+	actor.fn();
+	__atomic_store_n(&actor.ended, true, __ATOMIC_SEQ_CST);
+	return unused;
+}
+
+/* Whether it stops for the @nth time, rather than ends. */
+static bool stops(unsigned int nth)
+{
+	while (__atomic_load_n(&actor.stops, __ATOMIC_SEQ_CST) < nth &&
+	       !__atomic_load_n(&actor.ended, __ATOMIC_SEQ_CST))
+		doze();
+	return actor.stops == nth;
+}
+
+static bool act(enum pm_point point, void (*fn)(void))
+{
+	actor = (struct actor){ .fn = fn, .point = point };
+	WRITE_ONCE(pm_point_hook, hook);
+	if (pthread_create(&actor.thread, NULL, actor_main, NULL))
+		return false;
+	return stops(1);
+}
+
+static bool act_on(enum pm_point point)
+{
+	WRITE_ONCE(actor.point, point);
+	__atomic_add_fetch(&actor.goes, 1, __ATOMIC_SEQ_CST);
+	return stops(2);
+}
+
+static void go_on(void)
+{
+	__atomic_store_n(&actor.goes, 2, __ATOMIC_SEQ_CST);
+	pthread_join(actor.thread, NULL);
+	WRITE_ONCE(pm_point_hook, NULL);
+}
+
+/* ---- what it does --------------------------------------------------------- */
+
+static void free_first(void)
+{
+	free_one(objs[0]);
+}
+
+static void free_batch(void)
+{
+	pm_free_lock_batch(CLASS, objs, BATCH);
+}
+
+static unsigned int freed;
+
+static void free_until_flush(void)
+{
+	for (freed = 0; freed < OBJS; freed++)
+		pm_free(objs[freed]);
+}
+
+static void *taken;
+
+static void take_with_refill(void)
+{
+	taken = pm_malloc(pm_classes[CLASS].size);
+}
+
+/* ---- the cases ------------------------------------------------------------ */
+
+/**
+ * struct fork_case - where the thread is
+ * @name: in words
+ * @point: the point
+ * @fn: what it does there
+ * @busy: its object's arena is locked when it comes along
+ * @magazine: this takes magazines
+ * @first: the first object that is still the program's
+ * @lost: objects that the child never gets, at most
+ */
+struct fork_case {
+	const char *name;
+	enum pm_point point;
+	void (*fn)(void);
+	bool busy;
+	bool magazine;
+	unsigned int first;
+	unsigned int lost;
+};
+
+static const struct fork_case cases[] = {
+	{ "has read an object's owner", PM_POINT_FREE_OWNER, free_first,
+	  .first = 0 },
+	{ "has picked an arena", PM_POINT_MALLOC_PICKED, take_with_refill,
+	  .first = 0 },
+	{ "has referenced a heap for a remote free", PM_POINT_REMOTE_REF,
+	  free_first, .busy = true },
+	{ "has set a remote bit", PM_POINT_REMOTE_BIT, free_first,
+	  .busy = true, .first = 1 },
+	{ "has marked a slab as queued, and not yet put it on the list",
+	  PM_POINT_REMOTE_OWNER, free_first, .busy = true, .first = 1 },
+	{ "has filled a batch for an inbox", PM_POINT_BATCH, free_batch,
+	  .busy = true, .first = BATCH, .lost = BATCH },
+	{ "carries a batch of a flush", PM_POINT_FLUSH, free_until_flush,
+	  .magazine = true, .lost = PM_BATCH_MAX + 1 },
+	{ "carries a batch of a refill", PM_POINT_REFILL, take_with_refill,
+	  .magazine = true, .lost = PM_BATCH_MAX },
+};
+
+static unsigned int count_spare_batches(void)
+{
+	struct pm_batch *batch, *all = NULL;
+	unsigned int n = 0;
+
+	while ((batch = pm_batch_get())) {
+		batch->node.next = all ? &all->node : NULL;
+		all = batch;
+		n++;
+	}
+	while (all) {
+		batch = all;
+		all = batch->node.next ? container_of(batch->node.next,
+						      struct pm_batch, node) :
+					 NULL;
+		pm_batch_put(batch);
+	}
+	return n;
+}
+
+static void get_objects(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < OBJS; i++)
+		objs[i] = pm_malloc_lock(CLASS, GFP_KERNEL);
+	/* As pm_malloc() would have it. */
+	for (i = 0; i < OBJS; i++)
+		pm_wipe_mark(objs[i]);
+}
+
+static bool churn(void)
+{
+	void *p[200];
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		p[i] = pm_malloc(16 << i % 10);
+		if (!p[i])
+			return false;
+	}
+	for (i = 0; i < 200; i++)
+		pm_free(p[i]);
+	return true;
+}
+
+/* A live object with a mark: whoever asks stops the traffic, and goes on. */
+static bool look(void)
+{
+	void *p = pm_malloc(100);
+	bool live;
+
+	pm_set_mark(p);
+	live = pm_usable_size(p) == 112;
+	pm_free(p);
+	return live;
+}
+
+static void free_the_rest(unsigned int first)
+{
+	for (; first < OBJS; first++)
+		free_one(objs[first]);
+}
+
+/* What is left, and what was there before. */
+static bool balanced(const struct pm_totals *before, unsigned int lost)
+{
+	struct pm_totals now;
+
+	pm_trim();
+	pm_get_totals(&now);
+	if (now.live_objects <= before->live_objects + lost &&
+	    (lost || now.mapped == before->mapped) && !now.magazine &&
+	    !now.depot)
+		return true;
+	tap_diag("objects %zu, were %zu; mapped %zu, were %zu; magazines %zu, depots %zu",
+		 now.live_objects, before->live_objects, now.mapped,
+		 before->mapped, now.magazine, now.depot);
+	return false;
+}
+
+static int child(const struct fork_case *c, const struct pm_totals *before,
+		 unsigned int batches)
+{
+	int status;
+
+	alarm(PATIENCE);
+	/* In a flush the current one is in the thread's hands, too. */
+	free_the_rest(c->fn == free_until_flush ? freed + 1 : c->first);
+	if (!churn() || !look())
+		return 1;
+	if (!balanced(before, c->lost))
+		return 2;
+	if (count_spare_batches() != batches)
+		return 3;
+	/* A child of it does as well. */
+	if (!fork())
+		_exit(!churn() || !look() || !balanced(before, c->lost));
+	wait(&status);
+	return status ? 4 : 0;
+}
+
+static int fork_and_wait(const struct fork_case *c,
+			 const struct pm_totals *before, unsigned int batches)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(child(c, before, batches));
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+	return status;
+}
+
+/* Nobody else is there: all that the parent has is ours to give back. */
+static void parent_cleans(const struct fork_case *c)
+{
+	if (c->fn == take_with_refill) {
+		pm_free(taken);
+		free_the_rest(0);
+	} else if (c->fn != free_until_flush) {
+		free_the_rest(c->fn == free_batch ? BATCH : 1);
+	}
+}
+
+static void run(const struct fork_case *c)
+{
+	struct pm_arena *arena;
+	struct pm_totals before;
+	unsigned int batches;
+	bool reached;
+	int status;
+
+	if (c->magazine && !pm_options.magazine) {
+		tap_skip(c->name, "magazines are off here");
+		return;
+	}
+	pm_batch_provide(GFP_KERNEL);
+	batches = count_spare_batches();
+	pm_trim();
+	pm_get_totals(&before);
+	get_objects();
+	arena = pm_pagemap_heap(objs[0])->arena;
+	if (c->busy)
+		pm_arena_lock_quiet(arena);
+	reached = act(c->point, c->fn);
+	if (c->busy)
+		pm_arena_unlock(arena);
+	if (!OK(reached, "a thread %s", c->name)) {
+		go_on();
+		return;
+	}
+	status = fork_and_wait(c, &before, batches);
+	OK(!status, "... while its process forks: the child lives (status 0x%x)",
+	   (unsigned int)status);
+	go_on();
+	parent_cleans(c);
+	OK(balanced(&before, 0), "... and the parent's books balance");
+}
+
+/*
+ * A free that read an arena as the owner holds its lock for a moment although
+ * it was retired. The child may want the arena for another number.
+ */
+static void spare_arena(void)
+{
+	void *p, *q;
+	int status = -1;
+	struct pm_arena *arena;
+	pid_t pid;
+
+	picked = 1;
+	p = pm_malloc_lock(CLASS, GFP_KERNEL);
+	arena = pm_pagemap_heap(p)->arena;
+	picked = 0;
+	q = pm_malloc_lock(CLASS, GFP_KERNEL);
+	objs[0] = p;
+	if (!OK(act(PM_POINT_FREE_OWNER, free_first) &&
+		!pm_arena_retire(arena->id) && act_on(PM_POINT_FREE_STALE),
+		"a thread holds the lock of an arena that was retired")) {
+		go_on();
+		return;
+	}
+	pid = fork();
+	if (!pid) {
+		alarm(PATIENCE);
+		picked = 1;
+		_exit(!pm_malloc_lock(CLASS, GFP_KERNEL));
+	}
+	waitpid(pid, &status, 0);
+	OK(!status, "... while its process forks: the child can use the arena (status 0x%x)",
+	   (unsigned int)status);
+	go_on();
+	free_one(q);
+}
+
+int main(void)
+{
+	unsigned int i;
+
+	pm_free(pm_malloc(1));
+	pm_options.policy = &policy;
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		run(&cases[i]);
+	spare_arena();
+	return tap_end();
+}

@@ -1,0 +1,560 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+"""Read pmalloc's figures out of a running process, from outside.
+
+The process is neither stopped nor signalled: its memory is read through
+/proc/PID/mem. The library publishes a block that describes itself under the
+symbol pmalloc_figures (lib/user/publish.c); names, offsets and the expressions
+by which figures are made of others all come from there.
+
+    with figures.open_process(pid) as process:
+        report = process.read()         # a dict as of the JSON report
+
+As a program it prints that JSON: figures.py PID.
+"""
+import errno
+import json
+import mmap
+import os
+import pwd
+import re
+import statistics
+import struct
+import sys
+import time
+
+SYMBOL = b"pmalloc_figures"
+MAGIC = b"pmalloc\0"
+VERSION = 1
+BYTE_ORDER = 0x01020304
+
+# struct pm_published, pm_place, pm_table, pm_field of version 1.
+PUBLISHED = struct.Struct("<8sIIQQIIIII4x")
+PLACE = struct.Struct("<QQIII4x")
+TABLE = struct.Struct("<QQII")
+FIELD = struct.Struct("<QQIIIII4x")
+
+# enum pm_field_how
+VALUE, SUM, BYTES, TEXT, LIST = range(5)
+
+SIZES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+STRING_MAX = 256
+
+# How often to look again before a copy is taken for as good as it gets.
+ARENA_TRIES = 6
+MOVE_TRIES = 50
+
+
+class NotPmalloc(Exception):
+    """The process does not run on pmalloc (any more)."""
+
+
+class NotPermitted(Exception):
+    """We may not read the process; the text says what would help."""
+
+
+# ---- who may read whom --------------------------------------------------------
+
+def _owner(pid):
+    return os.stat("/proc/%d" % pid).st_uid
+
+
+def _user(uid):
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return "the user with number %d" % uid
+
+
+def _yama():
+    try:
+        with open("/proc/sys/kernel/yama/ptrace_scope", encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 0
+
+
+def _not_permitted(pid):
+    """Why not, and what to do."""
+    why = "the memory of process %d may not be read: " % pid
+    try:
+        uid = _owner(pid)
+    except OSError:
+        uid = None
+    if uid is not None and os.geteuid() not in (0, uid):
+        return NotPermitted(why + "it belongs to %s; run this as that user or as root"
+                            % _user(uid))
+    scope = _yama()
+    if scope and os.geteuid() != 0:
+        return NotPermitted(why + "kernel.yama.ptrace_scope is %d; run this as root, "
+                            "or allow it with `sysctl kernel.yama.ptrace_scope=0`" % scope)
+    return NotPermitted(why + "it changed its rights (setuid, capabilities), or a "
+                        "container or security module forbids it; run this as root, "
+                        "where the process runs")
+
+
+# ---- symbols ------------------------------------------------------------------
+
+class Mapping:
+    """A line of /proc/PID/maps."""
+
+    def __init__(self, line):
+        words = line.split(None, 5)
+        start, end = words[0].split("-")
+        self.range = words[0]
+        self.start, self.end = int(start, 16), int(end, 16)
+        self.executable = "x" in words[1]
+        self.offset = int(words[2], 16)
+        self.path = words[5].rstrip("\n") if len(words) > 5 else ""
+
+
+def _mappings(pid):
+    try:
+        with open("/proc/%d/maps" % pid, encoding="utf-8",
+                  errors="surrogateescape") as file:
+            return [Mapping(line) for line in file]
+    except FileNotFoundError:
+        raise NotPmalloc("there is no process %d" % pid) from None
+    except PermissionError:
+        raise _not_permitted(pid) from None
+    except ProcessLookupError:
+        raise NotPmalloc("process %d has ended" % pid) from None
+
+
+def _open_mapped(pid, mappings):
+    """The file of these mappings, as the process sees it, or None."""
+    path = mappings[0].path
+    names = ["/proc/%d/map_files/%s" % (pid, m.range) for m in mappings[:1]]
+    if not path.endswith(" (deleted)"):
+        names.insert(0, "/proc/%d/root%s" % (pid, path))
+        names.append(path)
+    for name in names:
+        try:
+            return open(name, "rb")
+        except OSError:
+            continue
+    return None
+
+
+class Elf:
+    """The symbol tables of a file of 64-bit little-endian ELF."""
+
+    EXEC, DYN = 2, 3
+    LOAD = 1
+    SYMTAB, DYNSYM = 2, 11
+
+    def __init__(self, data):
+        if data[:6] != b"\x7fELF\x02\x01":
+            raise ValueError("not 64-bit little-endian ELF")
+        self.data = data
+        (self.type, self.phoff, self.shoff, self.phsize, self.phnum, self.shsize,
+         self.shnum) = struct.unpack_from("<16xH14xQQ6xHHHH", data)
+
+    def load_bias(self, mappings):
+        """What to add to an address of the file."""
+        if self.type == self.EXEC:
+            return 0
+        for i in range(self.phnum):
+            kind, offset, vaddr = struct.unpack_from("<I4xQQ", self.data,
+                                                     self.phoff + i * self.phsize)
+            if kind != self.LOAD:
+                continue
+            page = offset & ~4095
+            for m in mappings:
+                if m.offset == page:
+                    return m.start - (vaddr - (offset - page))
+        raise ValueError("none of its segments is mapped")
+
+    def _section(self, i):
+        return struct.unpack_from("<4xI16xQQI12xQ", self.data,
+                                  self.shoff + i * self.shsize)
+
+    def symbol(self, name):
+        """The address of a symbol in the file, or None."""
+        for i in range(self.shnum):
+            kind, offset, size, link, entry = self._section(i)
+            if kind not in (self.SYMTAB, self.DYNSYM) or not entry:
+                continue
+            strings = self._section(link)[1]
+            for at in range(offset, offset + size, entry):
+                string, section, value = struct.unpack_from("<I2xHQ", self.data, at)
+                begin = strings + string
+                if section and self.data[begin:begin + len(name) + 1] == name + b"\0":
+                    return value
+        return None
+
+
+def _symbol_in(file, mappings):
+    """The symbol's address in the process, or None when the file has none."""
+    with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+        if data.find(SYMBOL + b"\0") < 0:
+            return None
+        elf = Elf(data)
+        value = elf.symbol(SYMBOL)
+        return None if value is None else value + elf.load_bias(mappings)
+
+
+def _find(pid):
+    """The address of the block in the process."""
+    by_path = {}
+    for m in _mappings(pid):
+        if m.path.startswith("/"):
+            by_path.setdefault(m.path, []).append(m)
+    if not by_path:
+        raise NotPmalloc("process %d has no program (a thread of the kernel, or "
+                         "it has ended)" % pid)
+    unread = []
+    # The library first: it is by far the likeliest.
+    for path in sorted(by_path, key=lambda p: "pmalloc" not in os.path.basename(p)):
+        mappings = by_path[path]
+        if not any(m.executable for m in mappings):
+            continue
+        file = _open_mapped(pid, mappings)
+        if not file:
+            unread.append(path)
+            continue
+        with file:
+            try:
+                address = _symbol_in(file, mappings)
+            except (ValueError, struct.error, OSError):
+                continue
+        if address is not None:
+            return address
+    text = "process %d does not run on pmalloc; start it with `pmalloc run -- ...`, " \
+        "or with LD_PRELOAD=libpmalloc.so.0" % pid
+    if unread:
+        text += " (these of its files could not be read: %s)" % ", ".join(unread)
+    else:
+        text += " (a program that has it linked in statically must not be stripped)"
+    raise NotPmalloc(text)
+
+
+# ---- memory -------------------------------------------------------------------
+
+class Memory:
+    """The memory of a process."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        try:
+            self.fd = os.open("/proc/%d/mem" % pid, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise NotPmalloc("there is no process %d" % pid) from None
+        except PermissionError:
+            raise _not_permitted(pid) from None
+
+    def close(self):
+        os.close(self.fd)
+
+    def read(self, at, size):
+        try:
+            data = os.pread(self.fd, size, at)
+        except OSError as err:
+            if err.errno in (errno.EPERM, errno.EACCES):
+                raise _not_permitted(self.pid) from None
+            data = b""
+        if len(data) < size:
+            raise NotPmalloc("process %d has ended, or runs another program now"
+                             % self.pid)
+        return data
+
+    def number(self, at, size):
+        return int.from_bytes(self.read(at, size), "little")
+
+    def string(self, at):
+        """A string that ends in a NUL; it may lie at the end of what is mapped."""
+        data = b""
+        while at and len(data) < STRING_MAX and b"\0" not in data:
+            data += self.read(at + len(data), min(64, 4096 - (at + len(data)) % 4096))
+        return data.split(b"\0")[0].decode("utf-8", "replace")
+
+
+# ---- the block ----------------------------------------------------------------
+
+class Field:
+    """Where a figure is in an object, struct pm_field."""
+
+    def __init__(self, memory, raw):
+        (name, text, self.how, self.at, self.size, self.stride,
+         self.count) = FIELD.unpack_from(raw)
+        self.name = memory.string(name)
+        self.terms = _terms(memory.string(text)) if self.how == TEXT else []
+
+    def values(self, data):
+        """All its values in a copy of the object."""
+        code = SIZES[self.size]
+        if self.count == 1:
+            return struct.unpack_from("<" + code, data, self.at)
+        gap = self.stride - self.size
+        layout = ("%s%dx" % (code, gap) if gap else code) * (self.count - 1) + code
+        return struct.unpack_from("<" + layout, data, self.at)
+
+    def value(self, data, class_size):
+        """The figure, of an object that is not an expression."""
+        values = self.values(data)
+        if self.how == VALUE:
+            return values[0]
+        if self.how == SUM:
+            return sum(values) & (1 << 64) - 1
+        if self.how == BYTES:
+            return sum(n * size for n, size in zip(_signed(values), class_size))
+        return list(values)
+
+
+class Place:
+    """Something that there is once, struct pm_place."""
+
+    def __init__(self, memory, raw):
+        name, self.at, self.size, self.stride, self.count = PLACE.unpack_from(raw)
+        self.name = memory.string(name)
+
+
+class Table:
+    """What objects of one kind have, struct pm_table."""
+
+    def __init__(self, memory, raw, field_bytes):
+        name, fields, number, self.bytes = TABLE.unpack_from(raw)
+        self.name = memory.string(name)
+        raw = memory.read(fields, number * field_bytes)
+        self.fields = [Field(memory, raw[i * field_bytes:]) for i in range(number)]
+        self.by_name = {field.name: field for field in self.fields}
+
+
+def _signed(values):
+    return [n - (1 << 64) if n >> 63 else n for n in values]
+
+
+def _terms(text):
+    """An expression: [(sign, what, name), ...] of "A(x) - F(y) ..."."""
+    term = re.compile(r"\s*([+-]?)\s*([A-Z])\((\w+)\)")
+    terms, at = [], 0
+    while at < len(text.rstrip()):
+        match = term.match(text, at)
+        if not match:
+            raise NotPmalloc("pmalloc's figures are made by an expression that this "
+                             "reader does not know: %s; take the reader of the same "
+                             "version" % text)
+        terms.append((-1 if match.group(1) == "-" else 1,) + match.groups()[1:])
+        at = match.end()
+    return terms
+
+
+def _sum_of(terms, names):
+    """The value of an expression, never below 0."""
+    return max(0, sum(sign * names[what][name] for sign, what, name in terms))
+
+
+def _middle(copies):
+    """Word by word the middle one of three copies of an object.
+
+    Of three copies made one after the other, the middle value of a word that
+    only grows lies between two others; of one that was read while it was
+    written, and therefore wrong in one copy, a right one is in the middle.
+    """
+    count = len(copies[0]) // 8
+    words = zip(*(struct.unpack_from("<%dQ" % count, copy) for copy in copies))
+    return struct.pack("<%dQ" % count, *(a if a == b == c else statistics.median_low((a, b, c))
+                                         for a, b, c in words))
+
+
+class Process:
+    """A process that runs on pmalloc. Use open_process()."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.address = _find(pid)
+        self.memory = Memory(pid)
+        try:
+            self._learn()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        self.memory.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _learn(self):
+        """Read what the block says of itself."""
+        (magic, order, version, places, tables, nr_places, nr_tables, place_bytes,
+         table_bytes, field_bytes) = PUBLISHED.unpack(
+             self.memory.read(self.address, PUBLISHED.size))
+        if magic != MAGIC or order != BYTE_ORDER:
+            raise NotPmalloc("process %d: its libpmalloc.so was replaced while it "
+                             "runs, so that its figures cannot be found; start it "
+                             "again" % self.pid)
+        if version != VERSION:
+            raise NotPmalloc("process %d runs on a pmalloc whose figures have version "
+                             "%d; this reader knows %d: take the reader that came with "
+                             "that library" % (self.pid, version, VERSION))
+        raw = self.memory.read(places, nr_places * place_bytes)
+        self.places = {p.name: p for p in (Place(self.memory, raw[i * place_bytes:])
+                                           for i in range(nr_places))}
+        raw = self.memory.read(tables, nr_tables * table_bytes)
+        self.tables = {t.name: t for t in (Table(self.memory, raw[i * table_bytes:],
+                                                 field_bytes)
+                                           for i in range(nr_tables))}
+        self.class_size = self._list("class_size")
+        self.arena = self.tables["arena"]
+        self.seq = self.tables["arena_state"].by_name["seq"]
+        self.retired = self.tables["arena_state"].by_name["retired"]
+
+    # -- places
+
+    def _number(self, name):
+        place = self.places[name]
+        return self.memory.number(place.at, place.size)
+
+    def _list(self, name, count=None):
+        place = self.places[name]
+        count = place.count or count
+        if not count:
+            return []
+        stride = place.stride or place.size
+        data = self.memory.read(place.at, (count - 1) * stride + place.size)
+        return [int.from_bytes(data[i * stride:i * stride + place.size], "little")
+                for i in range(count)]
+
+    def _text(self, name):
+        return bytes(self._list(name)).split(b"\0")[0].decode("utf-8", "replace")
+
+    # -- arenas
+
+    def _copy_arena(self, at):
+        """A copy of an arena: of one moment if its lock is ever free."""
+        copies = []
+        for _ in range(ARENA_TRIES):
+            before = self.memory.number(at + self.seq.at, self.seq.size)
+            copies.append(self.memory.read(at, self.arena.bytes))
+            if not before & 1 and before == self.memory.number(at + self.seq.at,
+                                                               self.seq.size):
+                return copies[-1]
+        return _middle(copies[-3:])
+
+    def _copy_arenas(self):
+        table, slots = self._number("arena_table"), self._number("arena_slots")
+        if not table or not slots:
+            return []
+        pointers = struct.unpack("<%dQ" % slots, self.memory.read(table, 8 * slots))
+        copies = [self._copy_arena(at) for at in pointers if at]
+        return [c for c in copies if not self.retired.values(c)[0]]
+
+    def _still_arenas(self):
+        """Copies of all arenas, while none is being retired."""
+        for _ in range(MOVE_TRIES):
+            before = self._number("arenas_seq")
+            copies = self._copy_arenas()
+            if not before & 1 and before == self._number("arenas_seq"):
+                break
+            time.sleep(0.001)
+        return copies
+
+    def _arena_figures(self, copy):
+        figures = {}
+        for field in self.arena.fields:
+            if field.how == TEXT:
+                figures[field.name] = _sum_of(field.terms, {"F": figures})
+            else:
+                figures[field.name] = field.value(copy, self.class_size)
+        figures["classes"] = list(self._arena_classes(copy))
+        return figures
+
+    def _rows(self, table, copy):
+        """Per class what a table has in a copy of an arena."""
+        names = [field.name for field in table.fields]
+        for values in zip(*(field.values(copy) for field in table.fields)):
+            yield dict(zip(names, values))
+
+    def _arena_classes(self, copy):
+        for number, row in enumerate(self._rows(self.tables["arena_class"], copy)):
+            if row["acquired"] or row["contended"] or row["free_busy"]:
+                yield dict({"class": number, "size": self.class_size[number]}, **row)
+
+    # -- magazines, classes, totals
+
+    def _magazine_objects(self):
+        """Per class the objects in all magazines."""
+        objects = [0] * len(self.class_size)
+        table = self.tables["magazine"]
+        null = self.places["magazine_null"].at
+        base = self._list("magazine_base")
+        for offset in _signed(self._list("magazine_table",
+                                         self._number("magazine_indexes"))):
+            if not offset:
+                continue
+            copy = self.memory.read(null + offset, table.bytes)
+            for number, top in enumerate(table.by_name["top"].values(copy)):
+                if number:
+                    objects[number] += max(0, top - base[number]) // 8
+        return objects
+
+    def _classes(self, copies, magazine):
+        sums = [{} for _ in self.class_size]
+        for copy in copies:
+            for total, row in zip(sums, self._rows(self.tables["class"], copy)):
+                for name, value in row.items():
+                    total[name] = total.get(name, 0) + value
+        for number, row in enumerate(sums):
+            if number and row.get("taken"):
+                yield dict({"class": number, "size": self.class_size[number]}, **row,
+                           magazine=min(magazine[number], row["out"]))
+
+    def _totals(self, arenas, magazine):
+        summed = {field.name: sum(a[field.name] for a in arenas)
+                  for field in self.arena.fields if field.how != LIST}
+        others = {name: self._number(name) for name in self.places
+                  if self.places[name].count == 1}
+        others.update(arenas=len(arenas), magazine_objects=sum(magazine),
+                      magazine_bytes=sum(n * size for n, size
+                                         in zip(magazine, self.class_size)))
+        return {field.name: _sum_of(field.terms, {"A": summed, "G": others})
+                for field in self.tables["total"].fields}
+
+    def _policy(self):
+        place = self.places["policy"]
+        policy = self.memory.number(place.at, place.size)
+        name = self.tables["policy"].by_name["name"]
+        return self.memory.string(self.memory.number(policy + name.at, name.size))
+
+    def read(self):
+        """The figures now: what json.load() makes of the JSON report."""
+        if self.memory.read(self.address, len(MAGIC)) != MAGIC:
+            raise NotPmalloc("process %d runs another program now" % self.pid)
+        copies = self._still_arenas()
+        magazine = self._magazine_objects()
+        arenas = [self._arena_figures(copy) for copy in copies]
+        return {"policy": self._policy(), "arena_slots": self._number("arena_slots"),
+                "cpus": self._number("cpus"), "host": self._text("host"),
+                "arenas": arenas, "classes": list(self._classes(copies, magazine)),
+                "total": self._totals(arenas, magazine)}
+
+
+def open_process(pid):
+    """Get ready to read the figures of a process, again and again.
+
+    Raises NotPmalloc or NotPermitted, with a sentence that says what to do.
+    """
+    return Process(pid)
+
+
+def main(args):
+    """Print the figures of a process as JSON. Return the exit status."""
+    if len(args) != 1 or not args[0].isdigit():
+        print("usage: figures.py PID", file=sys.stderr)
+        return 2
+    try:
+        with open_process(int(args[0])) as process:
+            json.dump(process.read(), sys.stdout)
+            print()
+    except (NotPmalloc, NotPermitted) as err:
+        print("figures: %s" % err, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Objects in transit: how many carry some, and how to wait for them.
+ */
+#include "transit.h"
+
+#define PM_TRANSIT_SLOTS	64
+
+/* Per CPU, or shared by a few: threads that carry a batch now. [atomic] */
+static struct {
+	atomic_long_t carriers;
+} ____cacheline_aligned_in_smp pm_transit_slot[PM_TRANSIT_SLOTS];
+
+static bool pm_transit_gate __read_mostly;	/* closed [transit lock] */
+
+/* One at a time may look. Outside of every other lock. */
+static DEFINE_MUTEX(pm_transit_lock);
+
+/**
+ * pm_transit_begin() - ask to carry objects
+ *
+ * Context: any.
+ * Return: what pm_transit_end() wants to know, or -1: no object may be on its
+ * way now.
+ */
+int pm_transit_begin(void)
+{
+	int slot = pm_host_cpu() % PM_TRANSIT_SLOTS;
+
+	/* Full barrier between count and gate: pairs with pm_transit_stop(). */
+	(void)atomic_long_inc_return(&pm_transit_slot[slot].carriers);
+	if (likely(!READ_ONCE(pm_transit_gate)))
+		return slot;
+	pm_transit_end(slot);
+	return -1;
+}
+
+/**
+ * pm_transit_end() - the objects are where others can find them
+ * @slot: as pm_transit_begin() returned it
+ *
+ * Context: any.
+ */
+void pm_transit_end(int slot)
+{
+	/* Full barrier: who finds the count down finds the objects. */
+	(void)atomic_long_dec_return(&pm_transit_slot[slot].carriers);
+}
+
+/**
+ * pm_transit_stop() - wait until nobody carries anything, and keep it so
+ *
+ * Context: may sleep; no lock held, for carriers may wait for any.
+ */
+void pm_transit_stop(void)
+{
+	unsigned int slot;
+
+	mutex_lock(&pm_transit_lock);
+	WRITE_ONCE(pm_transit_gate, true);
+	/* Between gate and counts: pairs with pm_transit_begin(). */
+	smp_mb();
+	for (slot = 0; slot < PM_TRANSIT_SLOTS; slot++)
+		while (atomic_long_read(&pm_transit_slot[slot].carriers))
+			pm_host_nap();
+	/* Between counts and objects: pairs with pm_transit_end(). */
+	smp_mb();
+}
+
+/**
+ * pm_transit_resume() - let the traffic go on
+ */
+void pm_transit_resume(void)
+{
+	WRITE_ONCE(pm_transit_gate, false);
+	mutex_unlock(&pm_transit_lock);
+}
+
+/**
+ * pm_transit_stopped() - whether somebody has stopped the traffic, for tests
+ */
+bool pm_transit_stopped(void)
+{
+	return READ_ONCE(pm_transit_gate);
+}
+
+/**
+ * pm_transit_forget() - begin anew in the child of a fork()
+ *
+ * Who carried something is not there, nor is who stopped it. What was carried
+ * is lost to the child: a batch per thread at most.
+ *
+ * Context: one thread.
+ */
+void pm_transit_forget(void)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < PM_TRANSIT_SLOTS; slot++)
+		atomic_long_set(&pm_transit_slot[slot].carriers, 0);
+	WRITE_ONCE(pm_transit_gate, false);
+	mutex_init(&pm_transit_lock);
+}
