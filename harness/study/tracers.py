@@ -66,6 +66,17 @@ def tracefs():
     return None
 
 
+def provide_tracefs():
+    """Mount it where nobody has yet, as perf does on its own account; return
+    what is missing, in one sentence with the remedy, or None."""
+    if not tracefs() and not os.geteuid():
+        subprocess.run(["mount", "-t", "tracefs", "nodev", TRACEFS[0]],
+                       stderr=subprocess.DEVNULL, check=False)
+    if tracefs():
+        return None
+    return "no tracefs; as root, `mount -t tracefs nodev %s`" % TRACEFS[0]
+
+
 def write_line(path, text):
     """Append a line to a file of tracefs, which knows no end to seek to."""
     file = os.open(path, os.O_WRONLY | os.O_APPEND)
