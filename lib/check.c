@@ -218,6 +218,9 @@ static const char *pm_heap_slab_fault(const struct pm_heap *heap,
 	slab = &heap->slab[unit];
 	if (!slab->opened || slab->opened > units)
 		return "slab: number of opened units out of range";
+	if (slab->bare >> units ||
+	    slab->bare & ((1U << slab->opened) - 1))
+		return "slab: an opened unit without pages";
 	for (i = 0; i < units; i++)
 		if (test_bit(unit + i, heap->free) ||
 		    test_bit(unit + i, heap->dirty) ||

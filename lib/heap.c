@@ -115,20 +115,31 @@ void pm_heap_destroy(struct pm_heap *heap)
 	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
 }
 
-/* First run of @n free units at a multiple of @n, a power of two; or -1. */
-static int pm_heap_find(const struct pm_heap *heap, unsigned int n)
+/*
+ * A run of free units for a slab of @class: one that such a slab has left as
+ * it was, else the first; or -1.
+ */
+static int pm_heap_find(const struct pm_heap *heap, unsigned int class)
 {
+	unsigned long n = pm_classes[class].units;
 	unsigned long run = (1UL << n) - 1, bits;
-	unsigned int w, shift;
+	unsigned int w, shift, unit;
+	int first = -1;
 
 	for (w = 0; w < BITS_TO_LONGS(PM_HEAP_UNITS); w++) {
 		for (bits = heap->free[w]; bits; bits &= ~(run << shift)) {
-			shift = ALIGN_DOWN(__ffs(bits), (unsigned long)n);
-			if ((bits >> shift & run) == run)
-				return w * BITS_PER_LONG + shift;
+			shift = ALIGN_DOWN(__ffs(bits), n);
+			if ((bits >> shift & run) != run)
+				continue;
+			unit = w * BITS_PER_LONG + shift;
+			if (!heap->nr_dirty || (heap->marked[unit] == class &&
+						test_bit(unit, heap->dirty)))
+				return unit;
+			if (first < 0)
+				first = unit;
 		}
 	}
-	return -1;
+	return first;
 }
 
 /**
@@ -143,15 +154,15 @@ static int pm_heap_find(const struct pm_heap *heap, unsigned int n)
 struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 {
 	unsigned int units = pm_classes[class].units;
+	unsigned int i, bare = 0;
 	struct pm_slab *slab;
-	unsigned int i;
 	char *base;
 	int first;
 
 	lockdep_assert_held(&heap->arena->lock);
 	if (heap->nr_free < units)
 		return NULL;
-	first = pm_heap_find(heap, units);
+	first = pm_heap_find(heap, class);
 	if (first < 0)
 		return NULL;
 	for (i = 0; i < units; i++) {
@@ -160,12 +171,15 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 			__clear_bit(first + i, heap->dirty);
 			heap->nr_dirty--;
 			heap->arena->dirty_units--;
+		} else {
+			bare |= 1U << i;
 		}
 	}
 	heap->nr_free -= units;
 	base = heap->base + first * PM_UNIT_SIZE;
 	slab = &heap->slab[first];
 	pm_slab_init(slab, heap, base, class);
+	slab->bare = bare;
 	pm_slab_open(slab);
 	return slab;
 }
@@ -181,18 +195,21 @@ void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
 {
 	unsigned int units = pm_classes[slab->class].units;
 	unsigned int first = (slab->base - heap->base) >> PM_UNIT_SHIFT;
-	unsigned int i;
+	unsigned int i, dirty = 0;
 
 	lockdep_assert_held(&heap->arena->lock);
 	BUG_ON(slab->nr_free != pm_slab_capacity(slab));
 	pm_pagemap_set_class(slab->base, units, 0);
-	for (i = first; i < first + units; i++) {
-		__set_bit(i, heap->free);
-		__set_bit(i, heap->dirty);
+	for (i = 0; i < units; i++) {
+		__set_bit(first + i, heap->free);
+		if (slab->bare & 1U << i)
+			continue;
+		__set_bit(first + i, heap->dirty);
+		dirty++;
 	}
 	heap->nr_free += units;
-	heap->nr_dirty += units;
-	heap->arena->dirty_units += units;
+	heap->nr_dirty += dirty;
+	heap->arena->dirty_units += dirty;
 }
 
 /**

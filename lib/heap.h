@@ -38,6 +38,8 @@ struct pm_arena;
  * @node: place in pm_arena.heaps [arena lock]
  * @free: bitmap of free units [arena lock]
  * @dirty: bitmap of units to purge, a subset of @free [arena lock]
+ * @marked: per unit, class of the objects that were marked in it last, while
+ *	it has pages [arena lock]
  * @slab: descriptors, one per unit of which the first of each slab is used
  */
 struct pm_heap {
@@ -50,6 +52,7 @@ struct pm_heap {
 	struct list_head node;
 	unsigned long free[BITS_TO_LONGS(PM_HEAP_UNITS)];
 	unsigned long dirty[BITS_TO_LONGS(PM_HEAP_UNITS)];
+	u8 marked[PM_HEAP_UNITS];
 	struct pm_slab slab[] ____cacheline_aligned_in_smp;
 };
 
@@ -75,6 +78,16 @@ static inline struct pm_slab *pm_heap_slab(struct pm_heap *heap, const void *p,
 	unsigned int unit = ((char *)p - heap->base) >> PM_UNIT_SHIFT;
 
 	return &heap->slab[unit & ~(pm_classes[class].units - 1U)];
+}
+
+/**
+ * pm_heap_marked() - which class the objects of a unit were marked for
+ * @heap: the heap
+ * @unit: first byte of the unit
+ */
+static inline u8 *pm_heap_marked(struct pm_heap *heap, const char *unit)
+{
+	return &heap->marked[(unit - heap->base) >> PM_UNIT_SHIFT];
 }
 
 /**

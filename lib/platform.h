@@ -65,6 +65,19 @@ void pm_host_heap_unmap(void *addr, size_t size);
 bool pm_host_purge(void *addr, size_t size);
 
 /**
+ * pm_host_populate() - see to it that memory has pages
+ * @addr: start, a multiple of the page size
+ * @size: bytes, likewise
+ *
+ * For memory that is about to be written throughout: where pages come by
+ * fault, one request for all of them takes a fraction of a fault for each. A
+ * host may do nothing.
+ *
+ * Context: any lock held.
+ */
+void pm_host_populate(void *addr, size_t size);
+
+/**
  * pm_host_large_map() - get the memory of a large object
  * @size: bytes, a multiple of the page size; the host may round it up
  * @align: power of two, at least the page size

@@ -58,6 +58,16 @@ static unsigned int pm_slab_nr_opened(const struct pm_slab *slab)
 		     DIV_ROUND_UP(slab->opened * PM_UNIT_SIZE, class->size));
 }
 
+static void pm_slab_mark(struct pm_slab *slab, unsigned int from,
+			 unsigned int to)
+{
+	size_t size = pm_classes[slab->class].size;
+	char *obj = slab->base + from * size;
+
+	for (; from < to; from++, obj += size)
+		pm_set_mark(obj);
+}
+
 /**
  * pm_slab_open() - let the objects of one more unit be handed out
  * @slab: slab that has units to open
@@ -67,22 +77,30 @@ static unsigned int pm_slab_nr_opened(const struct pm_slab *slab)
  * former life, and it would pass for live and be in a magazine as well as in
  * its slab. Marking touches pages. So it is done unit by unit as objects are
  * needed, and a unit that is not open has no class in the page map: what is
- * freed there is refused as foreign.
+ * freed there is refused as foreign. Where a slab of the same class was
+ * before, and its pages have not gone, all objects came home marked.
  *
  * Context: arena lock held.
  */
 void pm_slab_open(struct pm_slab *slab)
 {
-	unsigned int i = pm_slab_nr_opened(slab), end;
+	char *unit = slab->base + slab->opened * PM_UNIT_SIZE;
+	u8 *marked = pm_heap_marked(slab->heap, unit);
+	unsigned int first = pm_slab_nr_opened(slab);
+	bool bare = slab->bare & 1U << slab->opened;
 
 	lockdep_assert_held(&slab->heap->arena->lock);
 	slab->opened++;
-	for (end = pm_slab_nr_opened(slab); i < end; i++)
-		pm_set_mark(pm_slab_object(slab, i));
+	if (bare) {
+		slab->bare &= ~(1U << (slab->opened - 1));
+		pm_host_populate(unit, PM_UNIT_SIZE);
+	}
+	if (bare || *marked != slab->class)
+		pm_slab_mark(slab, first, pm_slab_nr_opened(slab));
+	*marked = slab->class;
 	/* After the marks: whoever finds the class finds them, too. */
 	smp_wmb();
-	pm_pagemap_set_class(slab->base + (slab->opened - 1) * PM_UNIT_SIZE, 1,
-			     slab->class);
+	pm_pagemap_set_class(unit, 1, slab->class);
 }
 
 /**

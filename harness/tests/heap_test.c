@@ -268,57 +268,124 @@ out:
 	heap_end(&env);
 }
 
-/* The lowest place of a model in which units are just taken or not. */
-static int heap_model_place(const u8 *taken, unsigned int units)
+/*
+ * Units of a slab that were not opened have no pages, and are not dirty when
+ * the slab comes back; those that had some before it was cut are again.
+ */
+static void heap_bare(struct pm_test *t)
 {
-	unsigned int at, i;
+	unsigned int one = pm_class_of(16), many = pm_class_of(PM_SMALL_MAX);
+	u8 all = (1U << pm_classes[many].units) - 1;
+	struct pm_slab *slab, *small;
+	struct heap_env env;
+
+	if (!heap_begin(t, &env))
+		return;
+	slab = pm_heap_get_slab(env.heap, many);
+	if (!PM_EXPECT(t, slab))
+		goto out;
+	PM_EXPECT_EQ(t, slab->bare, all & ~1);
+	pm_heap_put_slab(env.heap, slab);
+	PM_EXPECT_EQ(t, env.heap->nr_dirty, 1);
+	small = pm_heap_get_slab(env.heap, one);
+	if (!PM_EXPECT(t, small))
+		goto out;
+	PM_EXPECT_EQ(t, small->bare, 0);
+	pm_heap_put_slab(env.heap, small);
+	slab = pm_heap_get_slab(env.heap, many);
+	if (!PM_EXPECT(t, slab))
+		goto out;
+	pm_slab_open(slab);
+	PM_EXPECT_EQ(t, slab->bare, all & ~3);
+	pm_heap_put_slab(env.heap, slab);
+	PM_EXPECT_EQ(t, env.heap->nr_dirty, 2);
+	slab = pm_heap_get_slab(env.heap, many);
+	if (!PM_EXPECT(t, slab))
+		goto out;
+	PM_EXPECT_EQ(t, slab->bare, all & ~3);
+	pm_heap_put_slab(env.heap, slab);
+	PM_EXPECT_EQ(t, env.heap->nr_dirty, 2);
+	heap_expect_sound(t, env.heap);
+out:
+	heap_end(&env);
+}
+
+/*
+ * A model of a heap: which units are taken, and of which class a slab was that
+ * began there last, 0 when the unit has no pages.
+ */
+struct heap_model {
+	u8 taken[PM_HEAP_UNITS];
+	u8 left[PM_HEAP_UNITS];
+};
+
+/* The lowest place that a slab of the class has left, else the lowest. */
+static int heap_model_place(const struct heap_model *model, unsigned int class)
+{
+	unsigned int units = pm_classes[class].units, at, i;
+	int lowest = -1;
 
 	for (at = 0; at + units <= PM_HEAP_UNITS; at += units) {
-		for (i = 0; i < units && !taken[at + i]; i++)
+		for (i = 0; i < units && !model->taken[at + i]; i++)
 			;
-		if (i == units)
+		if (i < units)
+			continue;
+		if (model->left[at] == class)
 			return at;
+		if (lowest < 0)
+			lowest = at;
 	}
-	return -1;
+	return lowest;
+}
+
+static void heap_model_purge(struct heap_model *model)
+{
+	unsigned int unit;
+
+	for (unit = 0; unit < PM_HEAP_UNITS; unit++)
+		if (!model->taken[unit])
+			model->left[unit] = 0;
 }
 
 /* Random slabs come and go: each lies where the model says. */
 static void heap_against_model(struct pm_test *t)
 {
-	static u8 taken[PM_HEAP_UNITS];
+	static struct heap_model model;
 	static struct pm_slab *live[PM_HEAP_UNITS];
-	unsigned int step, i, class, units, nr = 0;
+	unsigned int step, i, class, nr = 0;
 	struct pm_slab *slab;
 	struct heap_env env;
 	int place;
 
 	if (!heap_begin(t, &env))
 		return;
-	memset(taken, 0, sizeof(taken));
+	memset(&model, 0, sizeof(model));
 	for (step = 0; step < 20000; step++) {
 		if (nr && pm_rnd_below(&t->rnd, 100) < 48) {
 			i = pm_rnd_below(&t->rnd, nr);
 			slab = live[i];
 			live[i] = live[--nr];
-			memset(taken + heap_unit(env.heap, slab), 0,
+			memset(model.taken + heap_unit(env.heap, slab), 0,
 			       pm_classes[slab->class].units);
 			pm_heap_put_slab(env.heap, slab);
 			continue;
 		}
 		class = 1 + pm_rnd_below(&t->rnd, PM_NR_CLASSES - 1);
-		units = pm_classes[class].units;
-		place = heap_model_place(taken, units);
+		place = heap_model_place(&model, class);
 		slab = pm_heap_get_slab(env.heap, class);
 		if (!PM_EXPECT_EQ(t, slab ? (int)heap_unit(env.heap, slab) : -1,
 				  place))
 			break;
 		if (slab) {
-			memset(taken + place, 1, units);
+			memset(model.taken + place, 1,
+			       pm_classes[class].units);
+			model.left[place] = class;
 			live[nr++] = slab;
 		}
 		if (step % 256 == 0) {
 			heap_expect_sound(t, env.heap);
-			pm_heap_purge(env.heap);
+			if (pm_heap_purge(env.heap))
+				heap_model_purge(&model);
 			pm_test_yield();
 		}
 	}
@@ -360,6 +427,8 @@ static void heap_clobbered(struct pm_test *t)
 				sizeof(b->class), heap_fault, env.heap);
 		pm_test_clobber(t, 0xff, "heap.slab.nr_free", &c->nr_free,
 				sizeof(c->nr_free), heap_fault, env.heap);
+		pm_test_clobber(t, 0xff, "heap.slab.bare", &b->bare,
+				sizeof(b->bare), heap_fault, env.heap);
 		pm_heap_put_slab(env.heap, b);
 		pm_heap_put_slab(env.heap, c);
 	}
@@ -374,6 +443,7 @@ static const struct pm_test_case heap_cases[] = {
 	PM_CASE(heap, first_fit),
 	PM_CASE(heap, full),
 	PM_CASE(heap, purge),
+	PM_CASE(heap, bare),
 	PM_CASE(heap, against_model),
 	PM_CASE(heap, clobbered),
 };

@@ -8,6 +8,7 @@
  */
 #include "pm_test.h"
 #include "check.h"
+#include "magazine.h"
 
 struct slab_env {
 	struct pm_arena *arena;
@@ -462,6 +463,45 @@ out:
 	slab_end();
 }
 
+/* All objects that start in the slab's first unit carry the mark. */
+static void slab_expect_marked(struct pm_test *t, const struct pm_slab *slab)
+{
+	unsigned int i;
+
+	for (i = 0; i < pm_slab_capacity(slab); i++) {
+		if ((char *)pm_slab_object(slab, i) >=
+		    slab->base + PM_UNIT_SIZE)
+			break;
+		if (!PM_EXPECT(t, pm_is_marked(pm_slab_object(slab, i))))
+			break;
+	}
+}
+
+/*
+ * Where a slab of the class was before its marks are taken to be there still.
+ * They are not when another class was there since, or the pages have gone.
+ */
+static void slab_marks(struct pm_test *t)
+{
+	unsigned int one = pm_class_of(48), other = pm_class_of(80);
+	unsigned int turn;
+	struct pm_slab *slab;
+
+	if (!slab_begin(t))
+		return;
+	for (turn = 0; turn < 6; turn++) {
+		slab = slab_get(t, turn % 3 == 1 ? other : one);
+		if (!slab)
+			break;
+		PM_EXPECT(t, slab == &slab_env.heap->slab[0]);
+		slab_expect_marked(t, slab);
+		pm_heap_put_slab(slab_env.heap, slab);
+		if (turn == 2)
+			pm_heap_purge(slab_env.heap);
+	}
+	slab_end();
+}
+
 static const char *slab_fault(const void *slab)
 {
 	return pm_slab_fault(slab);
@@ -508,6 +548,7 @@ static const struct pm_test_case slab_cases[] = {
 	PM_CASE(slab, remote_crowd),
 	PM_CASE(slab, double_remote),
 	PM_CASE(slab, double_mixed),
+	PM_CASE(slab, marks),
 	PM_CASE(slab, clobbered),
 };
 PM_SUITE(slab);

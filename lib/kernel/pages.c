@@ -66,6 +66,11 @@ bool pm_host_purge(void *addr, size_t size)
 	return false;
 }
 
+/* It has them. */
+void pm_host_populate(void *addr, size_t size)
+{
+}
+
 /* ---- what cannot be freed here and now --------------------------------- */
 
 /**

@@ -15,6 +15,7 @@
 #define PM_HEAP_MIN_SIZE	(16UL * PM_UNIT_SIZE)
 #define PM_META_CHUNK		(128UL << 10)
 #define PM_META_BINS		40
+#define PM_POPULATE_WRITE	23	/* MADV_POPULATE_WRITE of newer headers */
 
 /* Guards what follows; innermost of all locks. */
 static DEFINE_MUTEX(pm_page_lock);
@@ -140,6 +141,21 @@ bool pm_host_purge(void *addr, size_t size)
 
 	errno = saved;
 	return purged;
+}
+
+/*
+ * A kernel before 5.14 does not know the request; then pages come by fault, as
+ * they do when it fails for any other reason.
+ */
+void pm_host_populate(void *addr, size_t size)
+{
+	static bool unknown;
+	int saved = errno;
+
+	if (!READ_ONCE(unknown) && madvise(addr, size, PM_POPULATE_WRITE) &&
+	    errno == EINVAL)
+		WRITE_ONCE(unknown, true);
+	errno = saved;
 }
 
 /* ---- large objects ----------------------------------------------------- */
