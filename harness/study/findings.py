@@ -26,13 +26,21 @@ def times(a, b):
 
 
 def compare(a, b):
-    """@a against @b in words."""
+    """Throughput @a against @b in words."""
     if not apart(a, b):
         return "no difference that this study could see " \
             f"({short(a.median)} and {short(b.median)}, ranges overlap)"
-    word = "more" if a.median > b.median else "less"
-    return f"{word}: {short(a.median)} against {short(b.median)}, " \
-        f"{times(a, b)}"
+    return f"{times(a, b)} the throughput, {short(a.median)} against " \
+        f"{short(b.median)}"
+
+
+# What things cost in CPU time, nanoseconds, roughly: enough to tell a count
+# that limits a program from one that it would not notice.
+LOCK_NS = 25            # a lock that is free: two atomic operations, the list
+HELD_NS = 100           # one that is held: its line travels; the next arena
+WAIT_NS = 2000          # a wait: often two system calls, and another thread
+FAULT_NS = 700          # a page fault, and clearing the page
+MATTERS = 0.05          # the share of the CPU time from which on it matters
 
 
 class Findings:
@@ -103,47 +111,97 @@ class Findings:
                 best = value
         return None
 
+    def cpu_ns(self, variant, point):
+        """CPU time of all threads for a unit of work, or None."""
+        spent = [(r.get("user", 0) + r.get("system", 0)) * 1e9 *
+                 self.r.per / r["ops"] for r in self.r.cell(variant, point)]
+        spent = sorted(n for n in spent if n > 0)
+        return spent[len(spent) // 2] if spent else None
+
+    def costs(self, variant, point):
+        """{what: share of the CPU time that it costs, roughly}."""
+        cpu = self.cpu_ns(variant, point)
+
+        def count(name):
+            return self.median(name, variant, point) or 0
+
+        if not cpu:
+            return {}
+        waited = count("waited")
+        held = count("contended") + count("free_busy") - waited
+        return {
+            "locks": count("acquired") * LOCK_NS / cpu,
+            "meeting": (waited * WAIT_NS + max(0, held) * HELD_NS) / cpu,
+            "faults": count("faults") * FAULT_NS / cpu,
+        }
+
+    def idles(self, share, point):
+        """Do so many threads wait that CPUs have nothing to do?"""
+        return point.threads * (1 - share) < min(self.cpus, point.threads)
+
     def limit(self, variant):
-        """What limits a variant first, in words, with the evidence."""
+        """What limits a variant first, in words, with the evidence.
+
+        With more threads than CPUs a thread that waits leaves its CPU to
+        another; its waiting is then a limit only if none is left to run, or
+        if meeting at the lock costs CPU time.
+        """
         point = self.last
-        share = self.waiting_share(variant, point)
-        contended = self.contended_share(variant, point)
-        futex = self.median("futex", variant, point)
-        acquired = self.median("acquired", variant, point)
-        faults = self.median("faults", variant, point)
-        per = self.r.per
-        if share is not None and share >= 0.05:
+        cost = self.costs(variant, point)
+        share = self.waiting_share(variant, point) or 0
+        meeting = cost.get("meeting", 0) >= MATTERS
+        if share >= 0.05 and (meeting or self.idles(share, point)):
             return f"waiting for arenas' locks: {100 * share:.0f} % of the " \
-                f"threads' time; {100 * (contended or 0):.1f} % of " \
-                "acquisitions find the lock held"
-        if contended is not None and contended >= 0.05:
-            text = f"handing the lock over: {100 * contended:.0f} % of " \
-                "acquisitions find it held"
-            if futex:
-                text += f", {short(futex)} futex calls {self.per_text()}"
-            return text
-        if acquired is not None and acquired / per >= 0.5:
-            return f"taking locks at all: {acquired / per:.2f} " \
-                f"acquisitions per {self.unit[:-1]}, hardly any contended"
-        if faults is not None and faults / per >= 0.02 and \
-                not self.r.study.program:
+                "threads' time; " + self._held_text(variant)
+        if meeting:
+            return "meeting at arenas' locks: " + self._held_text(variant)
+        if cost.get("locks", 0) >= MATTERS:
+            acquired = self.median("acquired", variant, point)
+            contended = self.contended_share(variant, point) or 0
+            return f"taking locks at all: {self._each(acquired)}, " \
+                f"{100 * contended:.1f} % of them contended"
+        if cost.get("faults", 0) >= MATTERS:
+            faults = self.median("faults", variant, point)
             return f"page faults: {short(faults)} {self.per_text()}"
-        if self.r.study.axis == "threads":
+        return self._not_the_allocator(variant, share)
+
+    def _each(self, acquired):
+        if self.r.study.program:
+            return f"{short(acquired)} acquisitions per run"
+        return f"{acquired / self.r.per:.2f} acquisitions per operation"
+
+    def _held_text(self, variant):
+        contended = self.contended_share(variant, self.last) or 0
+        text = f"{100 * contended:.1f} % of acquisitions find the lock held"
+        futex = self.median("futex", variant, self.last)
+        if futex:
+            text += f", {short(futex)} futex calls {self.per_text()}"
+        return text
+
+    def _not_the_allocator(self, variant, share):
+        """What a variant says whose locks and faults cost next to nothing."""
+        acquired = self.median("acquired", variant, self.last)
+        locks = "" if acquired is None else \
+            f"{short(acquired)} acquisitions {self.per_text()}"
+        if self.r.study.axis == "threads" and len(self.points) > 1:
             turn = self.turn(variant)
             if turn and turn.threads >= self.cpus:
-                return f"the CPUs: no more than {self.cpus} threads run at " \
+                text = f"the CPUs: no more than {self.cpus} threads run at " \
                     "a time"
-            if turn and acquired is not None:
-                return f"not the arenas' locks ({short(acquired)} " \
-                    f"acquisitions {self.per_text()}): the workload itself " \
-                    f"stops growing at {self.at(turn)}"
-            if not turn and variant.peer:
-                return "none up to there"
+                if share >= 0.05:
+                    text += f"; one that waits for a lock ({100 * share:.0f}" \
+                        " % of the time) leaves its CPU to others"
+                return text
+            if turn and locks:
+                return f"not the arenas' locks ({locks}): the workload " \
+                    f"itself stops growing at {self.at(turn)}"
             if not turn:
-                return f"none up to {point.label} threads: throughput " \
-                    "still grows"
+                return "none up to " + self.at(self.last) + \
+                    ": throughput still grows"
         if variant.peer:
             return "not known: a peer does not report its locks"
+        if locks:
+            return f"not the arenas' locks ({locks})"
         return "none of what was counted"
 
     def per_text(self):

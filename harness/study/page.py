@@ -176,8 +176,14 @@ class Page:
         self.table(("variant", f"{self.r.metrics['rate'].unit}{where}",
                     "scaling", "first limit", "class", "would help"), rows)
         self.add('<p class="soft">The first limit is what the counts at the '
-                 "last point say, in this order: time waited, contended "
-                 "acquisitions, acquisitions, page faults, CPUs. A variant "
+                 "last point say, in this order: time waited, acquisitions "
+                 "that found the lock held, acquisitions, page faults, CPUs. "
+                 "A count is a limit if it costs "
+                 f"{100 * findings.MATTERS:.0f} % of the CPU time, at "
+                 f"{findings.LOCK_NS} ns for an acquisition, "
+                 f"{findings.HELD_NS} ns for a lock that is held, "
+                 f"{findings.WAIT_NS} ns for a wait and "
+                 f"{findings.FAULT_NS} ns for a page fault. A variant "
                  "helps only if its range lies above.</p>")
 
     def figures(self):
