@@ -245,7 +245,7 @@ def curves(results, name):
     found = gather(results, name)
     everything = [v for _, values in found for _, _, v in values]
     if not everything:
-        return f"{metric.title}: not known; {metric.needs} was missing."
+        return f"{metric.title}: not known; {results.why_not(metric)}."
     if not any(v.high > 0 for v in everything):
         return f"{metric.title}: none in any run."
     numbers = [n for v in everything for n in (v.median, v.low, v.high)]

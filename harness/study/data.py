@@ -153,8 +153,14 @@ def _report(run, key):
     return sum(a.get(key, 0) for a in report["arenas"])
 
 
-def _perf(event):
-    return lambda run: run.get("perf", {}).get(event)
+def _perf(event, own=None, scale=1.0):
+    """perf's count of an event, or else what the program knows of itself."""
+    def get(run):
+        count = run.get("perf", {}).get(event)
+        if count is None and own and run.get(own[0]) is not None:
+            count = scale * sum(run[key] for key in own)
+        return count
+    return get
 
 
 def _long_waits(run):
@@ -178,7 +184,7 @@ class Metric:
     """A figure of a run: how to get it, and how to say it."""
 
     def __init__(self, name, title, unit, get, per_ops=True, scale="zerolog",
-                 needs="", better="lower"):
+                 needs="", better="lower", event=""):
         self.name = name
         self.title = title
         self.unit = unit
@@ -187,6 +193,7 @@ class Metric:
         self.scale = scale
         self.needs = needs
         self.better = better
+        self.event = event
 
     def of(self, run, per):
         """Its value in a run, or None."""
@@ -206,7 +213,6 @@ def metrics(program):
     """All figures; programs have runs where workloads have operations."""
     per = "per run" if program else "per million operations"
     rate = "runs per second" if program else "operations per second"
-    perf = "perf stat"
     report = "pmalloc's report (stats=json)"
     return [
         Metric("rate", "Throughput", rate, _rate, per_ops=False, scale="log",
@@ -229,23 +235,26 @@ def metrics(program):
         Metric("free_busy", "Frees that found the arena's lock held", per,
                lambda r: _report(r, "free_busy"), needs=report),
         Metric("futex", "Futex calls", per,
-               _perf("syscalls:sys_enter_futex"), needs=perf),
+               _perf("syscalls:sys_enter_futex"),
+               event="syscalls:sys_enter_futex"),
         Metric("switches", "Context switches", per,
-               _perf("context-switches"), needs=perf),
+               _perf("context-switches", ["switches"]),
+               event="context-switches"),
         Metric("migrations", "Migrations to another CPU", per,
-               _perf("cpu-migrations"), needs=perf),
-        Metric("faults", "Page faults", per, _perf("page-faults"),
-               needs=perf),
+               _perf("cpu-migrations"), event="cpu-migrations"),
+        Metric("faults", "Page faults", per,
+               _perf("page-faults", ["faults"]), event="page-faults"),
         Metric("kernel_locks", "Contended locks in the kernel", per,
-               _perf("lock:contention_begin"), needs=perf),
+               _perf("lock:contention_begin"), event="lock:contention_begin"),
         Metric("restarts", "rseq sections restarted", per,
-               _perf("rseq:rseq_ip_fixup"), needs=perf),
-        Metric("cpu_ms", "CPU time", "ms " + per, _perf("task-clock"),
-               needs=perf),
+               _perf("rseq:rseq_ip_fixup"), event="rseq:rseq_ip_fixup"),
+        Metric("cpu_ms", "CPU time", "ms " + per,
+               _perf("task-clock", ["user", "system"], 1e3),
+               event="task-clock"),
         Metric("instructions", "Instructions", per, _perf("instructions"),
-               needs=perf),
+               event="instructions"),
         Metric("cache_misses", "Cache misses", per, _perf("cache-misses"),
-               needs=perf),
+               event="cache-misses"),
         Metric("memory", "Peak memory (RSS)", "MiB",
                lambda r: r["peak_rss"] / (1 << 20) if r.get("peak_rss")
                else None, per_ops=False, scale="log"),
@@ -331,6 +340,15 @@ class Results:
         """Is that figure known anywhere?"""
         return any(self.value(name, v, p) for v in self.study.variants
                    for p in self.study.points)
+
+    def why_not(self, metric):
+        """Why a figure is not known, and what to do about that."""
+        for missing in self.kept["missing"]:
+            if metric.event and (missing["what"] == "perf" or
+                                 metric.event in missing.get("events", ())):
+                return f"{missing['what']}: {missing['why']}; " \
+                    f"{missing['remedy']}"
+        return f"{metric.needs or 'perf stat'} was missing"
 
     def histogram(self, variant, point):
         """Waits by length over all rounds and arenas, or None."""

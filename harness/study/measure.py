@@ -254,7 +254,8 @@ class Runner:
                 "system": result.get("system", 0),
                 "perf": {},
             }
-            for key in ("p50", "p99", "p999", "max", "final_rss"):
+            for key in ("p50", "p99", "p999", "max", "final_rss", "switches",
+                        "faults"):
                 if key in result:
                     found[key] = result[key]
             if self.tools.events:

@@ -219,22 +219,22 @@ class Page:
         """Flame graphs."""
         self.add('<h2 id="where">Where threads wait, and where they run'
                  "</h2>")
-        if not self.r.stacks:
-            why = [m for m in self.r.kept["missing"]
-                   if m["what"].startswith("perf") and
-                   ("record" in m["what"] or m["what"] == "perf")]
-            if why:
-                reason = f"{why[0]['what']}: {why[0]['why']}; " \
-                    f"{why[0]['remedy']}"
-            elif not self.r.settings["records"]:
-                reason = "the study was asked for none (--no-record)"
-            else:
-                reason = "the study ended before they were recorded"
-            self.add(f'<p class="note">No call graphs: {escape(reason)}.'
-                     "</p>")
-            return
+        if not [s for s in self.r.stacks if s["kind"] == "waiting"]:
+            self.add('<p class="note">No call graphs of waiting: '
+                     f"{escape(self._why_no_stacks())}.</p>")
         for stack in self.r.stacks:
             self._flame(stack)
+
+    def _why_no_stacks(self):
+        for missing in self.r.kept["missing"]:
+            if missing["what"] == "perf" or "record" in missing["what"]:
+                return f"{missing['what']}: {missing['why']}; " \
+                    f"{missing['remedy']}"
+        if not self.r.settings["records"]:
+            return "the study was asked for none (--no-record)"
+        if self.r.kept["complete"]:
+            return "perf record failed, as was said when it ran"
+        return "the study ended before they were recorded"
 
     def _flame(self, stack):
         variant = next(v for v in self.r.study.variants

@@ -24,6 +24,9 @@ TRACEPOINTS = (
     ("rseq:rseq_update", "rseq updates"),
     ("rseq:rseq_ip_fixup", "rseq sections restarted"),
 )
+# These happen in the kernel: who may count in user space only counts none.
+KERNEL_SIDE = ("context-switches", "cpu-migrations")
+USER_ONLY = "may count in user space only"
 HARDWARE = (
     ("instructions", "instructions"),
     ("cycles", "cycles"),
@@ -32,19 +35,24 @@ HARDWARE = (
 
 
 class Missing:
-    """A tool that is not there: its name, why, and what to do."""
+    """A tool that is not there: its name, why, and what to do.
 
-    def __init__(self, what, why, remedy):
+    @events are those whose figures are not known for it.
+    """
+
+    def __init__(self, what, why, remedy, events=()):
         self.what = what
         self.why = why
         self.remedy = remedy
+        self.events = list(events)
 
     def __str__(self):
         return f"{self.what}: {self.why}; {self.remedy}"
 
     def as_json(self):
         """As it is kept in study.json."""
-        return {"what": self.what, "why": self.why, "remedy": self.remedy}
+        return {"what": self.what, "why": self.why, "remedy": self.remedy,
+                "events": self.events}
 
 
 def paranoia():
@@ -67,7 +75,7 @@ def try_event(perf, event):
             "<not counted>" not in said:
         # Without permission perf drops to counting user space only.
         if re.search(rf";{re.escape(event)}:u;", said):
-            return "may count in user space only"
+            return "no permission" if event in KERNEL_SIDE else USER_ONLY
         return None
     if "<not supported>" in said:
         return "not supported"
@@ -79,8 +87,10 @@ def try_event(perf, event):
     return "perf cannot count it"
 
 
-PERMISSION = "as root, or `sysctl kernel.perf_event_paranoid=-1` and " \
-    "`mount -o remount,mode=755 /sys/kernel/tracing`"
+# To be able to enter the directory is not enough: the files in it are for
+# their group, root's, as well.
+PERMISSION = "as root, or after `sysctl kernel.perf_event_paranoid=-1` and " \
+    f"`mount -o remount,mode=750,gid={os.getgid()} /sys/kernel/tracing`"
 
 
 class Tools:
@@ -110,18 +120,22 @@ class Tools:
         for group in (SOFTWARE, TRACEPOINTS, HARDWARE):
             for event, _ in group:
                 why = try_event(self.perf, event)
-                if why is None or why.startswith("may count"):
+                if why in (None, USER_ONLY):
                     self.events.append(event)
-                if why:
+                # Of the clock and of faults the kernel's part is small.
+                if why and (why != USER_ONLY or group is HARDWARE):
                     refused.setdefault((group, why), []).append(event)
         for (group, why), events in refused.items():
-            self.missing.append(Missing("perf stat -e " + ",".join(events),
-                                        why, self._remedy(group, why)))
+            what = "perf stat -e " + ",".join(events)
+            if why == USER_ONLY:
+                what, events = f"the kernel's part of {what}", []
+            self.missing.append(Missing(what, why, self._remedy(group, why),
+                                        events))
 
     def _remedy(self, group, why):
         if group is HARDWARE and why == "not supported":
             return "this (virtual) machine shows no hardware counters"
-        if "permission" in why or "user space" in why:
+        if "permission" in why or why == USER_ONLY:
             return PERMISSION
         if not pathlib.Path("/sys/kernel/tracing/events").exists():
             return "`mount -t tracefs nodev /sys/kernel/tracing`"
@@ -132,12 +146,13 @@ class Tools:
         self.can_record = {
             "waiting": try_event(self.perf, "sched:sched_switch") is None,
             "running": try_event(self.perf, "cpu-clock") in
-            (None, "may count in user space only"),
+            (None, USER_ONLY),
         }
         if not self.can_record["waiting"]:
             self.missing.append(Missing(
                 "perf record -e sched:sched_switch", "not allowed here",
-                PERMISSION + "; no flame graph of waiting without it"))
+                PERMISSION + "; no flame graph of waiting without it",
+                ["sched:sched_switch"]))
 
 
 def cpu_model():
