@@ -11,6 +11,7 @@ after the other, for pipes and files.
 import curses
 import os
 import sys
+import textwrap
 import time
 
 import common
@@ -28,7 +29,9 @@ KEYS = (
     ("t", "rates, or figures since the start of the process"),
     ("space", "stop and go on"),
     ("+ -", "longer or shorter intervals"),
-    ("arrows", "scroll, when there are more lines than room"),
+    ("arrows", "scroll, when there are more lines than room; columns that "
+     "there is"),
+    ("", "no room for are left out: make the window wider"),
 )
 MEANING = (
     ("acq", "times that a lock was taken to allocate or free"),
@@ -72,11 +75,23 @@ class Screen:
         self.paused = False
         self.help = False
         self.note = ""
+        self.width = None
 
-    def columns(self):
-        """The columns of the table that is shown."""
+    def all_columns(self):
+        """The columns of the table, whether there is room or not."""
         make = view.class_columns if self.classes else view.arena_columns
         return make(self.seconds() is not None)
+
+    def shown(self):
+        """Numbers of the columns that are shown."""
+        columns = self.all_columns()
+        fitting = view.fit(columns, self.width) if self.width else columns
+        return [n for n, c in enumerate(columns) if c in fitting]
+
+    def columns(self):
+        """The columns that are shown."""
+        columns = self.all_columns()
+        return [columns[number] for number in self.shown()]
 
     def seconds(self):
         """The time that rates are over, None when there are none."""
@@ -97,7 +112,7 @@ class Screen:
         # By arena, but what costs most on top where classes are concerned.
         key = view.heat if self.classes else None
         if sort is not None:
-            key = self.columns()[sort].key
+            key = self.all_columns()[sort].key
         if key:
             entries.sort(key=key, reverse=True)
         if self.reverse:
@@ -194,7 +209,9 @@ def draw_heads(window, row, columns, sort):
 def draw_table(window, row, screen):
     """The table from the line on that is scrolled to."""
     columns, entries = screen.columns(), screen.entries()
-    draw_heads(window, row, columns, screen.sort[screen.classes])
+    sort, shown = screen.sort[screen.classes], screen.shown()
+    draw_heads(window, row, columns,
+               shown.index(sort) if sort in shown else None)
     row += 1
     room = max(1, window.getmaxyx()[0] - row)
     screen.first = max(0, min(screen.first, len(entries) - room))
@@ -214,7 +231,10 @@ def draw(window, screen):
     if screen.help:
         draw_help(window)
     else:
-        lines = screen.head()
+        screen.width = window.getmaxyx()[1]
+        lines = [part for line in screen.head()
+                 for part in textwrap.wrap(line, screen.width,
+                                           subsequent_indent="  ") or [""]]
         for row, line in enumerate(lines):
             put(window, row, 0, line, curses.A_BOLD if row == 0 else 0)
         draw_table(window, len(lines), screen)
@@ -222,12 +242,14 @@ def draw(window, screen):
 
 
 def sort_by(screen, step):
-    """Go to the next column, or to the one before."""
-    number = len(screen.columns())
+    """Go to the next column that is shown, or to the one before."""
+    shown = screen.shown()
     sort = screen.sort[screen.classes]
-    if sort is None:
-        sort = -1 if step > 0 else 0
-    screen.sort[screen.classes] = (sort + step) % number
+    if sort in shown:
+        place = shown.index(sort)
+    else:
+        place = -1 if step > 0 else 0
+    screen.sort[screen.classes] = shown[(place + step) % len(shown)]
 
 
 def handle(screen, key):

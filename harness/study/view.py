@@ -146,9 +146,14 @@ def free_bytes(arena):
 
 
 class Column:
-    """A column of a table: its head, its width, and what is in it."""
+    """A column of a table: its head, its width, and what is in it.
 
-    def __init__(self, head, width, text, key, left=False):
+    Where there is no room, the columns with the highest @spare go first;
+    those of 0 stay.
+    """
+
+    def __init__(self, head, width, text, key, left=False, spare=0):
+        self.spare = spare
         self.head = head
         self.width = width
         self.text = text
@@ -166,17 +171,28 @@ class Column:
                 else self.head.rjust(self.width))
 
 
-def _rate(head, key, width=7):
+def fit(columns, width):
+    """The columns that @width has room for."""
+    columns = list(columns)
+    while sum(c.width + 1 for c in columns) - 1 > width:
+        last = max(columns, key=lambda c: c.spare)
+        if not last.spare:
+            break
+        columns.remove(last)
+    return columns
+
+
+def _rate(head, key, width=7, spare=0):
     """Events a second, or all of them when there is no time."""
     return Column(head, width, lambda e, s: scaled(e.get(key, 0) / (s or 1)),
-                  lambda e: e.get(key, 0))
+                  lambda e: e.get(key, 0), spare=spare)
 
 
 def _common(per):
     """The columns that arenas and classes have both; @per is "/s" or ""."""
     return [
         _rate("acq" + per, "acquired"),
-        _rate("cont" + per, "contended"),
+        _rate("cont" + per, "contended", spare=1),
         Column("cont%", 6, lambda e, s: share(e["contended"], e["acquired"]),
                lambda e: mean(e["contended"], e["acquired"])),
         _rate("waits" + per, "waited", 8),
@@ -185,10 +201,10 @@ def _common(per):
                else duration(e["wait_ns"]), lambda e: e["wait_ns"]),
         Column("mean", 8,
                lambda e, s: duration(mean(e["wait_ns"], e["waited"])),
-               lambda e: mean(e["wait_ns"], e["waited"])),
+               lambda e: mean(e["wait_ns"], e["waited"]), spare=2),
         Column("max", 8, lambda e, s: duration(e.get("wait_max_ns", 0)),
                lambda e: e.get("wait_max_ns", 0)),
-        _rate("fallb" + per, "fallback_out", 8),
+        _rate("fallb" + per, "fallback_out", 8, 3),
     ]
 
 
@@ -198,10 +214,11 @@ def arena_columns(rates):
     return [
         Column("arena", 5, lambda e, s: str(e["arena"]), lambda e: -e["arena"]),
     ] + _common(per) + [
-        _rate("remote" + per, "remote_in", 9),
+        _rate("remote" + per, "remote_in", 9, 6),
         Column("out", 6, lambda e, s: size(e.get("out_bytes", 0)),
-               lambda e: e.get("out_bytes", 0)),
-        Column("free", 6, lambda e, s: size(free_bytes(e)), free_bytes),
+               lambda e: e.get("out_bytes", 0), spare=4),
+        Column("free", 6, lambda e, s: size(free_bytes(e)), free_bytes,
+               spare=5),
         Column(" hottest class", 14, lambda e, s: " " + hottest_class(e),
                heat, True),
         Column("held by", 12, lambda e, s: holder(e), heat, True),
