@@ -9,7 +9,7 @@ from charts import nanoseconds, short
 
 WIDTH = 976
 ROW = 18
-LEAST = 0.0012
+LEAST = 0.003
 
 
 class Node:

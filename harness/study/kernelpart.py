@@ -84,6 +84,8 @@ def add(page, kernel):
     page.add(f'<p class="soft">Module pmalloc.ko in {escape(kernel["kernel"])}'
              f', {kernel["cpus"]} emulated CPUs. Counts only: emulated time '
              "is no time.</p>")
+    page.add('<ul class="found">' + "".join(
+        f"<li>{escape(text)}</li>" for text in sentences(kernel)) + "</ul>")
     for workload in dict.fromkeys(r["workload"] for r in kernel["runs"]):
         for key, title in FIGURES:
             name = f"kernel-{svg_name(workload)}-{key}"
@@ -97,21 +99,65 @@ def svg_name(text):
     return "".join(c if c.isalnum() else "-" for c in text)
 
 
+def _per_million(runs, key, policy, magazine):
+    """A count at the most threads that these runs have, or None."""
+    line = cells(runs, key).get((policy, magazine))
+    return line[max(line)].median if line else None
+
+
+def sentences(kernel):
+    """What each workload's counts say of policies and magazines."""
+    for workload in dict.fromkeys(r["workload"] for r in kernel["runs"]):
+        runs = [r for r in kernel["runs"] if r["workload"] == workload]
+        most = max(r["threads"] for r in runs)
+        found = []
+        held = [(p, n) for p in matrix.POLICIES if
+                (n := _per_million(runs, "contended", p, "off")) is not None]
+        if held:
+            found.append("without magazines the lock is found held " + ", ".join(
+                f"{charts.short(n)} times under {p}" for p, n in held))
+        taken = [_per_million(runs, "acquired", "cpu", m) for m in ("on", "off")]
+        if None not in taken:
+            found.append("under cpu it is taken %s times with magazines, %s "
+                         "without" % tuple(charts.short(n) for n in taken))
+        if found:
+            yield f"{workload}, {most} threads, per million operations: " + \
+                "; ".join(found) + "."
+
+
+# What is counted twice: the module's figure, its tracepoint.
+TWICE = (("waited", "arena_lock_contended"), ("fallback_out", "arena_fallback"))
+
+
+def differs(run):
+    """Do figures and tracepoints of a run differ by more than was lost?"""
+    return any(not run["events"][event] <= run[figure] <=
+               run["events"][event] + run.get("events_lost", 0)
+               for figure, event in TWICE
+               if event in run["events"] and figure in run)
+
+
 def _events(page, kernel):
     """What the tracepoints counted, beside what the figures say."""
-    rows = []
-    for run in kernel["runs"]:
-        events = run.get("events")
-        if not events:
-            continue
-        rows.append((run["workload"], f"{run['policy']}, magazines "
-                     f"{run['magazine']}", run["threads"],
-                     run["contended"],
-                     events.get("arena_lock_contended", ""),
-                     ", ".join(f"{k} {v}" for k, v in sorted(events.items())
-                               if k != "arena_lock_contended")))
-    if rows:
-        page.add("<h3>Tracepoints recorded in the guest</h3>")
-        page.table(("workload", "variant", "threads", "contended (figures)",
-                    "arena_lock_contended (events)", "other events"), rows,
-                   (2, 3, 4))
+    runs = [r for r in kernel["runs"] if r.get("events")]
+    if not runs:
+        return
+    wrong = sum(map(differs, runs))
+    page.add("<h3>Tracepoints recorded in the guest</h3><p>A wait for a lock and "
+             "a fallback are counted by the module and told of by its "
+             "tracepoints. " +
+             (f"The two differ in {wrong} of {len(runs)} runs." if wrong else
+              f"The two are the same in all {len(runs)} runs.") + "</p>")
+    named = {event for _, event in TWICE}
+    rows = [(run["workload"],
+             f"{run['policy']}, magazines {run['magazine']}", run["threads"],
+             *(n for figure, event in TWICE
+               for n in (run.get(figure, ""), run["events"].get(event, ""))),
+             ", ".join(f"{name} {n}" for name, n in
+                       sorted(run["events"].items())
+                       if n and name not in named))
+            for run in runs]
+    page.add(f"<details><summary>All {len(runs)} runs</summary>")
+    page.table(("workload", "variant", "threads", "waits", "by events",
+                "fallbacks", "by events", "other events"), rows, range(2, 7))
+    page.add("</details>")

@@ -25,7 +25,8 @@ MORE = ("acquired", "fallback", "free_busy", "wait_us", "long_waits", "longest",
 # What each figure is for.
 WORDS = {
     "rate": "Marks are medians, bars reach from the lowest to the highest of "
-            "all rounds. Peers are grey.",
+            "all rounds. Peers are grey. Here and in what follows a step "
+            "upwards is a factor.",
     "contended": "How often a thread that wanted an arena's lock found it "
                  "held. With several arenas it goes to another one; with one "
                  "it waits.",
@@ -50,6 +51,10 @@ WORDS = {
     "kernel_locks": "lock:contention_begin; for futexes this is the bucket "
                     "of the kernel's hash table, held by all who come to "
                     "sleep or to wake.",
+    "migrations": "A thread that comes to another CPU finds another "
+                  "magazine, and with policy cpu another arena.",
+    "faults": "Memory that was fresh from the kernel, or had been given "
+              "back to it.",
     "restarts": "rseq:rseq_ip_fixup: how often a per-CPU section was "
                 "interrupted and began again.",
     "cpu_ms": "Time on all CPUs, user and kernel.",
