@@ -34,6 +34,7 @@
  * shrinker, which wants this lock.
  */
 #include "large.h"
+#include "ahead.h"
 #include "arena.h"
 #include "check.h"
 #include "options.h"
@@ -601,6 +602,26 @@ static void pm_large_put(struct pm_large *e)
 	pm_large_unlock(&out);
 }
 
+/*
+ * Call @ahead for what has no pages of the memory from @from to @to in an
+ * object.
+ */
+static void pm_extent_ahead(const struct pm_large *e, char *from, char *to,
+			    void (*ahead)(char *from, char *to))
+{
+	if (!e->dirty_from) {
+		ahead(from, to);
+		return;
+	}
+	ahead(from, min_t(char *, to, e->dirty_from));
+	ahead(max_t(char *, from, e->dirty_to), to);
+}
+
+static char *pm_extent_end(const struct pm_large *e)
+{
+	return (char *)e->addr + e->size;
+}
+
 /**
  * pm_large_alloc() - allocate a large object
  * @size: bytes
@@ -626,6 +647,8 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 		e = pm_large_get(size, align, gfp);
 	if (!e)
 		return NULL;
+	if (!(gfp & __GFP_ZERO))
+		pm_extent_ahead(e, e->addr, pm_extent_end(e), pm_ahead_habit);
 	if (want_init_on_alloc(gfp) && !e->zero)
 		memset(e->addr, 0, e->size);
 	if (!pm_pagemap_add_large(e, gfp)) {
@@ -763,6 +786,8 @@ void *pm_large_resize(void *ptr, size_t size)
 		return ptr;
 	if (pm_extent_resize(e, size)) {
 		pm_large_count((long)size - (long)old, 0);
+		pm_extent_ahead(e, (char *)ptr + old, pm_extent_end(e),
+				pm_ahead_habit);
 		if (size > old && want_init_on_alloc(0))
 			memset((char *)ptr + old, 0, size - old);
 		return ptr;
@@ -770,6 +795,22 @@ void *pm_large_resize(void *ptr, size_t size)
 	if (size < old)
 		return ptr;
 	return pm_large_move_pages(e, size);
+}
+
+/**
+ * pm_large_will_write() - the beginning of a new object will be written soon
+ * @ptr: start of a large object that the caller owns
+ * @size: bytes that will be written
+ *
+ * Context: may sleep.
+ */
+void pm_large_will_write(void *ptr, size_t size)
+{
+	struct pm_large *e = pm_pagemap_large(ptr);
+
+	if (e)
+		pm_extent_ahead(e, ptr, (char *)ptr + ALIGN_DOWN(size, PAGE_SIZE),
+				pm_ahead_sure);
 }
 
 /* ---- purge, figures, fork, end ----------------------------------------- */

@@ -79,6 +79,7 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp);
 bool pm_large_free(void *ptr);
 struct pm_large *pm_large_find(const void *ptr);
 void *pm_large_resize(void *ptr, size_t size);
+void pm_large_will_write(void *ptr, size_t size);
 void pm_large_decay(void);
 size_t pm_large_purge(void);
 void pm_large_get_stats(struct pm_large_stats *st);

@@ -14,6 +14,7 @@ struct pm_options pm_options __read_mostly = {
 	.magazine_bytes = 1UL << 20,
 	.decay_ms = 1000,
 	.large_cache = 256UL << 20,
+	.populate = true,
 };
 
 static bool pm_set_policy(const char *value)
@@ -69,6 +70,11 @@ static bool pm_set_decay(const char *value)
 static bool pm_set_large_cache(const char *value)
 {
 	return pm_set_number(value, &pm_options.large_cache);
+}
+
+static bool pm_set_populate(const char *value)
+{
+	return pm_set_choice(value, "on", "off", &pm_options.populate);
 }
 
 static bool pm_set_thp(const char *value)
@@ -149,6 +155,7 @@ static const struct pm_option {
 	{ "cpu_id", pm_set_cpu_id, "cpu or mm_cid" },
 	{ "decay_ms", pm_set_decay, "milliseconds" },
 	{ "large_cache", pm_set_large_cache, "bytes" },
+	{ "populate", pm_set_populate, "on or off" },
 	{ "thp", pm_set_thp, "on or off" },
 	{ "stats", pm_set_stats, "exit, json or off" },
 	{ "stats_file", pm_set_stats_file, "a path of less than 4096 bytes" },
@@ -176,7 +183,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, decay_ms, large_cache, thp, stats, stats_file, delay",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, decay_ms, large_cache, populate, thp, stats, stats_file, delay",
 		  text);
 	pm_host_say(line);
 }

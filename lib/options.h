@@ -18,6 +18,7 @@ struct pm_policy;
  * @mm_cid: number magazines by the kernel's compact ids, not by CPU
  * @decay_ms: milliseconds that free memory stays before it is purged
  * @large_cache: bytes of freed large mappings to keep at most
+ * @populate: ask the host for many pages at once where they will be used
  * @thp: ask for huge pages once an arena has several heaps
  * @stats_exit: write the report when the program ends
  * @stats_json: as JSON, not as text
@@ -33,6 +34,7 @@ struct pm_options {
 	bool mm_cid;
 	unsigned long decay_ms;
 	unsigned long large_cache;
+	bool populate;
 	bool thp;
 	bool stats_exit;
 	bool stats_json;

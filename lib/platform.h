@@ -78,6 +78,17 @@ bool pm_host_purge(void *addr, size_t size);
 void pm_host_populate(void *addr, size_t size);
 
 /**
+ * pm_host_resident() - how much of a range has pages
+ * @addr: start, a multiple of the page size
+ * @size: bytes, likewise, up to 1024 pages
+ *
+ * Context: no lock held. The range may be anybody's by now.
+ * Return: bytes, all of @size where memory always has pages; negative when the
+ * host cannot tell.
+ */
+long pm_host_resident(const void *addr, size_t size);
+
+/**
  * pm_host_large_map() - get the memory of a large object
  * @size: bytes, a multiple of the page size; the host may round it up
  * @align: power of two, at least the page size

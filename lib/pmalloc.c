@@ -306,6 +306,8 @@ void *pm_realloc_from(void *ptr, size_t size, const char *who)
 	new = pm_alloc(size, 1, GFP_KERNEL);
 	if (!new)
 		return size <= old ? ptr : NULL;
+	if (old < size && size > PM_SMALL_MAX)
+		pm_large_will_write(new, old);
 	memcpy(new, ptr, old < size ? old : size);
 	pm_free_from(ptr, who);
 	return new;

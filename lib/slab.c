@@ -17,6 +17,7 @@
  * without the lock.
  */
 #include "slab.h"
+#include "ahead.h"
 #include "heap.h"
 #include "arena.h"
 #include "check.h"
@@ -93,7 +94,7 @@ void pm_slab_open(struct pm_slab *slab)
 	slab->opened++;
 	if (bare) {
 		slab->bare &= ~(1U << (slab->opened - 1));
-		pm_host_populate(unit, PM_UNIT_SIZE);
+		pm_ahead_sure(unit, unit + PM_UNIT_SIZE);
 	}
 	if (bare || *marked != slab->class)
 		pm_slab_mark(slab, first, pm_slab_nr_opened(slab));

@@ -71,6 +71,11 @@ void pm_host_populate(void *addr, size_t size)
 {
 }
 
+long pm_host_resident(const void *addr, size_t size)
+{
+	return size;
+}
+
 /* ---- what cannot be freed here and now --------------------------------- */
 
 /**

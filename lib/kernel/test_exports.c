@@ -32,6 +32,7 @@ PM_EXPORT_TEST(pm_host_cpu);
 PM_EXPORT_TEST(pm_host_nap);
 PM_EXPORT_TEST(pm_host_nr_cpus);
 PM_EXPORT_TEST(pm_host_random);
+PM_EXPORT_TEST(pm_host_resident);
 PM_EXPORT_TEST(pm_host_thread_slot);
 PM_EXPORT_TEST(pm_host_tid);
 

@@ -158,6 +158,22 @@ void pm_host_populate(void *addr, size_t size)
 	errno = saved;
 }
 
+long pm_host_resident(const void *addr, size_t size)
+{
+	unsigned char there[1024];
+	size_t pages = min_t(size_t, size / PAGE_SIZE, sizeof(there)), i;
+	int saved = errno;
+	long bytes = 0;
+
+	if (mincore((void *)addr, pages * PAGE_SIZE, there)) {
+		errno = saved;
+		return -1;
+	}
+	for (i = 0; i < pages; i++)
+		bytes += there[i] & 1 ? PAGE_SIZE : 0;
+	return bytes;
+}
+
 /* ---- large objects ----------------------------------------------------- */
 
 void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp __maybe_unused)
