@@ -418,8 +418,28 @@ static enum pm_slab_fault pm_free_remote(struct pm_heap *heap,
 /* ---- depots ------------------------------------------------------------ */
 
 /*
- * Put the first objects of @objs that share a slab into it. The slab may be
- * another arena's: a batch goes by its first object's owner. One that is there
+ * The first objects of @objs, as many as share @slab, are another arena's: a
+ * batch goes by its first object's owner. Return: how many there were.
+ */
+static unsigned int pm_arena_send_run(struct pm_heap *heap,
+				      struct pm_slab *slab, void **objs,
+				      unsigned int n)
+{
+	size_t bytes = pm_classes[slab->class].units * PM_UNIT_SIZE;
+	unsigned int class = slab->class, i, index;
+
+	for (i = 0; i < n; i++) {
+		if ((size_t)((char *)objs[i] - slab->base) >= bytes)
+			break;
+		if (unlikely(!pm_slab_index(slab, objs[i], &index)) ||
+		    unlikely(pm_free_remote(heap, slab, index)))
+			pm_misuse_note(objs[i], class);
+	}
+	return i;
+}
+
+/*
+ * Put the first objects of @objs that share a slab into it. One that is there
  * already was freed twice; it is dropped, and noted.
  *
  * Return: how many there were.
@@ -429,37 +449,22 @@ static unsigned int pm_arena_put_run(struct pm_arena *arena,
 				     unsigned int n)
 {
 	struct pm_heap *heap = pm_pagemap_heap(objs[0]);
-	size_t bytes = pm_classes[class].units * PM_UNIT_SIZE;
-	unsigned int i, index, put = 0;
-	enum pm_slab_fault fault;
+	unsigned int i = 0, put;
 	struct pm_slab *slab;
-	bool ours;
 
-	if (unlikely(!heap))
-		goto gone;
-	slab = pm_heap_slab(heap, objs[0], class);
-	ours = heap->arena == arena;
-	for (i = 0; i < n; i++) {
-		if ((size_t)((char *)objs[i] - slab->base) >= bytes)
-			break;
-		if (unlikely(!pm_slab_index(slab, objs[i], &index)))
-			fault = PM_SLAB_DOUBLE_FREE;
-		else if (likely(ours))
-			fault = pm_slab_put(slab, index);
-		else
-			fault = pm_free_remote(heap, slab, index);
-		if (unlikely(fault))
-			pm_misuse_note(objs[i], class);
-		else
-			put++;
-	}
-	if (ours && put) {
-		arena->stats.local_free += put;
-		pm_arena_slab_filled(arena, slab, put);
+	if (likely(heap)) {
+		slab = pm_heap_slab(heap, objs[0], class);
+		if (unlikely(heap->arena != arena)) {
+			i = pm_arena_send_run(heap, slab, objs, n);
+		} else {
+			i = pm_slab_put_run(slab, objs, n, &put);
+			arena->stats.local_free += put;
+			if (likely(put))
+				pm_arena_slab_filled(arena, slab, put);
+		}
 	}
 	if (likely(i))
 		return i;
-gone:
 	/* Freed twice, and its slab or its heap went in the meantime. */
 	pm_misuse_note(objs[0], class);
 	return 1;

@@ -142,6 +142,21 @@ unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n)
 	return n;
 }
 
+/* Set an object's bit; false when it is free already. */
+static __always_inline bool pm_slab_set_free(struct pm_slab *slab,
+					     unsigned int index)
+{
+	unsigned int w = index / BITS_PER_LONG;
+	unsigned long bit = 1UL << (index % BITS_PER_LONG);
+
+	if (unlikely((slab->free[w] | READ_ONCE(slab->remote[w])) & bit))
+		return false;
+	WRITE_ONCE(slab->free[w], slab->free[w] | bit);
+	if (w < slab->hint)
+		slab->hint = w;
+	return true;
+}
+
 /**
  * pm_slab_put() - put an object back
  * @slab: the slab
@@ -152,17 +167,48 @@ unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n)
  */
 enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index)
 {
-	unsigned int w = index / BITS_PER_LONG;
-	unsigned long bit = 1UL << (index % BITS_PER_LONG);
+	lockdep_assert_held(&slab->heap->arena->lock);
+	if (unlikely(!pm_slab_set_free(slab, index)))
+		return PM_SLAB_DOUBLE_FREE;
+	slab->nr_free++;
+	return PM_SLAB_OK;
+}
+
+/**
+ * pm_slab_put_run() - put the first objects of an array that lie in a slab
+ * @slab: the slab
+ * @objs: objects, the first one in @slab
+ * @n: how many
+ * @put: out: how many came back; those that were free already, or are no
+ *	objects of the slab, did not, and are noted
+ *
+ * Context: arena lock held.
+ * Return: how many of @objs lie in @slab before one that does not.
+ */
+unsigned int pm_slab_put_run(struct pm_slab *slab, void **objs, unsigned int n,
+			     unsigned int *put)
+{
+	const struct pm_class *class = &pm_classes[slab->class];
+	size_t bytes = class->units * PM_UNIT_SIZE, offset;
+	char *base = slab->base;
+	unsigned int i, index;
 
 	lockdep_assert_held(&slab->heap->arena->lock);
-	if (unlikely((slab->free[w] | READ_ONCE(slab->remote[w])) & bit))
-		return PM_SLAB_DOUBLE_FREE;
-	WRITE_ONCE(slab->free[w], slab->free[w] | bit);
-	slab->nr_free++;
-	if (w < slab->hint)
-		slab->hint = w;
-	return PM_SLAB_OK;
+	*put = 0;
+	for (i = 0; i < n; i++) {
+		offset = (char *)objs[i] - base;
+		if (offset >= bytes)
+			break;
+		index = (u64)offset * class->recip >> 32;
+		if (likely(index * class->size == offset) &&
+		    likely(index < class->capacity) &&
+		    likely(pm_slab_set_free(slab, index)))
+			(*put)++;
+		else
+			pm_misuse_note(objs[i], slab->class);
+	}
+	slab->nr_free += *put;
+	return i;
 }
 
 /**

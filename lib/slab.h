@@ -63,6 +63,8 @@ void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
 void pm_slab_open(struct pm_slab *slab);
 unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n);
 enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index);
+unsigned int pm_slab_put_run(struct pm_slab *slab, void **objs, unsigned int n,
+			     unsigned int *put);
 enum pm_slab_fault pm_slab_put_remote(struct pm_slab *slab,
 				      unsigned int index);
 unsigned int pm_slab_collect(struct pm_slab *slab);
