@@ -31,6 +31,7 @@ from common import Failure
 HELP = "compare arena policies on a workload or program, with pictures"
 
 RECORD_SWITCHES = 4000
+LEAST_ROUNDS = 2        # a range wants two
 
 
 def number_list(text):
@@ -63,7 +64,8 @@ def arguments(parser):
     parser.add_argument("--list", action="store_true",
                         help="name the ready-made studies and workloads")
     parser.add_argument("--quick", action="store_true",
-                        help="fewer threads and rounds, under 40 seconds")
+                        help="fewer threads and rounds, under 40 seconds "
+                        "where little else runs")
     parser.add_argument("--threads", type=number_list, metavar="N,N...",
                         help="numbers of threads")
     parser.add_argument("--policies", default=list(matrix.POLICIES),
@@ -149,6 +151,7 @@ class Campaign:
                                      plan["settings"]["timeout"])
         self.progress = Progress()
         self.took = {}
+        self.late = None
         self.repeats = len(matrix.cells(self.study)) * \
             plan["settings"]["rounds"] // 2
 
@@ -188,7 +191,8 @@ class Campaign:
         """Run a cell; again, when others used the CPUs meanwhile.
 
         On a machine that is always busy this ends: a study repeats at most
-        half as many runs as it has.
+        half as many runs as it has, and none in a hurry when half of its
+        time is over.
         """
         settings = self.plan["settings"]
         best = None
@@ -198,7 +202,8 @@ class Campaign:
                 settings["seed"] + job.round, keep)
             if best is None or found["others"] < best["others"]:
                 best = found
-            if best["others"] < data.DISTURBED or self.repeats <= 0:
+            if best["others"] < data.DISTURBED or self.repeats <= 0 or \
+                    self._over(0.5):
                 break
             self.repeats -= 1
             time.sleep(0.1)
@@ -219,6 +224,23 @@ class Campaign:
         self._append(run)
         self.took[job.variant.id, job.point.label] = time.monotonic() - begin
 
+    def _over(self, share):
+        """Is that share of the time over, if there is a limit to it?"""
+        return self.late is not None and time.monotonic() > self.late - \
+            (1 - share) * self.plan["settings"]["budget"]
+
+    def time_left(self, todo):
+        """Seconds that the rest will take, as far as one can know.
+
+        Whatever the limit, the first rounds are made; those behind them only
+        while there is time.
+        """
+        must = sum(self.expect(j) for j in todo if j.round < LEAST_ROUNDS)
+        may = sum(self.expect(j) for j in todo if j.round >= LEAST_ROUNDS)
+        if self.late is not None:
+            may = min(may, max(0.0, self.late - time.monotonic() - must))
+        return must + may + 2.5 * self.plan["settings"]["records"]
+
     def _given_up(self, job):
         """Has this cell failed too often?"""
         return sum(1 for r in self.runs if "failed" in r and
@@ -231,25 +253,20 @@ class Campaign:
         todo = matrix.jobs(self.study, settings["rounds"], settings["seed"])
         done = {r["key"] for r in self.runs}
         todo = [j for j in todo if j.key not in done]
-        begin = time.monotonic()
+        if settings["budget"]:
+            self.late = time.monotonic() + settings["budget"]
         for i, job in enumerate(todo):
             if self._given_up(job):
                 continue
-            late = settings["budget"] and \
-                time.monotonic() - begin > settings["budget"]
-            if late and job.round >= 2:
+            if self._over(1) and job.round >= LEAST_ROUNDS:
                 settings["rounds"] = job.round
                 say(f"time is up: {job.round} whole rounds")
                 self.runs = [r for r in self.runs if r["round"] < job.round]
                 break
             self._once(job)
-            left = sum(self.expect(j) for j in todo[i + 1:])
-            if settings["budget"]:
-                left = min(left, max(0.0, begin + settings["budget"] -
-                                     time.monotonic()))
             self.progress.show(
                 len(self.runs), len(done) + len(todo),
-                left + 2.5 * settings["records"],
+                self.time_left(todo[i + 1:]),
                 f"round {job.round + 1} of {settings['rounds']}, "
                 f"{job.variant.label} at {job.point.label} "
                 f"{self.study.axis}")

@@ -4,6 +4,8 @@
 Two cells differ when their ranges over all rounds do not overlap; otherwise
 the study says that it saw no difference, however far apart the medians are.
 """
+import re
+
 import data
 from charts import nanoseconds, short
 
@@ -122,6 +124,10 @@ class Findings:
         """{what: share of the CPU time that it costs, roughly}."""
         cpu = self.cpu_ns(variant, point)
 
+        # A hold that was made longer costs that, too.
+        longer = re.search(r"delay=arena:(\d+)ns", point.options)
+        lock = LOCK_NS + (int(longer.group(1)) if longer else 0)
+
         def count(name):
             return self.median(name, variant, point) or 0
 
@@ -130,7 +136,7 @@ class Findings:
         waited = count("waited")
         held = count("contended") + count("free_busy") - waited
         return {
-            "locks": count("acquired") * LOCK_NS / cpu,
+            "locks": count("acquired") * lock / cpu,
             "meeting": (waited * WAIT_NS + max(0, held) * HELD_NS) / cpu,
             "faults": count("faults") * FAULT_NS / cpu,
         }
