@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Pages ahead of their use, for who has the habit of using all he asks for.
+ * Pages ahead of their use: where it is sure that memory will be written, and
+ * for callers who have the habit of using all that they ask for.
  */
 #ifndef PM_AHEAD_H
 #define PM_AHEAD_H

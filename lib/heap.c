@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Heaps: slabs are cut from units, first fit from the low end.
+ * Heaps: slabs are cut from units, first fit from the low end, but rather
+ * where a slab of the same class has left pages with its marks (see slab.c).
  *
  * First fit keeps a heap's use compact: a process that shrinks frees the
  * high units, and units that were never used are not touched while lower

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Heaps: slabs are cut first fit, go back, and their pages are purged.
+ * Heaps: slabs are cut where one of their class was or first fit, go back,
+ * and their pages are purged.
  */
 #include "pm_test.h"
 #include "check.h"
@@ -269,44 +270,40 @@ out:
 }
 
 /*
+ * A slab comes with the units @bare, has @more units opened, and goes: then
+ * the heap has @dirty ones.
+ */
+static void heap_expect_bare(struct pm_test *t, struct heap_env *env,
+			     unsigned int class, unsigned int bare,
+			     unsigned int more, unsigned int dirty)
+{
+	struct pm_slab *slab = pm_heap_get_slab(env->heap, class);
+
+	PM_REQUIRE(t, slab);
+	PM_EXPECT_EQ(t, slab->bare, bare);
+	while (more--)
+		pm_slab_open(slab);
+	pm_heap_put_slab(env->heap, slab);
+	PM_EXPECT_EQ(t, env->heap->nr_dirty, dirty);
+	heap_expect_sound(t, env->heap);
+}
+
+/*
  * Units of a slab that were not opened have no pages, and are not dirty when
  * the slab comes back; those that had some before it was cut are again.
  */
 static void heap_bare(struct pm_test *t)
 {
 	unsigned int one = pm_class_of(16), many = pm_class_of(PM_SMALL_MAX);
-	u8 all = (1U << pm_classes[many].units) - 1;
-	struct pm_slab *slab, *small;
+	unsigned int all = (1U << pm_classes[many].units) - 1;
 	struct heap_env env;
 
 	if (!heap_begin(t, &env))
 		return;
-	slab = pm_heap_get_slab(env.heap, many);
-	if (!PM_EXPECT(t, slab))
-		goto out;
-	PM_EXPECT_EQ(t, slab->bare, all & ~1);
-	pm_heap_put_slab(env.heap, slab);
-	PM_EXPECT_EQ(t, env.heap->nr_dirty, 1);
-	small = pm_heap_get_slab(env.heap, one);
-	if (!PM_EXPECT(t, small))
-		goto out;
-	PM_EXPECT_EQ(t, small->bare, 0);
-	pm_heap_put_slab(env.heap, small);
-	slab = pm_heap_get_slab(env.heap, many);
-	if (!PM_EXPECT(t, slab))
-		goto out;
-	pm_slab_open(slab);
-	PM_EXPECT_EQ(t, slab->bare, all & ~3);
-	pm_heap_put_slab(env.heap, slab);
-	PM_EXPECT_EQ(t, env.heap->nr_dirty, 2);
-	slab = pm_heap_get_slab(env.heap, many);
-	if (!PM_EXPECT(t, slab))
-		goto out;
-	PM_EXPECT_EQ(t, slab->bare, all & ~3);
-	pm_heap_put_slab(env.heap, slab);
-	PM_EXPECT_EQ(t, env.heap->nr_dirty, 2);
-	heap_expect_sound(t, env.heap);
-out:
+	heap_expect_bare(t, &env, many, all & ~1U, 0, 1);
+	heap_expect_bare(t, &env, one, 0, 0, 1);
+	heap_expect_bare(t, &env, many, all & ~1U, 1, 2);
+	heap_expect_bare(t, &env, many, all & ~3U, 0, 2);
 	heap_end(&env);
 }
 
