@@ -52,6 +52,7 @@ static void pm_fork_parent(void)
 static void pm_fork_child(void)
 {
 	pm_tls.tid = 0;
+	pm_urcu_restart();
 	pm_pages_unlock(true);
 	pm_large_unlock_all(true);
 	pm_arena_restart_all();

@@ -151,35 +151,135 @@ __cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
 }
 
 /*
- * liburcu ends the process when it cannot map memory for a reader. So address
- * space for that is held in reserve from the start, and let go of when there
- * is no other; then the next one who needs it goes without a section.
+ * liburcu ends the process when it cannot map memory for a reader, so nobody
+ * may register unless there is room for it, and nobody may take that room
+ * before liburcu does. Two threads can: another one that registers, and one
+ * that maps memory for a heap or an object. Hence one registers at a time
+ * (@turn), and whoever maps says so (@mappers) and looks for the turn behind
+ * it, as who has the turn looks for mappers behind that: of two stores and
+ * two loads in sequential order, at least one thread sees the other.
+ *
+ * When there is no room left, a part of the address space that is held in
+ * reserve from the start is let go of; then the turn is "tight", and who
+ * maps is told at once that there is nothing, as before. Otherwise it waits,
+ * but not for ever: registering may call malloc, and that may wait for an
+ * arena's lock, which the mapping thread holds.
+ *
+ * liburcu doubles what it has, so the reserve is enough for 256 threads.
+ * What others map cannot be kept out. They would have to take all of
+ * PM_URCU_ROOM in the few microseconds between two system calls.
  */
-#define PM_URCU_ROOM	(64UL << 10)
+#define PM_URCU_ROOM	(1UL << 20)
+#define PM_URCU_RESERVE	(64UL << 10)
+#define PM_URCU_NAPS	200	/* 10 ms */
 
-static void *pm_urcu_reserve;
+enum pm_urcu_turn { PM_URCU_NOBODY, PM_URCU_TURN, PM_URCU_TIGHT };
 
-static void *pm_map_room(void)
+static enum pm_urcu_turn pm_urcu_turn;
+static atomic_long_t pm_urcu_mappers;
+static void *pm_urcu_reserve; /* [turn] */
+
+static void *pm_urcu_map(size_t size)
 {
-	void *p = mmap(NULL, PM_URCU_ROOM, PROT_NONE,
+	void *p = mmap(NULL, size, PROT_NONE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static bool pm_urcu_has_room(void)
+/**
+ * pm_urcu_map_begin() - be about to take address space
+ *
+ * Return: true when the caller may do so, and has to call
+ * pm_urcu_map_end() then; false when there is none.
+ */
+bool pm_urcu_map_begin(void)
 {
-	void *p = pm_map_room();
+	enum pm_urcu_turn turn;
+	int naps;
 
-	if (!p)
-		p = xchg(&pm_urcu_reserve, NULL);
-	else if (!READ_ONCE(pm_urcu_reserve) &&
-		 !cmpxchg(&pm_urcu_reserve, NULL, p))
-		p = pm_map_room();
-	if (!p)
-		return false;
-	munmap(p, PM_URCU_ROOM);
-	return true;
+	for (naps = 0;; naps++) {
+		atomic_long_inc_return(&pm_urcu_mappers);
+		turn = __atomic_load_n(&pm_urcu_turn, __ATOMIC_SEQ_CST);
+		if (likely(turn == PM_URCU_NOBODY) || pm_tls.in_urcu ||
+		    naps == PM_URCU_NAPS)
+			return true;
+		atomic_long_dec_return(&pm_urcu_mappers);
+		if (turn == PM_URCU_TIGHT)
+			return false;
+		pm_host_nap();
+	}
+}
+
+/**
+ * pm_urcu_map_end() - have taken it, or failed to
+ */
+void pm_urcu_map_end(void)
+{
+	atomic_long_dec_return(&pm_urcu_mappers);
+}
+
+/* Wait until no mapper is left of those who did not see our turn. */
+static bool pm_urcu_alone(void)
+{
+	int naps;
+
+	for (naps = 0; naps < PM_URCU_NAPS; naps++) {
+		if (!__atomic_load_n(&pm_urcu_mappers.counter,
+				     __ATOMIC_SEQ_CST))
+			return true;
+		pm_host_nap();
+	}
+	return false;
+}
+
+static bool pm_urcu_begin(void)
+{
+	void *room;
+	int naps;
+
+	for (naps = 0; cmpxchg(&pm_urcu_turn, PM_URCU_NOBODY, PM_URCU_TURN) !=
+	     PM_URCU_NOBODY; naps++) {
+		if (naps == PM_URCU_NAPS)
+			return false;
+		pm_host_nap();
+	}
+	if (!pm_urcu_reserve)
+		pm_urcu_reserve = pm_urcu_map(PM_URCU_RESERVE);
+	room = pm_urcu_map(PM_URCU_ROOM);
+	if (!room)
+		xchg(&pm_urcu_turn, PM_URCU_TIGHT);
+	if (pm_urcu_alone()) {
+		if (room) {
+			munmap(room, PM_URCU_ROOM);
+			return true;
+		}
+		room = xchg(&pm_urcu_reserve, NULL);
+		if (room) {
+			munmap(room, PM_URCU_RESERVE);
+			return true;
+		}
+	} else if (room) {
+		munmap(room, PM_URCU_ROOM);
+	}
+	xchg(&pm_urcu_turn, PM_URCU_NOBODY);
+	return false;
+}
+
+static void pm_urcu_end(void)
+{
+	if (!pm_urcu_reserve)
+		pm_urcu_reserve = pm_urcu_map(PM_URCU_RESERVE);
+	xchg(&pm_urcu_turn, PM_URCU_NOBODY);
+}
+
+/**
+ * pm_urcu_restart() - in a forked child: nobody registers, nobody maps
+ */
+void pm_urcu_restart(void)
+{
+	pm_urcu_turn = PM_URCU_NOBODY;
+	atomic_long_set(&pm_urcu_mappers, 0);
 }
 
 /**
@@ -201,12 +301,13 @@ __cold int pm_urcu_register(void)
 		return -1;
 	pm_tls.in_urcu = 1;
 	if (!URCU_TLS(urcu_bp_reader)) {
-		if (!pm_urcu_has_room()) {
+		if (!pm_urcu_begin()) {
 			pm_tls.in_urcu = 0;
 			errno = saved;
 			return -1;
 		}
 		urcu_bp_register();
+		pm_urcu_end();
 	}
 	pm_tls.in_urcu = 0;
 	pm_tls.urcu_seen = 1;
