@@ -131,7 +131,7 @@ done
 # space that the other has seen free; liburcu then ends the process. More runs
 # than CPUs, so that they are preempted there: one in five was lost so.
 late() { # number of the run
-	for turn in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		(
 			# shellcheck disable=SC3045 # dash and bash have it
 			ulimit -v 65536
