@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <time.h>
 #include "user.h"
@@ -168,6 +169,9 @@ __cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
  * liburcu doubles what it has, so the reserve is enough for 256 threads.
  * What others map cannot be kept out. They would have to take all of
  * PM_URCU_ROOM in the few microseconds between two system calls.
+ *
+ * None of this is done while address space is without limit and no mapping
+ * has ever failed: threads that live but 30 us would feel it.
  */
 #define PM_URCU_ROOM	(1UL << 20)
 #define PM_URCU_RESERVE	(64UL << 10)
@@ -178,6 +182,7 @@ enum pm_urcu_turn { PM_URCU_NOBODY, PM_URCU_TURN, PM_URCU_TIGHT };
 static enum pm_urcu_turn pm_urcu_turn;
 static atomic_long_t pm_urcu_mappers;
 static void *pm_urcu_reserve; /* [turn] */
+static bool pm_urcu_failed; /* a mapping did, once */
 
 static void *pm_urcu_map(size_t size)
 {
@@ -213,10 +218,21 @@ bool pm_urcu_map_begin(void)
 
 /**
  * pm_urcu_map_end() - have taken it, or failed to
+ * @taken: which of the two
  */
-void pm_urcu_map_end(void)
+void pm_urcu_map_end(bool taken)
 {
 	atomic_long_dec_return(&pm_urcu_mappers);
+	if (unlikely(!taken))
+		WRITE_ONCE(pm_urcu_failed, true);
+}
+
+static bool pm_urcu_may_fail(void)
+{
+	struct rlimit limit;
+
+	return READ_ONCE(pm_urcu_failed) || getrlimit(RLIMIT_AS, &limit) ||
+	       limit.rlim_cur != RLIM_INFINITY;
 }
 
 /* Wait until no mapper is left of those who did not see our turn. */
@@ -296,18 +312,21 @@ void pm_urcu_restart(void)
 __cold int pm_urcu_register(void)
 {
 	int saved = errno;
+	bool careful;
 
 	if (pm_tls.in_urcu)
 		return -1;
 	pm_tls.in_urcu = 1;
 	if (!URCU_TLS(urcu_bp_reader)) {
-		if (!pm_urcu_begin()) {
+		careful = pm_urcu_may_fail();
+		if (careful && !pm_urcu_begin()) {
 			pm_tls.in_urcu = 0;
 			errno = saved;
 			return -1;
 		}
 		urcu_bp_register();
-		pm_urcu_end();
+		if (careful)
+			pm_urcu_end();
 	}
 	pm_tls.in_urcu = 0;
 	pm_tls.urcu_seen = 1;

@@ -33,7 +33,7 @@ static void *pm_map(void *addr, size_t size, int flags)
 	}
 	p = mmap(addr, size, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-	pm_urcu_map_end();
+	pm_urcu_map_end(p != MAP_FAILED || errno != ENOMEM);
 	return p == MAP_FAILED ? NULL : p;
 }
 

@@ -10,7 +10,7 @@
 void pm_pages_lock(void);
 void pm_pages_unlock(bool child);
 bool pm_urcu_map_begin(void);
-void pm_urcu_map_end(void);
+void pm_urcu_map_end(bool taken);
 void pm_urcu_restart(void);
 void pm_fork_init(void);
 void pm_vfork_begin(void);
