@@ -17,6 +17,7 @@ import pathlib
 import sys
 import time
 
+import costs
 import data
 import matrix
 import measure
@@ -350,7 +351,7 @@ class Campaign:
         data.write_json(self.directory / "study.json", {
             "format": data.FORMAT, "title": self.study.title,
             "study": self.study.as_json(), "machine": self.plan["machine"],
-            "settings": self.plan["settings"],
+            "settings": self.plan["settings"], "costs": self.plan["costs"],
             "missing": self.plan["missing"], "events": self.tools.events,
             "complete": complete, "runs": self.runs, "stacks": self.stacks})
 
@@ -482,6 +483,8 @@ def main(args):
             clean(directory)
             plan = {"study": study.as_json(), "settings": settings,
                     "machine": tools.machine()}
+    if "costs" not in plan:
+        plan["costs"] = costs.measure()
     plan["missing"] = [m.as_json() for m in found.missing]
     directory.mkdir(parents=True, exist_ok=True)
     campaign = Campaign(directory, plan, found)

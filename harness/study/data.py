@@ -70,7 +70,7 @@ TOP = (
     ("format", int, True), ("title", str, True), ("study", dict, True),
     ("machine", dict, True), ("settings", dict, True),
     ("missing", list, True), ("events", list, True), ("runs", list, True),
-    ("stacks", list, True), ("complete", bool, True),
+    ("stacks", list, True), ("complete", bool, True), ("costs", dict, False),
 )
 ARENA = (
     ("arena", int, True), ("acquired", int, True), ("contended", int, True),
@@ -125,6 +125,9 @@ def problems(study):
         return found
     if study["format"] != FORMAT:
         found.append(f"format {study['format']} is not {FORMAT}")
+    for name, cost in (study.get("costs") or {}).items():
+        if not isinstance(cost, NUMBER) or not cost > 0:
+            found.append(f"costs: {name} is {cost!r}")
     known = {v["id"] for v in study["study"]["variants"]}
     keys = [r.get("key") for r in study["runs"]]
     for key in {k for k in keys if keys.count(k) > 1}:
@@ -151,6 +154,14 @@ def _report(run, key):
     if not report:
         return None
     return sum(a.get(key, 0) for a in report["arenas"])
+
+
+def _slept(run):
+    """Waits for which the kernel put a thread to sleep."""
+    report = run.get("pmalloc")
+    if not report or not all("slept" in a for a in report["arenas"]):
+        return None
+    return _report(run, "slept")
 
 
 def _perf(event, own=None, scale=1.0):
@@ -223,6 +234,7 @@ def metrics(program):
                lambda r: _report(r, "acquired"), needs=report),
         Metric("waited", "Waits for an arena's lock", per,
                lambda r: _report(r, "waited"), needs=report),
+        Metric("slept", "Waits that slept", per, _slept, needs=report),
         Metric("wait_us", "Time waited for arenas' locks", "us " + per,
                lambda r: None if _report(r, "wait_ns") is None
                else _report(r, "wait_ns") / 1e3, needs=report),
@@ -300,6 +312,7 @@ class Results:
         self.study = matrix.Study.from_json(kept["study"])
         self.machine = kept["machine"]
         self.settings = kept["settings"]
+        self.costs = kept.get("costs") or {}
         self.runs = [r for r in kept["runs"] if "failed" not in r]
         self.failures = [r for r in kept["runs"] if "failed" in r]
         self.stacks = kept["stacks"]

@@ -40,8 +40,12 @@ def compare(a, b):
 # that limits a program from one that it would not notice.
 LOCK_NS = 25            # a lock that is free: two atomic operations, the list
 HELD_NS = 100           # one that is held: its line travels; the next arena
-WAIT_NS = 2000          # a wait: often two system calls, and another thread
-FAULT_NS = 700          # a page fault, and clearing the page
+WAIT_NS = 2000          # a wait: often two system calls
+# What a study measures (costs.py); for one of the time before it did:
+MEASURED = {
+    "sleep_ns": WAIT_NS,    # to go to sleep, to be woken, another thread
+    "fault_ns": 700,        # a page fault, and clearing the page
+}
 MATTERS = 0.05          # the share of the CPU time from which on it matters
 
 
@@ -53,6 +57,7 @@ class Findings:
         self.points = results.study.points
         self.last = self.points[-1]
         self.cpus = results.machine["cpus"]
+        self.ns = {**MEASURED, **results.costs}
         self.unit = "runs" if results.study.program else "operations"
 
     # ---- figures of a cell ----------------------------------------------
@@ -134,12 +139,24 @@ class Findings:
         if not cpu:
             return {}
         waited = count("waited")
+        slept = min(waited, count("slept"))
         held = count("contended") + count("free_busy") - waited
         return {
             "locks": count("acquired") * lock / cpu,
-            "meeting": (waited * WAIT_NS + max(0, held) * HELD_NS) / cpu,
-            "faults": count("faults") * FAULT_NS / cpu,
+            "meeting": (slept * self.ns["sleep_ns"] +
+                        (waited - slept) * WAIT_NS +
+                        max(0, held) * HELD_NS) / cpu,
+            "faults": count("faults") * self.ns["fault_ns"] / cpu,
         }
+
+    def costs_text(self):
+        """What one of each is taken to cost, in words."""
+        when = "as measured on this machine when the study began" \
+            if self.r.costs else "not measured when this study was made"
+        return f"roughly {LOCK_NS} ns for an acquisition, {HELD_NS} ns for " \
+            f"a lock that is held and {WAIT_NS} ns for a wait; and, {when}, " \
+            f"{self.ns['sleep_ns']} ns for a wait that sleeps and " \
+            f"{self.ns['fault_ns']} ns for a page fault"
 
     def idles(self, share, point):
         """Do so many threads wait that CPUs have nothing to do?"""

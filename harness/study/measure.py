@@ -125,7 +125,7 @@ def merge_classes(arenas):
     return sorted(merged.values(), key=lambda c: c["class"])
 
 
-ARENA_KEYS = ("arena", "acquired", "contended", "waited", "wait_ns",
+ARENA_KEYS = ("arena", "acquired", "contended", "waited", "slept", "wait_ns",
               "wait_max_ns", "waiters_max", "fallback_out", "fallback_in",
               "free_busy", "owner_switches", "remote_in", "wait_hist")
 

@@ -185,10 +185,7 @@ class Page:
                  "that found the lock held, acquisitions, page faults, CPUs. "
                  "A count is a limit if it costs "
                  f"{100 * findings.MATTERS:.0f} % of the CPU time, at "
-                 f"{findings.LOCK_NS} ns for an acquisition, "
-                 f"{findings.HELD_NS} ns for a lock that is held, "
-                 f"{findings.WAIT_NS} ns for a wait and "
-                 f"{findings.FAULT_NS} ns for a page fault. A variant "
+                 f"{self.find.costs_text()}. A variant "
                  "helps only if its range lies above.</p>")
 
     def figures(self):
