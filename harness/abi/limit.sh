@@ -129,7 +129,7 @@ done
 
 # Where two of them register with liburcu at once, one may take the address
 # space that the other has seen free; liburcu then ends the process. More runs
-# than CPUs, so that they are preempted there: one in five was lost so.
+# than CPUs, so that they are preempted there: one in four was lost so.
 late() { # number of the run
 	for _ in 1 2 3 4 5; do
 		(
