@@ -11,7 +11,7 @@ $(contend): harness/cli/contend.c
 
 .PHONY: check-agree check-cli
 
-check-agree: lib $(contend) ## waits that the report tells of are those that the kernel saw
+check-agree: lib $(contend) ## waits that the report tells of are those that the kernel saw (100 s)
 	@harness/cli/agree
 
 check-cli: lib $(contend) ## the pmalloc command on programs, without permission, without tools

@@ -154,7 +154,8 @@ class Findings:
         when = "as measured on this machine when the study began" \
             if self.r.costs else "not measured when this study was made"
         return f"roughly {LOCK_NS} ns for an acquisition, {HELD_NS} ns for " \
-            f"a lock that is held and {WAIT_NS} ns for a wait; and, {when}, " \
+            f"a lock that is held and {WAIT_NS} ns for a wait that does " \
+            f"not sleep; and, {when}, " \
             f"{self.ns['sleep_ns']} ns for a wait that sleeps and " \
             f"{self.ns['fault_ns']} ns for a page fault"
 

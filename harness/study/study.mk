@@ -10,5 +10,5 @@ study: ## what other arena policies would cost a workload: a page with pictures 
 	@$(MAKE) --no-print-directory lib bench-programs
 	@scripts/pmalloc study --replace --output $(B)/study/larson larson
 
-check-study: lib bench-programs ## the study measures, resumes and shows what it says (60 s)
+check-study: lib bench-programs ## the study measures, resumes and shows what it says (2 min)
 	@harness/study/check
