@@ -9,7 +9,7 @@ bench-srcs := $(filter-out harness/bench/limit.c,$(wildcard harness/bench/*.c))
 
 .PHONY: bench bench-quick bench-builds bench-selftest bench-programs
 
-bench-programs: $(B)/bench/bench $(B)/bench/liblimit.so ## build the workloads of the bench and the study
+bench-programs: $(B)/bench/bench $(B)/bench/liblimit.so ## workloads of bench and study
 
 $(B)/bench/bench: $(bench-srcs) harness/bench/bench.h
 	@mkdir -p $(@D)
