@@ -103,6 +103,17 @@ static __always_inline unsigned long pm_class_of(size_t size)
 }
 
 /**
+ * pm_class_of_small() - class that serves a size, when one does
+ * @size: bytes
+ *
+ * Return: class number, or 0 for what is larger than PM_SMALL_MAX.
+ */
+static __always_inline unsigned long pm_class_of_small(size_t size)
+{
+	return likely(size <= PM_SMALL_MAX) ? pm_class_of(size) : 0;
+}
+
+/**
  * pm_class_of_aligned() - class that serves a size at an alignment
  * @size: bytes
  * @align: power of two
@@ -121,7 +132,7 @@ static __always_inline unsigned long pm_class_of_aligned(size_t size,
 	if (unlikely(align > PM_UNIT_SIZE || size > PM_SMALL_MAX))
 		return 0;
 	size = size ? ALIGN(size, align) : align;
-	return likely(size <= PM_SMALL_MAX) ? pm_class_of(size) : 0;
+	return pm_class_of_small(size);
 }
 
 /**

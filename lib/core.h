@@ -32,6 +32,34 @@ static __always_inline void pm_free_named(void *ptr, const char *who)
 		pm_free_odd(ptr, class, who);
 }
 
+/**
+ * pm_free_sized_named() - free an object whose class the caller knows
+ * @ptr: live object or NULL
+ * @size: bytes it was asked for with
+ * @class: class that serves @size at the alignment it was asked for with; 0
+ *	when none does
+ * @aligned: it was asked for with an alignment, which can make it longer
+ * @who: name that a report of misuse shall have
+ *
+ * The page map has to say the same. But from there on nothing waits for what
+ * it says, as the branch is predicted: that takes the pointer, which may be
+ * late, out of the chain from this free to the next malloc.
+ */
+static __always_inline void pm_free_sized_named(void *ptr, size_t size,
+						unsigned long class,
+						bool aligned, const char *who)
+{
+	enum pm_free_result result = PM_FREE_ODD;
+
+	/* Nothing is the start of an object of class 0. */
+	if (likely(pm_pagemap_class(ptr) == class))
+		result = pm_free_class_fast(ptr, class);
+	if (unlikely(result == PM_FREE_FULL))
+		pm_free_full(ptr, class, who);
+	else if (unlikely(result == PM_FREE_ODD))
+		pm_free_sized_from(ptr, size, aligned, who);
+}
+
 size_t pm_usable_from(const void *ptr, const char *who);
 
 #endif /* PM_CORE_H */

@@ -230,6 +230,27 @@ static __always_inline void *pm_malloc_aligned_fast(size_t size, size_t align)
 enum pm_free_result { PM_FREE_DONE, PM_FREE_FULL, PM_FREE_ODD };
 
 /**
+ * pm_free_class_fast() - put an object of a class into this CPU's magazine
+ * @ptr: address whose page-map byte is @class
+ * @class: page-map byte, or class number
+ *
+ * Return: how far it got.
+ */
+static __always_inline enum pm_free_result
+pm_free_class_fast(void *ptr, unsigned long class)
+{
+	if (unlikely(!pm_class_is_start(class, ptr)))
+		return PM_FREE_ODD;
+	if (unlikely(pm_is_marked(ptr)))
+		return PM_FREE_ODD;
+	pm_obj_give(ptr, class);
+	if (unlikely(!pm_percpu_push(class, ptr)))
+		return PM_FREE_FULL;
+	pm_mag_count_hit();
+	return PM_FREE_DONE;
+}
+
+/**
  * pm_free_fast() - put an object into this CPU's magazine
  * @ptr: whatever a caller frees
  * @class: out: page-map byte of @ptr
@@ -240,15 +261,7 @@ static __always_inline enum pm_free_result
 pm_free_fast(void *ptr, unsigned long *class)
 {
 	*class = pm_pagemap_class(ptr);
-	if (unlikely(!pm_class_is_start(*class, ptr)))
-		return PM_FREE_ODD;
-	if (unlikely(pm_is_marked(ptr)))
-		return PM_FREE_ODD;
-	pm_obj_give(ptr, *class);
-	if (unlikely(!pm_percpu_push(*class, ptr)))
-		return PM_FREE_FULL;
-	pm_mag_count_hit();
-	return PM_FREE_DONE;
+	return pm_free_class_fast(ptr, *class);
 }
 
 #endif /* PM_MAGAZINE_H */

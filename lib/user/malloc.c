@@ -99,13 +99,21 @@ PM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	return 0;
 }
 
+static noinline void *pm_aligned_miss(size_t align, size_t size)
+{
+	return pm_or_enomem(pm_alloc(size, align, GFP_KERNEL));
+}
+
 PM_EXPORT void *aligned_alloc(size_t align, size_t size)
 {
-	if (!is_power_of_2(align)) {
+	void *obj;
+
+	if (unlikely(!is_power_of_2(align))) {
 		errno = EINVAL;
 		return NULL;
 	}
-	return pm_or_enomem(pm_alloc(size, align, GFP_KERNEL));
+	obj = pm_malloc_aligned_fast(size, align);
+	return likely(obj) ? obj : pm_aligned_miss(align, size);
 }
 
 /* An alignment that is no power of two is rounded up to the next. */
@@ -143,13 +151,14 @@ PM_EXPORT void cfree(void *ptr)
 
 PM_EXPORT void free_sized(void *ptr, size_t size)
 {
-	pm_free_sized_from(ptr, size, false, "free_sized");
+	pm_free_sized_named(ptr, size, pm_class_of_small(size), false,
+			    "free_sized");
 }
 
-PM_EXPORT void free_aligned_sized(void *ptr, size_t align __maybe_unused,
-				  size_t size)
+PM_EXPORT void free_aligned_sized(void *ptr, size_t align, size_t size)
 {
-	pm_free_sized_from(ptr, size, true, "free_aligned_sized");
+	pm_free_sized_named(ptr, size, pm_class_of_aligned(size, align), true,
+			    "free_aligned_sized");
 }
 
 PM_EXPORT size_t malloc_usable_size(void *ptr)

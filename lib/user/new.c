@@ -57,11 +57,25 @@ static noinline __cold void *pm_new_slow(size_t size, size_t align)
 	return obj;
 }
 
-static __always_inline void *pm_new(size_t size, size_t align)
+static noinline void *pm_new_miss(size_t size, size_t align)
 {
 	void *obj = pm_alloc(size, align, GFP_KERNEL);
 
 	return likely(obj) ? obj : pm_new_slow(size, align);
+}
+
+static __always_inline void *pm_new(size_t size)
+{
+	void *obj = pm_malloc_fast(size);
+
+	return likely(obj) ? obj : pm_new_miss(size, 1);
+}
+
+static __always_inline void *pm_new_aligned(size_t size, size_t align)
+{
+	void *obj = pm_malloc_aligned_fast(size, align);
+
+	return likely(obj) ? obj : pm_new_miss(size, align);
 }
 
 PM_EXPORT void *pm_op_new(size_t n) __asm__("_Znwm");
@@ -71,10 +85,10 @@ PM_EXPORT void *pm_op_new_aligned(size_t n, size_t a)
 PM_EXPORT void *pm_op_new_array_aligned(size_t n, size_t a)
 	__asm__("_ZnamSt11align_val_t");
 
-void *pm_op_new(size_t n) { return pm_new(n, 1); }
-void *pm_op_new_array(size_t n) { return pm_new(n, 1); }
-void *pm_op_new_aligned(size_t n, size_t a) { return pm_new(n, a); }
-void *pm_op_new_array_aligned(size_t n, size_t a) { return pm_new(n, a); }
+void *pm_op_new(size_t n) { return pm_new(n); }
+void *pm_op_new_array(size_t n) { return pm_new(n); }
+void *pm_op_new_aligned(size_t n, size_t a) { return pm_new_aligned(n, a); }
+void *pm_op_new_array_aligned(size_t n, size_t a) { return pm_new_aligned(n, a); }
 
 #define PM_NEW_NOTHROW(fn, symbol)					\
 PM_EXPORT void *fn(size_t n, const void *tag) __asm__(symbol);		\
@@ -112,7 +126,7 @@ PM_NEW_ALIGNED_NOTHROW(pm_op_new_array_aligned_nothrow,
 /* Delete: plain, nothrow, sized, aligned, and what of these goes together. */
 #define PM_DELETE(fn, symbol)						\
 PM_EXPORT void fn(void *p) __asm__(symbol);				\
-void fn(void *p) { pm_free_from(p, "operator delete"); }
+void fn(void *p) { pm_free_named(p, "operator delete"); }
 
 #define PM_DELETE_TAG(fn, symbol)					\
 PM_EXPORT void fn(void *p, size_t tag) __asm__(symbol);			\
@@ -132,14 +146,16 @@ void fn(void *p, size_t a __maybe_unused, const void *tag __maybe_unused)\
 PM_EXPORT void fn(void *p, size_t n) __asm__(symbol);			\
 void fn(void *p, size_t n)						\
 {									\
-	pm_free_sized_from(p, n, false, "operator delete");		\
+	pm_free_sized_named(p, n, pm_class_of_small(n), false,		\
+			    "operator delete");				\
 }
 
 #define PM_DELETE_SIZED_ALIGNED(fn, symbol)				\
 PM_EXPORT void fn(void *p, size_t n, size_t a) __asm__(symbol);		\
-void fn(void *p, size_t n, size_t a __maybe_unused)			\
+void fn(void *p, size_t n, size_t a)					\
 {									\
-	pm_free_sized_from(p, n, true, "operator delete");		\
+	pm_free_sized_named(p, n, pm_class_of_aligned(n, a), true,	\
+			    "operator delete");				\
 }
 
 PM_DELETE(pm_op_delete, "_ZdlPv")
