@@ -27,10 +27,15 @@ bench-builds:
 	@$(MAKE) --no-print-directory MARK=0 lib
 	@$(MAKE) --no-print-directory PROBES=0 lib
 
-bench: lib bench-builds bench-programs ## pmalloc and all peers side by side (25 min)
+# A machine that never saw `make run` has not what the library is built with.
+bench: ## pmalloc and all peers side by side (25 min)
+	@scripts/deps run
+	@$(MAKE) --no-print-directory lib bench-builds bench-programs
 	@harness/bench/bench --full
 
-bench-quick: lib bench-programs ## the rows of the bench that tell most (50 s)
+bench-quick: ## the rows of the bench that tell most (50 s)
+	@scripts/deps run
+	@$(MAKE) --no-print-directory lib bench-programs
 	@harness/bench/bench --quick
 
 bench-selftest: bench-programs ## test of the bench itself (5 s)

@@ -22,6 +22,7 @@
 static const struct workload *const workloads[] = {
 	&pair_workload,
 	&replace_workload,
+	&new_workload,
 	&larson_workload,
 	&channel_workload,
 	&xmalloc_workload,
