@@ -8,9 +8,13 @@
  * room would have saved both. A CPU that only allocates, or only frees, gains
  * nothing from a large stack, and what it holds is of no use to others. The
  * end is 512 objects or 512 KiB, within a budget per CPU that only the first
- * few slots of a class may exceed; a class that sees no miss for
- * a decay time gives half of its room back. So a class that is used little
- * holds little.
+ * few slots of a class may exceed. When the budget is spent a class that
+ * misses takes room from others, from those that have not missed for some
+ * time: a hand goes round as in the clock algorithm of page replacement, and
+ * whom it finds idle twice gives half of its room. A class that sees no miss
+ * for a decay time gives half of its room back by itself. So a class that is
+ * used little holds little, and a program that changes from some sizes to
+ * others does not wait for it.
  *
  * Refill and flush move a batch within one section with one commit. In plain
  * C they would race with the sections of other threads on the same CPU: the
@@ -27,8 +31,8 @@
 #include "transit.h"
 #include "trace.h"
 
-#define PM_MAG_FIRST_SLOTS	4
 #define PM_MAG_EASY_BYTES	(16U << 10)	/* of a class */
+#define PM_MAG_LOOKS		8		/* at classes, for room */
 
 /* What a section found: nothing to pop, or no room to push. */
 enum pm_miss { PM_MISS_EMPTY, PM_MISS_FULL };
@@ -156,6 +160,51 @@ static unsigned int pm_mag_room(const struct pm_magazine *mag,
 	return (READ_ONCE(mag->stack[class].limit) - pm_mag_base[class]) / 8;
 }
 
+static void pm_mag_set_room(struct pm_magazine *mag, unsigned int class,
+			    unsigned int room)
+{
+	WRITE_ONCE(mag->stack[class].limit, pm_mag_base[class] + room * 8);
+}
+
+/* Whether @more slots of a class are within the budget. */
+static bool pm_mag_has_budget(const struct pm_magazine *mag,
+			      unsigned int class, unsigned int more)
+{
+	return READ_ONCE(mag->capacity) + (long)more * pm_classes[class].size <=
+	       (long)pm_options.magazine_bytes;
+}
+
+/*
+ * Make budget for @more slots of @class at the cost of classes that are idle.
+ * One call goes a short way, so that a class has some misses' time to show that
+ * it is none of them, and a miss stays cheap. Objects above a lowered limit stay
+ * until they are popped, or until the next push finds them.
+ */
+static bool pm_mag_take_room(struct pm_magazine *mag, unsigned int class,
+			     unsigned int more)
+{
+	unsigned int looks, victim = READ_ONCE(mag->hand), room, less;
+
+	for (looks = 0; looks < PM_MAG_LOOKS; looks++) {
+		victim = victim % (PM_NR_CLASSES - 1) + 1;
+		room = pm_mag_room(mag, victim);
+		if (victim == class || room <= PM_MAG_FIRST_SLOTS)
+			continue;
+		if (READ_ONCE(mag->busy[victim])) {
+			WRITE_ONCE(mag->busy[victim], 0);
+			continue;
+		}
+		less = min_t(unsigned int, room / 2, room - PM_MAG_FIRST_SLOTS);
+		pm_mag_set_room(mag, victim, room - less);
+		WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) -
+			   (long)less * pm_classes[victim].size);
+		if (pm_mag_has_budget(mag, class, more))
+			break;
+	}
+	WRITE_ONCE(mag->hand, victim);
+	return looks < PM_MAG_LOOKS;
+}
+
 /*
  * A stack was found empty or full: see whether it shall have twice the room.
  * Two threads may do so at once; @capacity is then a little off until
@@ -176,18 +225,28 @@ static bool pm_mag_grow(struct pm_magazine *mag, unsigned int class,
 	more = room ? min_t(unsigned int, room, max - room) :
 		      min_t(unsigned int, PM_MAG_FIRST_SLOTS, max);
 	/* Every class may have its first few slots, whatever the others have. */
-	if (room && READ_ONCE(mag->capacity) +
-		    (long)more * pm_classes[class].size >
-		    (long)pm_options.magazine_bytes)
-		return false;
-	WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) +
-				  (long)more * pm_classes[class].size);
-	WRITE_ONCE(mag->stack[class].limit,
-		   pm_mag_base[class] + (room + more) * 8);
+	if (room) {
+		if (!pm_mag_has_budget(mag, class, more) &&
+		    !pm_mag_take_room(mag, class, more))
+			return false;
+		WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) +
+			   (long)more * pm_classes[class].size);
+	}
+	pm_mag_set_room(mag, class, room + more);
 	return true;
 }
 
 /* ---- refill and flush -------------------------------------------------- */
+
+/* Objects above the limit: room was taken from the stack. */
+static unsigned int pm_mag_excess(const struct pm_magazine *mag,
+				  unsigned int class)
+{
+	u32 top = READ_ONCE(mag->stack[class].top);
+	u32 limit = READ_ONCE(mag->stack[class].limit);
+
+	return top > limit ? (top - limit) / 8 : 0;
+}
 
 /*
  * Slots that a refill fills: half of the room, so that as many frees find
@@ -343,7 +402,8 @@ bool pm_mag_flush(unsigned int class, void *obj)
 	    pm_percpu_push(class, obj))
 		return true;
 	n = min_t(unsigned int, pm_classes[class].batch,
-		  (pm_mag_room(mag, class) + 1) / 2);
+		  (pm_mag_room(mag, class) + 1) / 2 +
+		  pm_mag_excess(mag, class));
 	/* Nothing at all, when the stack lost its room a moment ago. */
 	if (n)
 		pm_mag_flush_batch(class, n);
@@ -479,12 +539,14 @@ static void pm_mag_shrink(struct pm_magazine *mag)
 	for (class = 1; class < PM_NR_CLASSES; class++) {
 		room = pm_mag_room(mag, class);
 		if (room > PM_MAG_FIRST_SLOTS && !READ_ONCE(mag->busy[class])) {
-			room /= 2;
-			WRITE_ONCE(mag->stack[class].limit,
-				   pm_mag_base[class] + room * 8);
+			room = max_t(unsigned int, room / 2,
+				     PM_MAG_FIRST_SLOTS);
+			pm_mag_set_room(mag, class, room);
 		}
 		WRITE_ONCE(mag->busy[class], 0);
-		capacity += (long)room * pm_classes[class].size;
+		if (room > PM_MAG_FIRST_SLOTS)
+			capacity += (long)(room - PM_MAG_FIRST_SLOTS) *
+				    pm_classes[class].size;
 	}
 	WRITE_ONCE(mag->capacity, capacity);
 }

@@ -52,6 +52,7 @@
 #include "depot.h"
 #include "pagemap.h"
 
+#define PM_MAG_FIRST_SLOTS	4	/* of every class, in no budget */
 #define PM_MAG_MAX_SLOTS	512
 #define PM_MAG_MAX_BYTES	(512UL << 10)	/* of one class */
 
@@ -68,10 +69,13 @@ struct pm_stack {
 /**
  * struct pm_magazine - what precedes the slots
  * @stack: per class [per-CPU section; @limit also slow paths of the CPU]
- * @busy: per class, slow-path visits since the last look of pm_mag_tick()
+ * @busy: per class, whether it missed since the last look of pm_mag_tick() or
+ *	of a class that wanted room
  * @last: per class, whether a pop or a push missed last
  * @tops: sum of all tops at that look
- * @capacity: bytes of objects that all limits together allow
+ * @hand: class that was looked at last
+ * @capacity: bytes of objects that all limits together allow, beyond the first
+ *	few of each class
  * @node: place among the spare ones [pm_mag_lock]
  *
  * Once made it never becomes anything but a magazine again.
@@ -80,6 +84,7 @@ struct pm_magazine {
 	struct pm_stack stack[PM_NR_CLASSES];
 	u8 busy[PM_NR_CLASSES];
 	u8 last[PM_NR_CLASSES];
+	u8 hand;
 	u64 tops;
 	long capacity;
 	struct list_head node;

@@ -168,10 +168,13 @@ static void magazine_budget(struct pm_test *t)
 {
 	enum { OBJECTS = 2000 };
 	static void *objs[OBJECTS];
+	size_t most = pm_options.magazine_bytes;
 	struct pm_totals totals;
 	unsigned int i, round;
 
 	MAGAZINE_NEED(t);
+	for (i = 1; i < PM_NR_CLASSES; i++)
+		most += PM_MAG_FIRST_SLOTS * pm_classes[i].size;
 	pm_trim();
 	for (round = 0; round < 10; round++) {
 		for (i = 0; i < OBJECTS; i++) {
@@ -183,8 +186,7 @@ static void magazine_budget(struct pm_test *t)
 	}
 	pm_get_totals(&totals);
 	PM_EXPECT(t, totals.magazine > 0);
-	PM_EXPECT(t, totals.magazine <=
-		  pm_options.magazine_bytes * pm_host_nr_cpus());
+	PM_EXPECT(t, totals.magazine <= most * pm_host_nr_cpus());
 	pm_trim();
 	pm_get_totals(&totals);
 	PM_EXPECT_EQ(t, totals.depot, 0);
@@ -209,6 +211,51 @@ static void magazine_budget_spent(struct pm_test *t)
 			pm_free(objs[i]);
 	}
 	WRITE_ONCE(pm_options.magazine_bytes, saved);
+}
+
+/* Allocate and free @n objects of 64 bytes, all and all. */
+static void magazine_all_and_all(struct pm_test *t, void **objs, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		objs[i] = pm_malloc(64);
+		PM_EXPECT(t, objs[i]);
+	}
+	for (i = 0; i < n; i++)
+		pm_free(objs[i]);
+}
+
+/*
+ * Many classes are used, and the budget is spent; then the program turns to
+ * one of them. It gets the room that the others do not need any more, at
+ * once: not when the decay time is over.
+ */
+static void magazine_budget_moves(struct pm_test *t)
+{
+	enum { OBJECTS = 500, ROUNDS = 50 };
+	unsigned int class, i, round;
+	static void *objs[OBJECTS];
+	u64 before, now;
+
+	MAGAZINE_NEED(t);
+	pm_test_pin(0);
+	pm_trim();
+	for (class = 10; class < PM_NR_CLASSES; class++)
+		for (round = 0; round < 10; round++) {
+			for (i = 0; i < 64; i++) {
+				objs[i] = pm_malloc(pm_classes[class].size);
+				PM_EXPECT(t, objs[i]);
+			}
+			for (i = 0; i < 64; i++)
+				pm_free(objs[i]);
+		}
+	for (round = 0; round < ROUNDS; round++)
+		magazine_all_and_all(t, objs, OBJECTS);
+	before = magazine_acquired();
+	magazine_all_and_all(t, objs, OBJECTS);
+	now = magazine_acquired();
+	PM_EXPECT(t, now - before < 2 * OBJECTS / 10);
 }
 
 /* ---- drained while in use ---------------------------------------------- */
@@ -307,6 +354,7 @@ static const struct pm_test_case magazine_cases[] = {
 	PM_CASE(magazine, consumer),
 	PM_CASE(magazine, budget),
 	PM_CASE(magazine, budget_spent),
+	PM_CASE(magazine, budget_moves),
 	PM_CASE(magazine, drain),
 };
 PM_SUITE(magazine);
