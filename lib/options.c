@@ -11,7 +11,7 @@
 struct pm_options pm_options __read_mostly = {
 	.policy = pm_policies,
 	.magazine = true,
-	.magazine_bytes = 1UL << 20,
+	.magazine_bytes = 4UL << 20,
 	.decay_ms = 1000,
 	.large_cache = 256UL << 20,
 	.populate = true,

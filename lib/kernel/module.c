@@ -38,9 +38,9 @@ static char *magazine;
 module_param(magazine, charp, 0444);
 MODULE_PARM_DESC(magazine, "per-CPU magazines in front of the arenas: on (default), off");
 
-static char *magazine_bytes = "1048576";
+static char *magazine_bytes = "4194304";
 module_param(magazine_bytes, charp, 0444);
-MODULE_PARM_DESC(magazine_bytes, "bytes of free objects that a CPU's magazine may hold (default 1 MiB)");
+MODULE_PARM_DESC(magazine_bytes, "bytes of free objects that a CPU's magazine may hold (default 4 MiB)");
 
 static char *decay_ms;
 module_param(decay_ms, charp, 0444);
