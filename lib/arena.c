@@ -332,7 +332,7 @@ static void pm_slab_queue(struct pm_slab *slab)
 	while (node) {
 		next = node->next;
 		slab = container_of(node, struct pm_slab, remote_node);
-		owner = READ_ONCE(slab->heap->arena);
+		owner = READ_ONCE(READ_ONCE(slab->heap)->arena);
 		pm_point(PM_POINT_REMOTE_OWNER);
 		llist_add(node, &owner->remote);
 		node = next;
@@ -365,7 +365,7 @@ static void pm_arena_collect(struct pm_arena *arena)
 	while (node) {
 		slab = container_of(node, struct pm_slab, remote_node);
 		node = node->next;
-		heap = slab->heap;
+		heap = READ_ONCE(slab->heap);
 		if (unlikely(READ_ONCE(heap->arena) != arena)) {
 			pm_slab_queue(slab);
 			continue;
@@ -427,9 +427,11 @@ static unsigned int pm_arena_send_run(struct pm_heap *heap,
 {
 	size_t bytes = pm_classes[slab->class].units * PM_UNIT_SIZE;
 	unsigned int class = slab->class, i, index;
+	char *base = slab->base;
 
+	/* With the last of its objects the slab may go: look at it before. */
 	for (i = 0; i < n; i++) {
-		if ((size_t)((char *)objs[i] - slab->base) >= bytes)
+		if ((size_t)((char *)objs[i] - base) >= bytes)
 			break;
 		if (unlikely(!pm_slab_index(slab, objs[i], &index)) ||
 		    unlikely(pm_free_remote(heap, slab, index)))

@@ -38,7 +38,11 @@ void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
 	unsigned int n = pm_classes[class].capacity;
 	unsigned int w;
 
-	slab->heap = heap;
+	/*
+	 * What it was already, if there was a slab before: a descriptor is a
+	 * place's. Whoever queues a slab's former life may be reading it.
+	 */
+	WRITE_ONCE(slab->heap, heap);
 	slab->base = base;
 	slab->class = class;
 	slab->nr_free = n;

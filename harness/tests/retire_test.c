@@ -365,6 +365,51 @@ static void retire_heap_stays(struct pm_test *t)
 }
 
 /*
+ * The same, and the slab's place is used again before the free puts it onto the
+ * list: the entry is of a former life, brings nothing in and harms nobody.
+ */
+static void retire_slab_begins_anew(struct pm_test *t)
+{
+	struct pm_test_stop stop = { .p = NULL };
+	struct pm_test_holder holder;
+	struct pm_test_ref ref, anew = { .slab = NULL };
+	static void *objs[512];
+	struct pm_arena *own;
+	unsigned int n = 0;
+	void *p, *q;
+
+	PM_NEED_POINTS(t);
+	own = pm_test_arena(0);
+	p = pm_malloc_lock(30, GFP_KERNEL);
+	q = pm_malloc_lock(30, GFP_KERNEL);
+	PM_REQUIRE(t, own && p && q && pm_test_resolve(p, &ref));
+	PM_REQUIRE(t, pm_test_hold(&holder, own));
+	stop.p = p;
+	if (!PM_EXPECT(t, pm_test_stop_at(&stop, PM_POINT_REMOTE_BIT, 0,
+					  retire_stop_free))) {
+		pm_test_release_lock(&holder);
+		return;
+	}
+	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
+	pm_test_release_lock(&holder);
+	pm_arena_trim();
+	do {
+		objs[n] = pm_malloc_lock(30, GFP_KERNEL);
+		if (!PM_EXPECT(t, objs[n]) ||
+		    !PM_EXPECT(t, pm_test_resolve(objs[n], &anew)))
+			break;
+	} while (++n < ARRAY_SIZE(objs) && anew.slab != ref.slab);
+	pm_test_go_on(&stop);
+	pm_arena_trim();
+	if (PM_EXPECT(t, anew.slab == ref.slab))
+		PM_EXPECT(t, !test_bit(anew.index, anew.slab->free));
+	while (n)
+		PM_EXPECT_EQ(t, pm_test_free_lock(objs[--n]), PM_SLAB_OK);
+	pm_arena_trim();
+	PM_EXPECT(t, !pm_pagemap_heap(p));
+}
+
+/*
  * A free that comes while the collector has the slab off the list, and has
  * not yet looked at its bits: it queues the slab anew, or is collected.
  */
@@ -718,6 +763,7 @@ static const struct pm_test_case retire_cases[] = {
 	PM_CASE(retire, stale_pick),
 	PM_CASE(retire, stale_first_pick),
 	PM_CASE(retire, heap_stays),
+	PM_CASE(retire, slab_begins_anew),
 	PM_CASE(retire, free_while_collected),
 	PM_CASE(retire, free_in_grace_period),
 	PM_CASE(retire, late_malloc),
