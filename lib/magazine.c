@@ -166,6 +166,12 @@ static void pm_mag_set_room(struct pm_magazine *mag, unsigned int class,
 	WRITE_ONCE(mag->stack[class].limit, pm_mag_base[class] + room * 8);
 }
 
+/* What is left to a stack with more than the first slots that gives half. */
+static unsigned int pm_mag_half(unsigned int room)
+{
+	return max_t(unsigned int, room - room / 2, PM_MAG_FIRST_SLOTS);
+}
+
 /* Whether @more slots of a class are within the budget. */
 static bool pm_mag_has_budget(const struct pm_magazine *mag,
 			      unsigned int class, unsigned int more)
@@ -183,7 +189,7 @@ static bool pm_mag_has_budget(const struct pm_magazine *mag,
 static bool pm_mag_take_room(struct pm_magazine *mag, unsigned int class,
 			     unsigned int more)
 {
-	unsigned int looks, victim = READ_ONCE(mag->hand), room, less;
+	unsigned int looks, victim = READ_ONCE(mag->hand), room, half;
 
 	for (looks = 0; looks < PM_MAG_LOOKS; looks++) {
 		victim = victim % (PM_NR_CLASSES - 1) + 1;
@@ -194,10 +200,10 @@ static bool pm_mag_take_room(struct pm_magazine *mag, unsigned int class,
 			WRITE_ONCE(mag->busy[victim], 0);
 			continue;
 		}
-		less = min_t(unsigned int, room / 2, room - PM_MAG_FIRST_SLOTS);
-		pm_mag_set_room(mag, victim, room - less);
+		half = pm_mag_half(room);
+		pm_mag_set_room(mag, victim, half);
 		WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) -
-			   (long)less * pm_classes[victim].size);
+			   (long)(room - half) * pm_classes[victim].size);
 		if (pm_mag_has_budget(mag, class, more))
 			break;
 	}
@@ -539,8 +545,7 @@ static void pm_mag_shrink(struct pm_magazine *mag)
 	for (class = 1; class < PM_NR_CLASSES; class++) {
 		room = pm_mag_room(mag, class);
 		if (room > PM_MAG_FIRST_SLOTS && !READ_ONCE(mag->busy[class])) {
-			room = max_t(unsigned int, room / 2,
-				     PM_MAG_FIRST_SLOTS);
+			room = pm_mag_half(room);
 			pm_mag_set_room(mag, class, room);
 		}
 		WRITE_ONCE(mag->busy[class], 0);

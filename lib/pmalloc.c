@@ -248,8 +248,7 @@ void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who)
 	usable = pm_ref_size(&ref);
 	if (unlikely(size > usable ||
 		     (!aligned && size < usable / 2 &&
-		      (size > PM_SMALL_MAX ||
-		       pm_class_of(size) != ref.class)))) {
+		      pm_class_of_small(size) != ref.class))) {
 		pm_misuse(PM_FAULT_SIZE, who, ptr, size, ref.class);
 		return;
 	}

@@ -221,7 +221,7 @@ static inline void *touch(void *object, size_t size)
  * says so. The distance is random, so that it cannot fall into step with the
  * batches of an allocator. It is long because to look at the clock means to
  * wait for all that is under way, 50 ns in all: with every 64th a pair took
- * 8.0 ns instead of 6.5, and an eighth of what was compared was the clock.
+ * 8.0 ns instead of 6.5, and a fifth of what was compared was the clock.
  */
 static inline bool sample_due(struct worker *worker)
 {

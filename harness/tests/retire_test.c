@@ -330,38 +330,52 @@ static void retire_stale_first_pick(struct pm_test *t)
 }
 
 /*
+ * @stop's thread frees an object and stops when its bit can be collected and
+ * its slab is not on the list yet. Then the slab, with nothing live in it, comes
+ * onto the list by another free, and is collected.
+ *
+ * Return: whether all that took place, and the thread is to go on.
+ */
+static bool retire_overtake(struct pm_test *t, struct pm_test_stop *stop,
+			    struct pm_test_ref *ref)
+{
+	struct pm_arena *own = pm_test_arena(0);
+	struct pm_test_holder holder;
+	bool stopped;
+	void *q;
+
+	stop->p = pm_malloc_lock(30, GFP_KERNEL);
+	q = pm_malloc_lock(30, GFP_KERNEL);
+	if (!PM_EXPECT(t, own && stop->p && q && pm_test_resolve(stop->p, ref)) ||
+	    !PM_EXPECT(t, pm_test_hold(&holder, own)))
+		return false;
+	stopped = PM_EXPECT(t, pm_test_stop_at(stop, PM_POINT_REMOTE_BIT, 0,
+					       retire_stop_free));
+	if (stopped)
+		PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
+	pm_test_release_lock(&holder);
+	if (stopped)
+		pm_arena_trim();
+	return stopped;
+}
+
+/*
  * Between the moment in which an object's bit can be collected and that in
  * which its slab is on the list, its heap may be all free: it must stay.
  */
 static void retire_heap_stays(struct pm_test *t)
 {
 	struct pm_test_stop stop = { .p = NULL };
-	struct pm_test_holder holder;
 	struct pm_test_ref ref;
-	struct pm_arena *own;
-	void *p, *q;
 
 	PM_NEED_POINTS(t);
-	own = pm_test_arena(0);
-	p = pm_malloc_lock(30, GFP_KERNEL);
-	q = pm_malloc_lock(30, GFP_KERNEL);
-	PM_REQUIRE(t, own && p && q && pm_test_resolve(p, &ref));
-	PM_REQUIRE(t, pm_test_hold(&holder, own));
-	stop.p = p;
-	if (!PM_EXPECT(t, pm_test_stop_at(&stop, PM_POINT_REMOTE_BIT, 0,
-					  retire_stop_free))) {
-		pm_test_release_lock(&holder);
+	if (!retire_overtake(t, &stop, &ref))
 		return;
-	}
-	/* Another object of the slab brings the slab onto the list. */
-	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
-	pm_test_release_lock(&holder);
-	pm_arena_trim();
 	PM_EXPECT(t, !test_bit(ref.index, ref.slab->remote));
-	PM_EXPECT(t, pm_pagemap_heap(p) == ref.heap);
+	PM_EXPECT(t, pm_pagemap_heap(stop.p) == ref.heap);
 	pm_test_go_on(&stop);
 	pm_arena_trim();
-	PM_EXPECT(t, !pm_pagemap_heap(p));
+	PM_EXPECT(t, !pm_pagemap_heap(stop.p));
 }
 
 /*
@@ -370,29 +384,14 @@ static void retire_heap_stays(struct pm_test *t)
  */
 static void retire_slab_begins_anew(struct pm_test *t)
 {
-	struct pm_test_stop stop = { .p = NULL };
-	struct pm_test_holder holder;
 	struct pm_test_ref ref, anew = { .slab = NULL };
+	struct pm_test_stop stop = { .p = NULL };
 	static void *objs[512];
-	struct pm_arena *own;
 	unsigned int n = 0;
-	void *p, *q;
 
 	PM_NEED_POINTS(t);
-	own = pm_test_arena(0);
-	p = pm_malloc_lock(30, GFP_KERNEL);
-	q = pm_malloc_lock(30, GFP_KERNEL);
-	PM_REQUIRE(t, own && p && q && pm_test_resolve(p, &ref));
-	PM_REQUIRE(t, pm_test_hold(&holder, own));
-	stop.p = p;
-	if (!PM_EXPECT(t, pm_test_stop_at(&stop, PM_POINT_REMOTE_BIT, 0,
-					  retire_stop_free))) {
-		pm_test_release_lock(&holder);
+	if (!retire_overtake(t, &stop, &ref))
 		return;
-	}
-	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
-	pm_test_release_lock(&holder);
-	pm_arena_trim();
 	do {
 		objs[n] = pm_malloc_lock(30, GFP_KERNEL);
 		if (!PM_EXPECT(t, objs[n]) ||
@@ -406,7 +405,7 @@ static void retire_slab_begins_anew(struct pm_test *t)
 	while (n)
 		PM_EXPECT_EQ(t, pm_test_free_lock(objs[--n]), PM_SLAB_OK);
 	pm_arena_trim();
-	PM_EXPECT(t, !pm_pagemap_heap(p));
+	PM_EXPECT(t, !pm_pagemap_heap(stop.p));
 }
 
 /*
