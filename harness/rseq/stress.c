@@ -754,7 +754,8 @@ int main(int argc, char **argv)
 	sched_getaffinity(0, sizeof(allowed), &allowed);
 	nr_workers = min_t(unsigned int, 3 * CPU_COUNT(&allowed) + 1,
 			   MAX_THREADS);
-	give(take(&state));
+	/* A small object: a large one does not make the arenas. */
+	pm_free(pm_malloc(1));
 	check_mode();
 	if (pm_options.magazine)
 		aim(&state);
