@@ -24,10 +24,10 @@ import time
 
 SYMBOL = b"pmalloc_figures"
 MAGIC = b"pmalloc\0"
-VERSION = 1
+VERSION = 2
 BYTE_ORDER = 0x01020304
 
-# struct pm_published, pm_place, pm_table, pm_field of version 1.
+# struct pm_published, pm_place, pm_table, pm_field of version 2.
 PUBLISHED = struct.Struct("<8sIIQQIIIII4x")
 PLACE = struct.Struct("<QQIII4x")
 TABLE = struct.Struct("<QQII")
@@ -482,11 +482,10 @@ class Process:
         table = self.tables["magazine"]
         null = self.places["magazine_null"].at
         base = self._list("magazine_base")
-        for offset in _signed(self._list("magazine_table",
-                                         self._number("magazine_indexes"))):
-            if not offset:
+        for at in self._list("magazine_table", self._number("magazine_indexes")):
+            if at in (0, null):
                 continue
-            copy = self.memory.read(null + offset, table.bytes)
+            copy = self.memory.read(at, table.bytes)
             for number, top in enumerate(table.by_name["top"].values(copy)):
                 if number:
                     objects[number] += max(0, top - base[number]) // 8

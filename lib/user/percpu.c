@@ -16,12 +16,14 @@
 
 #define PM_MM_CID_OFFSET	24	/* of mm_cid in struct rseq */
 
-struct pm_percpu pm_percpu ____cacheline_aligned;
+struct pm_percpu pm_percpu ____cacheline_aligned = {
+	.unregistered = { pm_percpu.null, pm_percpu.null },
+};
 
 static_assert(offsetof(struct pm_percpu, null) == 8, "a zero word is below");
 static_assert(offsetof(struct pm_percpu, mag) ==
 	      offsetof(struct pm_percpu, unregistered) +
-	      PM_UNREGISTERED * sizeof(long), "index -1 and -2 are null");
+	      PM_UNREGISTERED * sizeof(void *), "index -1 and -2 are null");
 static_assert(offsetof(struct rseq, cpu_id) == 4, "as the sections assume");
 static_assert(offsetof(struct rseq, rseq_cs) == 8, "as the sections assume");
 static_assert(offsetof(struct rseq, flags) == 16, "mm_cid is at 24");
@@ -125,8 +127,11 @@ static __cold bool pm_rseq_register(void)
  */
 bool pm_percpu_init(void)
 {
+	unsigned int index;
 	int saved = errno;
 
+	for (index = 0; index < pm_percpu_count(); index++)
+		pm_percpu_publish(index, NULL);
 	if (getauxval(AT_RSEQ_FEATURE_SIZE) < PM_MM_CID_OFFSET + 4)
 		pm_options.mm_cid = false;
 	if (pm_membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0,

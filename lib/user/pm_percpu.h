@@ -33,16 +33,15 @@ struct pm_magazine;
  * struct pm_percpu - where a thread finds its CPU's magazine
  * @before: the word below the null magazine, always 0
  * @null: the null magazine's stacks, all 0
- * @unregistered: entries -2 and -1 of @mag, always 0
- * @mag: per index, bytes from @null to the magazine
- *
- * All zeroes: before anything is set up every CPU has the null magazine.
+ * @unregistered: entries -2 and -1 of @mag, always the null magazine
+ * @mag: per index, the magazine; filled by pm_percpu_init(), before the first
+ *	thread has an index that is not negative
  */
 struct pm_percpu {
 	u64 before;
 	struct pm_stack null[PM_NR_CLASSES];
-	long unregistered[PM_UNREGISTERED];
-	long mag[PM_MAX_CPUS];
+	void *unregistered[PM_UNREGISTERED];
+	void *mag[PM_MAX_CPUS];
 };
 
 extern struct pm_percpu pm_percpu;
@@ -66,10 +65,9 @@ static inline unsigned int pm_percpu_count(void)
 
 static inline struct pm_magazine *pm_percpu_get(unsigned int index)
 {
-	long offset = smp_load_acquire(&pm_percpu.mag[index]);
+	void *mag = smp_load_acquire(&pm_percpu.mag[index]);
 
-	return offset ? (struct pm_magazine *)((char *)pm_percpu.null + offset)
-		      : NULL;
+	return mag != pm_percpu.null ? mag : NULL;
 }
 
 /* The magazine is complete before it can be found: a section depends on it. */
@@ -77,7 +75,7 @@ static inline void pm_percpu_publish(unsigned int index,
 				     struct pm_magazine *mag)
 {
 	smp_store_release(&pm_percpu.mag[index],
-			  mag ? (char *)mag - (char *)pm_percpu.null : 0);
+			  mag ? (void *)mag : pm_percpu.null);
 }
 
 #endif /* PM_PERCPU_H */

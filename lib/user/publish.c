@@ -41,7 +41,7 @@
 #include "options.h"
 #include "stats.h"
 
-#define PM_PUBLISHED_VERSION	1
+#define PM_PUBLISHED_VERSION	2
 
 /**
  * struct pm_place - something that there is once
@@ -146,7 +146,7 @@ static const struct pm_place pm_places[] = {
 	PM_PLACE("cpus", pm_said.cpus),
 	PM_PLACES("host", pm_said.host, , sizeof(pm_said.host)),
 	PM_PLACES("class_size", pm_classes, .size, PM_NR_CLASSES),
-	/* Magazines: bytes from @magazine_null to each; 0 where there is none. */
+	/* Magazines: where each is; @magazine_null or 0 where there is none. */
 	PM_PLACE("magazine_indexes", pm_said.indexes),
 	PM_PLACES("magazine_table", pm_percpu.mag, , 0),
 	PM_PLACE("magazine_null", pm_percpu.null),

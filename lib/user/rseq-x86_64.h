@@ -32,11 +32,6 @@
 #endif
 
 /*
- * The magazine in [mag] is addressed by where it would be if pm_percpu.null
- * were pm_percpu: every access adds [s], the distance of these two, and the
- * register that holds &pm_percpu serves as base for all.
- */
-/*
  * Labels: 1 begin, 2 first instruction inside, 3 end, 4 abort handler. The
  * handler is preceded by the signature that the area was registered with.
  */
@@ -55,7 +50,6 @@
 	"movslq (%[index]), %[mag]\n\t"				\
 	PM_RSEQ_INJECT((n) + 2)						\
 	"movq %c[table](%[base],%[mag],8), %[mag]\n\t"			\
-	"addq %[base], %[mag]\n\t"					\
 	PM_RSEQ_INJECT((n) + 3)
 
 #define PM_RSEQ_END							\
@@ -73,9 +67,7 @@
 	[area] "r" (pm_tls.area),					\
 	[index] "r" (pm_tls.index),					\
 	[class] "r" ((unsigned long)class),				\
-	[table] "i" (offsetof(struct pm_percpu, mag)),			\
-	[s] "i" (offsetof(struct pm_percpu, null)),			\
-	[l] "i" (offsetof(struct pm_percpu, null) + 4)			\
+	[table] "i" (offsetof(struct pm_percpu, mag))			\
 	PM_RSEQ_INJECT_INPUT
 
 /*
@@ -87,7 +79,7 @@
  */
 
 /*
- * mag = null + table[index]
+ * mag = table[index]
  * st = &mag->stack[class]
  * top = st->top
  * obj = *(mag + top - 8)
@@ -102,10 +94,10 @@ static __always_inline void *pm_percpu_pop(unsigned long class)
 
 	__asm__ __volatile__(
 		PM_RSEQ_BEGIN(10)
-		"leaq %c[s](%[mag],%[class],8), %[st]\n\t"
+		"leaq (%[mag],%[class],8), %[st]\n\t"
 		"movl (%[st]), %k[t]\n\t"
 		PM_RSEQ_INJECT(14)
-		"movq %c[s]-8(%[mag],%[t]), %[obj]\n\t"
+		"movq -8(%[mag],%[t]), %[obj]\n\t"
 		"testq %[obj], %[obj]\n\t"
 		"jz 3f\n\t"
 		"subl $8, %k[t]\n\t"
@@ -125,7 +117,7 @@ static __always_inline void *pm_percpu_pop(unsigned long class)
 }
 
 /*
- * mag = null + table[index]
+ * mag = table[index]
  * st = &mag->stack[class]
  * top = st->top
  * if (top < st->limit) {
@@ -140,12 +132,12 @@ static __always_inline bool pm_percpu_push(unsigned long class, void *obj)
 
 	__asm__ __volatile__(
 		PM_RSEQ_BEGIN(20)
-		"leaq %c[s](%[mag],%[class],8), %[st]\n\t"
+		"leaq (%[mag],%[class],8), %[st]\n\t"
 		"movl (%[st]), %k[t]\n\t"
 		PM_RSEQ_INJECT(24)
 		"cmpl 4(%[st]), %k[t]\n\t"
 		"jae 3f\n\t"
-		"movq %[obj], %c[s](%[mag],%[t])\n\t"
+		"movq %[obj], (%[mag],%[t])\n\t"
 		"leal 8(%[t]), %k[t]\n\t"
 		PM_RSEQ_INJECT(25)
 		"movl %k[t], (%[st])\n"
@@ -157,7 +149,7 @@ static __always_inline bool pm_percpu_push(unsigned long class, void *obj)
 }
 
 /*
- * mag = null + table[index]
+ * mag = table[index]
  * top = mag->stack[class].top
  * len = min(top - base, 8 * n), 0 when top <= base
  * for (i = len; i; i -= 8)
@@ -171,7 +163,7 @@ static inline unsigned int pm_percpu_pop_batch(unsigned int class, void **objs,
 
 	__asm__ __volatile__(
 		PM_RSEQ_BEGIN(30)
-		"movl %c[s](%[mag],%[class],8), %k[t]\n\t"
+		"movl (%[mag],%[class],8), %k[t]\n\t"
 		PM_RSEQ_INJECT(34)
 		"xorl %k[len], %k[len]\n\t"
 		"movl %k[t], %k[i]\n\t"
@@ -183,14 +175,14 @@ static inline unsigned int pm_percpu_pop_batch(unsigned int class, void **objs,
 		"subl %k[i], %k[t]\n\t"
 		"addq %[t], %[mag]\n"
 		"6:\n\t"
-		"movq %c[s]-8(%[mag],%[i]), %[x]\n\t"
+		"movq -8(%[mag],%[i]), %[x]\n\t"
 		"movq %[x], -8(%[objs],%[i])\n\t"
 		PM_RSEQ_INJECT(35)
 		"subq $8, %[i]\n\t"
 		"jnz 6b\n\t"
 		"subq %[t], %[mag]\n\t"
 		PM_RSEQ_INJECT(36)
-		"movl %k[t], %c[s](%[mag],%[class],8)\n"
+		"movl %k[t], (%[mag],%[class],8)\n"
 		PM_RSEQ_END
 		: [len] "=&r" (len), [t] "=&r" (t), [mag] "=&r" (mag),
 		  [i] "=&r" (i), [x] "=&r" (x)
@@ -202,7 +194,7 @@ static inline unsigned int pm_percpu_pop_batch(unsigned int class, void **objs,
 }
 
 /*
- * mag = null + table[index]
+ * mag = table[index]
  * top = mag->stack[class].top
  * len = min(limit - top, 8 * n), 0 when limit <= top
  * for (i = len; i; i -= 8)
@@ -216,10 +208,10 @@ static inline unsigned int pm_percpu_push_batch(unsigned int class,
 
 	__asm__ __volatile__(
 		PM_RSEQ_BEGIN(40)
-		"movl %c[s](%[mag],%[class],8), %k[t]\n\t"
+		"movl (%[mag],%[class],8), %k[t]\n\t"
 		PM_RSEQ_INJECT(44)
 		"xorl %k[len], %k[len]\n\t"
-		"movl %c[l](%[mag],%[class],8), %k[i]\n\t"
+		"movl 4(%[mag],%[class],8), %k[i]\n\t"
 		"subl %k[t], %k[i]\n\t"
 		"jbe 3f\n\t"
 		"cmpl %k[bytes], %k[i]\n\t"
@@ -228,14 +220,14 @@ static inline unsigned int pm_percpu_push_batch(unsigned int class,
 		"addq %[t], %[mag]\n"
 		"6:\n\t"
 		"movq -8(%[objs],%[i]), %[x]\n\t"
-		"movq %[x], %c[s]-8(%[mag],%[i])\n\t"
+		"movq %[x], -8(%[mag],%[i])\n\t"
 		PM_RSEQ_INJECT(45)
 		"subq $8, %[i]\n\t"
 		"jnz 6b\n\t"
 		"subq %[t], %[mag]\n\t"
 		"addl %k[len], %k[t]\n\t"
 		PM_RSEQ_INJECT(46)
-		"movl %k[t], %c[s](%[mag],%[class],8)\n"
+		"movl %k[t], (%[mag],%[class],8)\n"
 		PM_RSEQ_END
 		: [len] "=&r" (len), [t] "=&r" (t), [mag] "=&r" (mag),
 		  [i] "=&r" (i), [x] "=&r" (x)
