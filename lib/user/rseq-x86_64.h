@@ -10,7 +10,8 @@
  *   - An abort jumps back to the start of the same asm statement, so that a
  *     restart never leaves it. Inputs are therefore never changed, outputs
  *     are early-clobber.
- *   - No asm goto: gcc 12 loses outputs on its side exits.
+ *   - Where a section finds that there is nothing to do it jumps out (asm
+ *     goto). Nobody looks at its outputs there: gcc 12 loses them.
  *   - rseq_cs is not cleared at the end. The kernel does that when it looks
  *     at it and finds the thread elsewhere; the descriptors live as long as
  *     the library, which is never unloaded.
@@ -89,31 +90,31 @@
 static __always_inline void *pm_percpu_pop(unsigned long class)
 {
 	unsigned long t, mag, st;
-	bool some;
 	void *obj;
 
-	__asm__ __volatile__(
+	__asm__ __volatile__ goto(
 		PM_RSEQ_BEGIN(10)
 		"leaq (%[mag],%[class],8), %[st]\n\t"
 		"movl (%[st]), %k[t]\n\t"
 		PM_RSEQ_INJECT(14)
 		"movq -8(%[mag],%[t]), %[obj]\n\t"
 		"testq %[obj], %[obj]\n\t"
-		"jz 3f\n\t"
+		"jz %l[empty]\n\t"
 		"subl $8, %k[t]\n\t"
 		PM_RSEQ_INJECT(15)
 		"movl %k[t], (%[st])\n"
 		PM_RSEQ_END
-		: "=@ccnz" (some), [obj] "=&r" (obj), [t] "=&r" (t),
+		: [obj] "=&r" (obj), [t] "=&r" (t),
 		  [mag] "=&r" (mag), [st] "=&r" (st)
 		: PM_RSEQ_INPUTS
-		: "memory" PM_RSEQ_INJECT_CLOBBER);
-	if (unlikely(!some))
-		return NULL;
+		: "memory", "cc" PM_RSEQ_INJECT_CLOBBER
+		: empty);
 	/* What the flag says of the pointer the compiler cannot know. */
 	if (!obj)
 		__builtin_unreachable();
 	return obj;
+empty: __attribute__((cold));
+	return NULL;
 }
 
 /*
@@ -128,24 +129,26 @@ static __always_inline void *pm_percpu_pop(unsigned long class)
 static __always_inline bool pm_percpu_push(unsigned long class, void *obj)
 {
 	unsigned long t, mag, st;
-	bool pushed;
 
-	__asm__ __volatile__(
+	__asm__ __volatile__ goto(
 		PM_RSEQ_BEGIN(20)
 		"leaq (%[mag],%[class],8), %[st]\n\t"
 		"movl (%[st]), %k[t]\n\t"
 		PM_RSEQ_INJECT(24)
 		"cmpl 4(%[st]), %k[t]\n\t"
-		"jae 3f\n\t"
+		"jae %l[full]\n\t"
 		"movq %[obj], (%[mag],%[t])\n\t"
 		"leal 8(%[t]), %k[t]\n\t"
 		PM_RSEQ_INJECT(25)
 		"movl %k[t], (%[st])\n"
 		PM_RSEQ_END
-		: "=@ccc" (pushed), [t] "=&r" (t), [mag] "=&r" (mag), [st] "=&r" (st)
+		: [t] "=&r" (t), [mag] "=&r" (mag), [st] "=&r" (st)
 		: PM_RSEQ_INPUTS, [obj] "r" (obj)
-		: "memory" PM_RSEQ_INJECT_CLOBBER);
-	return pushed;
+		: "memory", "cc" PM_RSEQ_INJECT_CLOBBER
+		: full);
+	return true;
+full: __attribute__((cold));
+	return false;
 }
 
 /*
