@@ -34,6 +34,13 @@
 #define PM_MAG_EASY_BYTES	(16U << 10)	/* of a class */
 #define PM_MAG_LOOKS		8		/* at classes, for room */
 
+/*
+ * Between the slots of two classes: the NULL below the first slot, and a cache
+ * line. Most classes have 512 slots, a page of them; without the line slots of
+ * like depth of all classes would be in a few sets of a first-level cache.
+ */
+#define PM_MAG_GAP		(8 + SMP_CACHE_BYTES)
+
 /* What a section found: nothing to pop, or no room to push. */
 enum pm_miss { PM_MISS_EMPTY, PM_MISS_FULL };
 
@@ -87,7 +94,7 @@ int pm_mag_init(gfp_t gfp)
 	unsigned int class;
 
 	for (class = 1; class < PM_NR_CLASSES; class++) {
-		at += 8;	/* the NULL below the first slot */
+		at += PM_MAG_GAP;
 		pm_mag_base[class] = at;
 		at += pm_mag_max_slots(class) * 8;
 	}
