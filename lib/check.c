@@ -195,10 +195,14 @@ static bool pm_heap_is_found(const struct pm_heap *heap)
 static const char *pm_heap_free_unit_fault(const struct pm_heap *heap,
 					   unsigned int unit)
 {
+	const char *p = heap->base + unit * PM_UNIT_SIZE;
+	unsigned int i;
+
 	if (unit >= heap->nr_units)
 		return "heap: free units beyond its end";
-	if (pm_pagemap_class(heap->base + unit * PM_UNIT_SIZE))
-		return "heap: the page map has a class for a free unit";
+	for (i = 0; i < PM_UNIT_STEPS; i++)
+		if (pm_pagemap_class(p + i * PM_STEP_SIZE))
+			return "heap: the page map has a class for a free unit";
 	return NULL;
 }
 
@@ -216,17 +220,19 @@ static const char *pm_heap_slab_fault(const struct pm_heap *heap,
 	if (!IS_ALIGNED(unit, units) || unit + units > heap->nr_units)
 		return "heap: a slab does not lie at a multiple of its size";
 	slab = &heap->slab[unit];
-	if (!slab->opened || slab->opened > units)
-		return "slab: number of opened units out of range";
-	if (slab->bare >> units ||
-	    slab->bare & ((1U << slab->opened) - 1))
+	if (!slab->opened || slab->opened > units * PM_UNIT_STEPS)
+		return "slab: number of opened steps out of range";
+	if (slab->bare >> units || slab->bare &
+	    ((1U << DIV_ROUND_UP(slab->opened, PM_UNIT_STEPS)) - 1))
 		return "slab: an opened unit without pages";
 	for (i = 0; i < units; i++)
 		if (test_bit(unit + i, heap->free) ||
-		    test_bit(unit + i, heap->dirty) ||
-		    pm_pagemap_class(p + i * PM_UNIT_SIZE) !=
-		    (i < slab->opened ? class : 0))
+		    test_bit(unit + i, heap->dirty))
 			return "heap: the units of a slab differ";
+	for (i = 0; i < units * PM_UNIT_STEPS; i++)
+		if (pm_pagemap_class(p + i * PM_STEP_SIZE) !=
+		    (i < slab->opened ? class : 0))
+			return "heap: the page map differs from a slab's steps";
 	return pm_slab_fault(slab);
 }
 

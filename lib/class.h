@@ -21,6 +21,9 @@
 
 #define PM_UNIT_SHIFT		14	/* slabs are made of 16 KiB units */
 #define PM_UNIT_SIZE		(1UL << PM_UNIT_SHIFT)
+#define PM_STEP_SHIFT		12	/* and opened in steps of 4 KiB */
+#define PM_STEP_SIZE		(1UL << PM_STEP_SHIFT)
+#define PM_UNIT_STEPS		(PM_UNIT_SIZE / PM_STEP_SIZE)
 #define PM_SLAB_MAX_UNITS	8
 #define PM_SLAB_MAX_OBJECTS	1024
 #define PM_SMALL_MAX		32768UL	/* the largest class */
@@ -40,10 +43,7 @@
 #define PM_COUNT_ONE(size)	+ 1
 #define PM_NR_CLASSES		(1 PM_CLASS_SIZES(PM_COUNT_ONE))
 
-/*
- * Page-map bytes from here on mark the unit in which a large object starts;
- * the difference is the page within the unit.
- */
+/* The page-map byte of a large object's first steps. */
 #define PM_CLASS_LARGE		0xf0
 
 static_assert(PM_NR_CLASSES == 73, "72 classes and the empty one");

@@ -133,8 +133,9 @@ static int pm_heap_find(const struct pm_heap *heap, unsigned int class)
 			if ((bits >> shift & run) != run)
 				continue;
 			unit = w * BITS_PER_LONG + shift;
-			if (!heap->nr_dirty || (heap->marked[unit] == class &&
-						test_bit(unit, heap->dirty)))
+			if (!heap->nr_dirty ||
+			    (heap->marked[unit * PM_UNIT_STEPS] == class &&
+			     test_bit(unit, heap->dirty)))
 				return unit;
 			if (first < 0)
 				first = unit;
@@ -174,6 +175,8 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 			heap->arena->dirty_units--;
 		} else {
 			bare |= 1U << i;
+			memset(heap->marked + (first + i) * PM_UNIT_STEPS, 0,
+			       PM_UNIT_STEPS);
 		}
 	}
 	heap->nr_free -= units;
@@ -200,7 +203,7 @@ void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
 
 	lockdep_assert_held(&heap->arena->lock);
 	BUG_ON(slab->nr_free != pm_slab_capacity(slab));
-	pm_pagemap_set_class(slab->base, units, 0);
+	pm_pagemap_set_class(slab->base, units * PM_UNIT_STEPS, 0);
 	for (i = 0; i < units; i++) {
 		__set_bit(first + i, heap->free);
 		if (slab->bare & 1U << i)

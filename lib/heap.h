@@ -38,8 +38,8 @@ struct pm_arena;
  * @node: place in pm_arena.heaps [arena lock]
  * @free: bitmap of free units [arena lock]
  * @dirty: bitmap of units to purge, a subset of @free [arena lock]
- * @marked: per unit, class of the objects that were marked in it last, while
- *	it has pages [arena lock]
+ * @marked: per step, class of the objects that were marked in it last; 0 while
+ *	it has no pages, as far as we know [arena lock]
  * @slab: descriptors, one per unit of which the first of each slab is used
  */
 struct pm_heap {
@@ -52,7 +52,7 @@ struct pm_heap {
 	struct list_head node;
 	unsigned long free[BITS_TO_LONGS(PM_HEAP_UNITS)];
 	unsigned long dirty[BITS_TO_LONGS(PM_HEAP_UNITS)];
-	u8 marked[PM_HEAP_UNITS];
+	u8 marked[PM_HEAP_UNITS * PM_UNIT_STEPS];
 	struct pm_slab slab[] ____cacheline_aligned_in_smp;
 };
 
@@ -81,13 +81,13 @@ static inline struct pm_slab *pm_heap_slab(struct pm_heap *heap, const void *p,
 }
 
 /**
- * pm_heap_marked() - which class the objects of a unit were marked for
+ * pm_heap_marked() - which class the objects of a step were marked for
  * @heap: the heap
- * @unit: first byte of the unit
+ * @step: first byte of the step
  */
-static inline u8 *pm_heap_marked(struct pm_heap *heap, const char *unit)
+static inline u8 *pm_heap_marked(struct pm_heap *heap, const char *step)
 {
-	return &heap->marked[(unit - heap->base) >> PM_UNIT_SHIFT];
+	return &heap->marked[(step - heap->base) >> PM_STEP_SHIFT];
 }
 
 /**

@@ -10,9 +10,10 @@
 struct pm_leaf *pm_root[PM_ROOT_ENTRIES];
 struct pm_home pm_home __read_mostly = { .index = ~0UL };
 
-static unsigned int pm_leaf_unit(const void *p)
+/* Where a leaf says what an address is. */
+static u8 *pm_leaf_class(struct pm_leaf *leaf, const void *p)
 {
-	return (u32)pm_addr_key(p) >> PM_UNIT_SHIFT;
+	return &leaf->class[(u32)pm_addr_key(p) >> PM_STEP_SHIFT];
 }
 
 /**
@@ -132,18 +133,17 @@ void pm_pagemap_del_heap(struct pm_heap *heap)
 }
 
 /**
- * pm_pagemap_set_class() - say what a run of units is
- * @p: start of the first unit, in a heap that was added
- * @units: how many
+ * pm_pagemap_set_class() - say what a run of steps is
+ * @p: start of the first step, in a leaf that was made
+ * @steps: how many
  * @class: class number, or 0
  */
-void pm_pagemap_set_class(const void *p, unsigned int units, u8 class)
+void pm_pagemap_set_class(const void *p, unsigned int steps, u8 class)
 {
-	struct pm_leaf *leaf = pm_pagemap_leaf(p, GFP_NOWAIT);
-	unsigned int unit = pm_leaf_unit(p);
+	u8 *byte = pm_leaf_class(pm_pagemap_leaf(p, GFP_NOWAIT), p);
 
-	while (units--)
-		WRITE_ONCE(leaf->class[unit++], class);
+	while (steps--)
+		WRITE_ONCE(*byte++, class);
 }
 
 static struct pm_region **pm_region_slot(struct pm_leaf *leaf, const void *p)
@@ -157,7 +157,20 @@ static struct pm_large **pm_large_slot(const void *p)
 						 PM_LEAF_SHIFT]);
 	struct pm_region *region = READ_ONCE(*pm_region_slot(leaf, p));
 
-	return &region->large[pm_leaf_unit(p) & (PM_REGION_UNITS - 1)];
+	return &region->large[pm_addr_key(p) >> PM_UNIT_SHIFT &
+			      (PM_REGION_UNITS - 1)];
+}
+
+/*
+ * Say that a large object starts at @p, or none any more: from there to the end
+ * of the unit, which all are longer than; so a pointer into its first pages is
+ * known to be one.
+ */
+static void pm_large_set_class(const void *p, u8 class)
+{
+	unsigned int step = pm_addr_key(p) >> PM_STEP_SHIFT;
+
+	pm_pagemap_set_class(p, PM_UNIT_STEPS - step % PM_UNIT_STEPS, class);
 }
 
 /**
@@ -171,7 +184,6 @@ bool pm_pagemap_add_large(struct pm_large *large, gfp_t gfp)
 {
 	struct pm_leaf *leaf = pm_pagemap_leaf(large->addr, gfp);
 	struct pm_region *region, **slot;
-	unsigned long page;
 
 	if (!leaf)
 		return false;
@@ -184,17 +196,15 @@ bool pm_pagemap_add_large(struct pm_large *large, gfp_t gfp)
 		if (cmpxchg(slot, NULL, region))
 			pm_meta_free(region, sizeof(*region));
 	}
-	page = (pm_addr_key(large->addr) & (PM_UNIT_SIZE - 1)) >> PAGE_SHIFT;
 	/* The descriptor is complete before it can be found. */
 	smp_store_release(pm_large_slot(large->addr), large);
-	WRITE_ONCE(leaf->class[pm_leaf_unit(large->addr)],
-		   PM_CLASS_LARGE + page);
+	pm_large_set_class(large->addr, PM_CLASS_LARGE);
 	return true;
 }
 
 /**
  * pm_pagemap_large() - large object that starts at an address
- * @p: address in a unit whose class is PM_CLASS_LARGE or above
+ * @p: address whose class is PM_CLASS_LARGE
  *
  * Return: descriptor, or NULL when none starts at exactly @p.
  */
@@ -216,12 +226,10 @@ struct pm_large *pm_pagemap_large(const void *p)
 struct pm_large *pm_pagemap_take_large(const void *p)
 {
 	struct pm_large *large = pm_pagemap_large(p);
-	struct pm_leaf *leaf;
 
 	if (!large || cmpxchg(pm_large_slot(p), large, NULL) != large)
 		return NULL;
-	leaf = pm_pagemap_leaf(p, GFP_NOWAIT);
-	WRITE_ONCE(leaf->class[pm_leaf_unit(p)], 0);
+	pm_large_set_class(p, 0);
 	return large;
 }
 

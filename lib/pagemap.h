@@ -3,17 +3,17 @@
  * The page map: what an address is to us.
  *
  * Two levels. The root has one entry per 4 GiB of address space, a leaf one
- * byte per 16 KiB unit: the class of the slab that the unit belongs to, 0
+ * byte per step of 4 KiB: the class of the slab that the step belongs to, 0
  * where nothing is ours. So a pointer leads to its class in two loads, any
- * bit pattern may be asked about, and the bytes of a 4 MiB heap share four
+ * bit pattern may be asked about, and the bytes of a 4 MiB heap share sixteen
  * cache lines. A leaf also leads to the descriptors of heaps and of large
  * objects.
  *
  *	key = address - PM_ADDR_BASE
- *	root[key >> 32] -> leaf { class[unit], heap[slot], region[slot] }
+ *	root[key >> 32] -> leaf { class[step], heap[slot], region[slot] }
  *
- * Writers: a byte is set under the lock of the arena that owns the unit,
- * before any object of the slab is handed out, and cleared after the last
+ * Writers: a byte is set under the lock of the arena that owns the step,
+ * before any object of it is handed out, and cleared after the slab's last
  * one came back. The owner of an object therefore always reads what was
  * written: whatever handed it the pointer ordered the two. Others may read
  * anything that a unit ever was; they hold no object there, so it is misuse.
@@ -29,7 +29,7 @@ struct pm_heap;
 struct pm_large;
 
 #define PM_LEAF_SHIFT		32
-#define PM_LEAF_UNITS		(1UL << (PM_LEAF_SHIFT - PM_UNIT_SHIFT))
+#define PM_LEAF_STEPS		(1UL << (PM_LEAF_SHIFT - PM_STEP_SHIFT))
 #define PM_LEAF_HEAPS		(1UL << (PM_LEAF_SHIFT - PM_HEAP_SHIFT))
 #define PM_REGION_SHIFT		22
 #define PM_REGION_UNITS		(1UL << (PM_REGION_SHIFT - PM_UNIT_SHIFT))
@@ -62,7 +62,7 @@ struct pm_slot {
 #define PM_SLOT_TABLE		1UL
 
 struct pm_leaf {
-	u8 class[PM_LEAF_UNITS];
+	u8 class[PM_LEAF_STEPS];
 	struct pm_heap *heap[PM_LEAF_HEAPS];
 	struct pm_region *region[PM_LEAF_REGIONS];
 };
@@ -93,8 +93,8 @@ static __always_inline unsigned long pm_addr_key(const void *p)
  * pm_pagemap_class() - what an address is to us
  * @p: any bit pattern
  *
- * Return: class number, PM_CLASS_LARGE + page for the unit in which a large
- * object starts, or 0.
+ * Return: class number, PM_CLASS_LARGE for a large object's start and what
+ * follows in the same unit, or 0.
  */
 static __always_inline unsigned long pm_pagemap_class(const void *p)
 {
@@ -111,7 +111,7 @@ static __always_inline unsigned long pm_pagemap_class(const void *p)
 		if (unlikely(!leaf))
 			return 0;
 	}
-	return READ_ONCE(leaf->class[(u32)key >> PM_UNIT_SHIFT]);
+	return READ_ONCE(leaf->class[(u32)key >> PM_STEP_SHIFT]);
 }
 
 /* Where a leaf's entry that is a table keeps the heap of an address. */
@@ -143,7 +143,7 @@ static inline struct pm_heap *pm_pagemap_heap(const void *p)
 struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp);
 bool pm_pagemap_add_heap(struct pm_heap *heap, gfp_t gfp);
 void pm_pagemap_del_heap(struct pm_heap *heap);
-void pm_pagemap_set_class(const void *p, unsigned int units, u8 class);
+void pm_pagemap_set_class(const void *p, unsigned int steps, u8 class);
 bool pm_pagemap_add_large(struct pm_large *large, gfp_t gfp);
 struct pm_large *pm_pagemap_large(const void *p);
 struct pm_large *pm_pagemap_take_large(const void *p);

@@ -54,13 +54,23 @@ void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
 			   n >= BITS_PER_LONG ? ~0UL : (1UL << n) - 1);
 }
 
-/* Objects that start in the opened units. */
-static unsigned int pm_slab_nr_opened(const struct pm_slab *slab)
+/* Objects that start in the opened steps: they are marked. */
+static unsigned int pm_slab_nr_marked(const struct pm_slab *slab)
 {
 	const struct pm_class *class = &pm_classes[slab->class];
 
 	return min_t(unsigned int, class->capacity,
-		     DIV_ROUND_UP(slab->opened * PM_UNIT_SIZE, class->size));
+		     DIV_ROUND_UP(slab->opened * PM_STEP_SIZE, class->size));
+}
+
+/* Objects that end in them, too: they may be handed out. */
+static unsigned int pm_slab_nr_opened(const struct pm_slab *slab)
+{
+	const struct pm_class *class = &pm_classes[slab->class];
+
+	if (likely(slab->opened == class->units * PM_UNIT_STEPS))
+		return class->capacity;
+	return slab->opened * PM_STEP_SIZE / class->size;
 }
 
 static void pm_slab_mark(struct pm_slab *slab, unsigned int from,
@@ -73,39 +83,60 @@ static void pm_slab_mark(struct pm_slab *slab, unsigned int from,
 		pm_set_mark(obj);
 }
 
+/* Whether a unit of objects is out: then the class is one of those in use. */
+static bool pm_slab_is_common(const struct pm_slab *slab)
+{
+	return slab->heap->arena->nr_out[slab->class] *
+	       pm_classes[slab->class].size >= PM_UNIT_SIZE;
+}
+
+/* Let the objects of the next step be handed out. */
+static void pm_slab_open_step(struct pm_slab *slab)
+{
+	char *step = slab->base + slab->opened * PM_STEP_SIZE;
+	u8 *marked = pm_heap_marked(slab->heap, step);
+	unsigned int first = pm_slab_nr_marked(slab);
+
+	slab->bare &= ~(1U << slab->opened / PM_UNIT_STEPS);
+	slab->opened++;
+	if (*marked != slab->class)
+		pm_slab_mark(slab, first, pm_slab_nr_marked(slab));
+	*marked = slab->class;
+	/* After the marks: whoever finds the class finds them, too. */
+	smp_wmb();
+	pm_pagemap_set_class(step, 1, slab->class);
+}
+
 /**
- * pm_slab_open() - let the objects of one more unit be handed out
- * @slab: slab that has units to open
+ * pm_slab_open() - let more objects be handed out
+ * @slab: slab that has steps to open
  *
  * Every free object carries the mark, those that were never handed out, too:
  * else a program could free one of them by mistake, or one of the memory's
  * former life, and it would pass for live and be in a magazine as well as in
- * its slab. Marking touches pages. So it is done unit by unit as objects are
- * needed, and a unit that is not open has no class in the page map: what is
+ * its slab. Marking touches pages. So it is done step by step as objects are
+ * needed, and a step that is not open has no class in the page map: what is
  * freed there is refused as foreign. Where a slab of the same class was
  * before, and its pages have not gone, all objects came home marked.
+ *
+ * A class that is hardly used is opened by a step, for most programs have a
+ * few objects of many sizes; one that is used to the end of the unit, for
+ * pages that come together cost less.
  *
  * Context: arena lock held.
  */
 void pm_slab_open(struct pm_slab *slab)
 {
-	char *unit = slab->base + slab->opened * PM_UNIT_SIZE;
-	u8 *marked = pm_heap_marked(slab->heap, unit);
-	unsigned int first = pm_slab_nr_opened(slab);
-	bool bare = slab->bare & 1U << slab->opened;
+	unsigned int steps = PM_UNIT_STEPS - slab->opened % PM_UNIT_STEPS;
+	char *from = slab->base + slab->opened * PM_STEP_SIZE;
 
 	lockdep_assert_held(&slab->heap->arena->lock);
-	slab->opened++;
-	if (bare) {
-		slab->bare &= ~(1U << (slab->opened - 1));
-		pm_ahead_sure(unit, unit + PM_UNIT_SIZE);
-	}
-	if (bare || *marked != slab->class)
-		pm_slab_mark(slab, first, pm_slab_nr_opened(slab));
-	*marked = slab->class;
-	/* After the marks: whoever finds the class finds them, too. */
-	smp_wmb();
-	pm_pagemap_set_class(unit, 1, slab->class);
+	if (!pm_slab_is_common(slab))
+		steps = 1;
+	else if (!*pm_heap_marked(slab->heap, from))
+		pm_ahead_sure(from, from + steps * PM_STEP_SIZE);
+	while (steps--)
+		pm_slab_open_step(slab);
 }
 
 /**

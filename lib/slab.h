@@ -27,8 +27,9 @@ struct pm_heap;
  * @nr_free: bits in @free [arena lock]
  * @hint: no bit is set in @free below this word [arena lock]
  * @class: its class [arena lock; read by owners of objects]
- * @opened: units whose objects may have been handed out [arena lock]
- * @bare: bit per unit that has no pages yet, as far as we know [arena lock]
+ * @opened: steps whose objects may have been handed out [arena lock]
+ * @bare: bit per unit of which no step has pages yet, as far as we know [arena
+ *	lock]
  * @queued: on a remote list, or about to be
  * @free: bitmap of free objects [arena lock]
  * @remote: bitmap of objects freed without the lock [atomic]

@@ -270,8 +270,8 @@ out:
 }
 
 /*
- * A slab comes with the units @bare, has @more units opened, and goes: then
- * the heap has @dirty ones.
+ * A slab comes with the units @bare, has @more steps opened, and goes: then
+ * the heap has @dirty units.
  */
 static void heap_expect_bare(struct pm_test *t, struct heap_env *env,
 			     unsigned int class, unsigned int bare,
@@ -302,7 +302,8 @@ static void heap_bare(struct pm_test *t)
 		return;
 	heap_expect_bare(t, &env, many, all & ~1U, 0, 1);
 	heap_expect_bare(t, &env, one, 0, 0, 1);
-	heap_expect_bare(t, &env, many, all & ~1U, 1, 2);
+	heap_expect_bare(t, &env, many, all & ~1U, PM_UNIT_STEPS - 1, 1);
+	heap_expect_bare(t, &env, many, all & ~1U, PM_UNIT_STEPS, 2);
 	heap_expect_bare(t, &env, many, all & ~3U, 0, 2);
 	heap_end(&env);
 }

@@ -30,13 +30,13 @@ static void pagemap_foreign(struct pm_test *t)
 	}
 }
 
-/* All units of a slab carry its class, and lead to its heap. */
+/* All steps of a slab carry its class, and lead to its heap. */
 static void pagemap_slab(struct pm_test *t)
 {
 	struct pm_arena *arena = pm_test_arena_make();
 	struct pm_slab *slab;
 	struct pm_heap *heap;
-	unsigned int class, unit;
+	unsigned int class, step;
 	char *p;
 
 	PM_REQUIRE(t, arena);
@@ -47,20 +47,21 @@ static void pagemap_slab(struct pm_test *t)
 		slab = pm_heap_get_slab(heap, class);
 		if (!PM_EXPECT(t, slab))
 			break;
-		for (unit = 0; unit < pm_classes[class].units; unit++) {
-			/* The first unit is open, the others open by need. */
-			p = slab->base + unit * PM_UNIT_SIZE;
-			PM_EXPECT_EQ(t, pm_pagemap_class(p), unit ? 0 : class);
-			if (unit)
+		for (step = 0; step < pm_classes[class].units * PM_UNIT_STEPS;
+		     step++) {
+			/* The first step is open, the others open by need. */
+			p = slab->base + step * PM_STEP_SIZE;
+			PM_EXPECT_EQ(t, pm_pagemap_class(p), step ? 0 : class);
+			if (step)
 				pm_slab_open(slab);
 			PM_EXPECT_EQ(t, pm_pagemap_class(p), class);
-			PM_EXPECT_EQ(t, pm_pagemap_class(p + PM_UNIT_SIZE - 1),
+			PM_EXPECT_EQ(t, pm_pagemap_class(p + PM_STEP_SIZE - 1),
 				     class);
 			PM_EXPECT(t, pm_pagemap_heap(p) == heap);
 			PM_EXPECT(t, pm_heap_slab(heap, p, class) == slab);
 		}
-		PM_EXPECT_EQ(t, pm_pagemap_class(slab->base + unit *
-						 PM_UNIT_SIZE), 0);
+		PM_EXPECT_EQ(t, pm_pagemap_class(slab->base + step *
+						 PM_STEP_SIZE), 0);
 		pm_heap_put_slab(heap, slab);
 		PM_EXPECT_EQ(t, pm_pagemap_class(slab->base), 0);
 	}
@@ -82,8 +83,7 @@ static void pagemap_large(struct pm_test *t)
 	p = pm_malloc(size);
 	PM_REQUIRE(t, p);
 	class = pm_pagemap_class(p);
-	PM_EXPECT_EQ(t, class, PM_CLASS_LARGE +
-		     ((unsigned long)p % PM_UNIT_SIZE >> PAGE_SHIFT));
+	PM_EXPECT_EQ(t, class, PM_CLASS_LARGE);
 	large = pm_pagemap_large(p);
 	if (PM_EXPECT(t, large)) {
 		PM_EXPECT(t, large->addr == p);

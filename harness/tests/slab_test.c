@@ -463,14 +463,14 @@ out:
 	slab_end();
 }
 
-/* All objects that start in the slab's first unit carry the mark. */
+/* All objects that start in the slab's opened steps carry the mark. */
 static void slab_expect_marked(struct pm_test *t, const struct pm_slab *slab)
 {
 	unsigned int i;
 
 	for (i = 0; i < pm_slab_capacity(slab); i++) {
 		if ((char *)pm_slab_object(slab, i) >=
-		    slab->base + PM_UNIT_SIZE)
+		    slab->base + slab->opened * PM_STEP_SIZE)
 			break;
 		if (!PM_EXPECT(t, pm_is_marked(pm_slab_object(slab, i))))
 			break;
@@ -479,24 +479,34 @@ static void slab_expect_marked(struct pm_test *t, const struct pm_slab *slab)
 
 /*
  * Where a slab of the class was before its marks are taken to be there still.
- * They are not when another class was there since, or the pages have gone.
+ * They are not when another class was there since, or the pages have gone, also
+ * those of steps that the slab before this one did not open.
  */
 static void slab_marks(struct pm_test *t)
 {
-	unsigned int one = pm_class_of(48), other = pm_class_of(80);
-	unsigned int turn;
+	static const struct {
+		u8 size, steps;
+		bool purge;
+	} turn[] = {
+		{ 48, 4, false }, { 80, 2, false }, { 48, 4, true },
+		{ 48, 1, false }, { 48, 4, false }, { 80, 4, false },
+		{ 48, 3, true }, { 80, 4, false }
+	};
 	struct pm_slab *slab;
+	unsigned int i;
 
 	if (!slab_begin(t))
 		return;
-	for (turn = 0; turn < 6; turn++) {
-		slab = slab_get(t, turn % 3 == 1 ? other : one);
+	for (i = 0; i < ARRAY_SIZE(turn); i++) {
+		slab = slab_get(t, pm_class_of(turn[i].size));
 		if (!slab)
 			break;
 		PM_EXPECT(t, slab == &slab_env.heap->slab[0]);
+		while (slab->opened < turn[i].steps)
+			pm_slab_open(slab);
 		slab_expect_marked(t, slab);
 		pm_heap_put_slab(slab_env.heap, slab);
-		if (turn == 2)
+		if (turn[i].purge)
 			pm_heap_purge(slab_env.heap);
 	}
 	slab_end();
