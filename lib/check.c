@@ -184,12 +184,10 @@ const char *pm_slab_fault(const struct pm_slab *slab)
 static bool pm_heap_is_found(const struct pm_heap *heap)
 {
 	unsigned long key = pm_addr_key(heap->base);
-	struct pm_leaf *leaf;
 
-	if (key >> PM_ADDR_BITS || !IS_ALIGNED(key, 1UL << PM_HEAP_ALIGN_SHIFT))
+	if (!IS_ALIGNED(key, 1UL << PM_HEAP_ALIGN_SHIFT))
 		return false;
-	leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
-	return leaf && pm_pagemap_heap(heap->base) == heap;
+	return pm_leaf_of(key) && pm_pagemap_heap(heap->base) == heap;
 }
 
 static const char *pm_heap_free_unit_fault(const struct pm_heap *heap,

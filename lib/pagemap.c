@@ -7,7 +7,7 @@
 #include "heap.h"
 #include "large.h"
 
-struct pm_leaf *pm_root[PM_ROOT_ENTRIES];
+struct pm_branch *pm_root[PM_ROOT_ENTRIES];
 struct pm_home pm_home __read_mostly = { .index = ~0UL };
 
 /* Where a leaf says what an address is. */
@@ -16,41 +16,54 @@ static u8 *pm_leaf_class(struct pm_leaf *leaf, const void *p)
 	return &leaf->class[(u32)pm_addr_key(p) >> PM_STEP_SHIFT];
 }
 
+/*
+ * What an entry of root or branch leads to, made when missing. Two may make the
+ * same; the exchange lets one win, and its full barrier publishes the zeroes
+ * before the pointer. NULL when there is no memory for it.
+ */
+static void *pm_node_provide(void **entry, size_t size, gfp_t gfp)
+{
+	void *node = READ_ONCE(*entry), *won;
+
+	if (node)
+		return node;
+	node = pm_inject_fails(&pm_inject.meta) ? NULL :
+		pm_meta_alloc(size, gfp);
+	if (!node)
+		return NULL;
+	won = cmpxchg(entry, NULL, node);
+	if (!won)
+		return node;
+	pm_meta_free(node, size);
+	return won;
+}
+
 /**
  * pm_pagemap_leaf() - the leaf that an address belongs to, made when missing
  * @p: address that the host gave us
  * @gfp: context
  *
- * Two callers may make the same leaf; the exchange lets one win, and its
- * full barrier publishes the zeroes before the pointer.
- *
  * Return: leaf, or NULL when there is no memory for it.
  */
 struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp)
 {
-	unsigned long key = pm_addr_key(p);
-	struct pm_leaf **slot, *leaf, *won;
+	unsigned long index = pm_addr_key(p) >> PM_LEAF_SHIFT;
+	struct pm_leaf *leaf = pm_leaf_of(pm_addr_key(p));
+	struct pm_branch *branch;
 
-	if (key >> PM_ADDR_BITS)
-		return NULL;
-	slot = &pm_root[key >> PM_LEAF_SHIFT];
-	leaf = READ_ONCE(*slot);
-	if (leaf)
+	if (likely(leaf) || index >= PM_LEAVES)
 		return leaf;
-	leaf = pm_inject_fails(&pm_inject.meta) ? NULL :
-		pm_meta_alloc(sizeof(*leaf), gfp);
-	if (!leaf)
+	branch = pm_node_provide((void **)&pm_root[index / PM_BRANCH_LEAVES],
+				 sizeof(*branch), gfp);
+	if (!branch)
 		return NULL;
-	won = cmpxchg(slot, NULL, leaf);
-	if (!won) {
-		if (!cmpxchg(&pm_home.leaf, NULL, leaf)) {
-			/* The leaf before its index: pm_pagemap_class(). */
-			smp_store_release(&pm_home.index, key >> PM_LEAF_SHIFT);
-		}
-		return leaf;
+	leaf = pm_node_provide((void **)&branch->leaf[index % PM_BRANCH_LEAVES],
+			       sizeof(*leaf), gfp);
+	if (leaf && !cmpxchg(&pm_home.leaf, NULL, leaf)) {
+		/* The leaf before its index: pm_leaf_of(). */
+		smp_store_release(&pm_home.index, index);
 	}
-	pm_meta_free(leaf, sizeof(*leaf));
-	return won;
+	return leaf;
 }
 
 static struct pm_heap **pm_leaf_heap(struct pm_leaf *leaf, const void *base)
@@ -153,8 +166,7 @@ static struct pm_region **pm_region_slot(struct pm_leaf *leaf, const void *p)
 
 static struct pm_large **pm_large_slot(const void *p)
 {
-	struct pm_leaf *leaf = READ_ONCE(pm_root[pm_addr_key(p) >>
-						 PM_LEAF_SHIFT]);
+	struct pm_leaf *leaf = pm_leaf_of(pm_addr_key(p));
 	struct pm_region *region = READ_ONCE(*pm_region_slot(leaf, p));
 
 	return &region->large[pm_addr_key(p) >> PM_UNIT_SHIFT &
@@ -243,6 +255,12 @@ static void pm_region_each_large(const struct pm_region *region,
 			visit(region->large[unit]);
 }
 
+/* The leaf with a number, NULL where there is none. */
+static struct pm_leaf *pm_leaf_at(unsigned long index)
+{
+	return pm_leaf_of(index << PM_LEAF_SHIFT);
+}
+
 /**
  * pm_pagemap_each_large() - visit all large objects
  * @visit: what to do with one; it may take it out of the map
@@ -251,11 +269,14 @@ static void pm_region_each_large(const struct pm_region *region,
  */
 void pm_pagemap_each_large(void (*visit)(struct pm_large *large))
 {
+	struct pm_leaf *leaf;
 	unsigned long i, r;
 
-	for (i = 0; i < PM_ROOT_ENTRIES; i++)
-		for (r = 0; pm_root[i] && r < PM_LEAF_REGIONS; r++)
-			pm_region_each_large(pm_root[i]->region[r], visit);
+	for (i = 0; i < PM_LEAVES; i++) {
+		leaf = pm_leaf_at(i);
+		for (r = 0; leaf && r < PM_LEAF_REGIONS; r++)
+			pm_region_each_large(leaf->region[r], visit);
+	}
 }
 
 static void pm_leaf_destroy(struct pm_leaf *leaf)
@@ -272,7 +293,7 @@ static void pm_leaf_destroy(struct pm_leaf *leaf)
 }
 
 /**
- * pm_pagemap_destroy() - free every leaf
+ * pm_pagemap_destroy() - free every leaf and branch
  *
  * Context: nobody uses the allocator any more.
  */
@@ -280,12 +301,13 @@ void pm_pagemap_destroy(void)
 {
 	unsigned long i;
 
+	for (i = 0; i < PM_LEAVES; i++)
+		if (pm_leaf_at(i))
+			pm_leaf_destroy(pm_leaf_at(i));
 	for (i = 0; i < PM_ROOT_ENTRIES; i++) {
-		if (!pm_root[i])
-			continue;
-		pm_leaf_destroy(pm_root[i]);
+		pm_meta_free(pm_root[i], sizeof(*pm_root[i]));
 		pm_root[i] = NULL;
-		pm_home.index = ~0UL;
-		pm_home.leaf = NULL;
 	}
+	pm_home.index = ~0UL;
+	pm_home.leaf = NULL;
 }

@@ -2,22 +2,23 @@
 /*
  * The page map: what an address is to us.
  *
- * Two levels. The root has one entry per 4 GiB of address space, a leaf one
- * byte per step of 4 KiB: the class of the slab that the step belongs to, 0
- * where nothing is ours. So a pointer leads to its class in two loads, any
- * bit pattern may be asked about, and the bytes of a 4 MiB heap share sixteen
- * cache lines. A leaf also leads to the descriptors of heaps and of large
- * objects.
+ * A leaf has one byte per step (PM_STEP_SIZE) of 4 GiB of address space: the
+ * class of the slab that the step belongs to, 0 where nothing is ours. So any
+ * bit pattern may be asked about, and the bytes of a heap share a few cache
+ * lines. A leaf also leads to the descriptors of heaps and of large objects.
+ * Nearly always it is the same leaf, and then a pointer leads to its class in
+ * one load that waits for it; else two more go through root and branch.
  *
  *	key = address - PM_ADDR_BASE
- *	root[key >> 32] -> leaf { class[step], heap[slot], region[slot] }
+ *	root[key >> 39] -> branch[key >> 32] -> leaf { class[step], heap[slot],
+ *						       region[slot] }
  *
  * Writers: a byte is set under the lock of the arena that owns the step,
  * before any object of it is handed out, and cleared after the slab's last
  * one came back. The owner of an object therefore always reads what was
  * written: whatever handed it the pointer ordered the two. Others may read
  * anything that a unit ever was; they hold no object there, so it is misuse.
- * Leaves are never given back while the allocator lives.
+ * Branches and leaves are never given back while the allocator lives.
  */
 #ifndef PM_PAGEMAP_H
 #define PM_PAGEMAP_H
@@ -34,7 +35,9 @@ struct pm_large;
 #define PM_REGION_SHIFT		22
 #define PM_REGION_UNITS		(1UL << (PM_REGION_SHIFT - PM_UNIT_SHIFT))
 #define PM_LEAF_REGIONS		(1UL << (PM_LEAF_SHIFT - PM_REGION_SHIFT))
-#define PM_ROOT_ENTRIES		(1UL << (PM_ADDR_BITS - PM_LEAF_SHIFT))
+#define PM_LEAVES		(1UL << (PM_ADDR_BITS - PM_LEAF_SHIFT))
+#define PM_BRANCH_LEAVES	128UL
+#define PM_ROOT_ENTRIES		(PM_LEAVES / PM_BRANCH_LEAVES)
 
 /**
  * struct pm_region - large objects that start in 4 MiB of address space
@@ -68,8 +71,16 @@ struct pm_leaf {
 };
 
 /**
+ * struct pm_branch - leaves of 512 GiB of address space
+ * @leaf: per 4 GiB, the leaf, or NULL
+ */
+struct pm_branch {
+	struct pm_leaf *leaf[PM_BRANCH_LEAVES];
+};
+
+/**
  * struct pm_home - the leaf that nearly all addresses belong to
- * @index: its place in the root; beyond every place while there is none
+ * @index: its number; beyond every number while there is none
  * @leaf: the leaf
  *
  * Set once, to the first leaf. Where the compare is predicted right, the
@@ -81,12 +92,43 @@ struct pm_home {
 	struct pm_leaf *leaf;
 };
 
-extern struct pm_leaf *pm_root[PM_ROOT_ENTRIES];
+extern struct pm_branch *pm_root[PM_ROOT_ENTRIES];
 extern struct pm_home pm_home __pm_local;
 
 static __always_inline unsigned long pm_addr_key(const void *p)
 {
 	return (unsigned long)p - PM_ADDR_BASE;
+}
+
+/* Whether a key belongs to the leaf that nearly all do. */
+static __always_inline bool pm_is_home(unsigned long key)
+{
+	/* Pairs with the release in pm_pagemap_leaf(). */
+	return key >> PM_LEAF_SHIFT == smp_load_acquire(&pm_home.index);
+}
+
+/* The leaf of a key, or NULL, the long way. */
+static __always_inline struct pm_leaf *pm_leaf_by_root(unsigned long key)
+{
+	unsigned long index = key >> PM_LEAF_SHIFT;
+	struct pm_branch *branch;
+
+	if (index >= PM_LEAVES)
+		return NULL;
+	branch = READ_ONCE(pm_root[index / PM_BRANCH_LEAVES]);
+	return branch ? READ_ONCE(branch->leaf[index % PM_BRANCH_LEAVES]) :
+			NULL;
+}
+
+/**
+ * pm_leaf_of() - leaf of an address
+ * @key: address - PM_ADDR_BASE
+ *
+ * Return: the leaf, or NULL when there is none.
+ */
+static inline struct pm_leaf *pm_leaf_of(unsigned long key)
+{
+	return likely(pm_is_home(key)) ? pm_home.leaf : pm_leaf_by_root(key);
 }
 
 /**
@@ -101,13 +143,10 @@ static __always_inline unsigned long pm_pagemap_class(const void *p)
 	unsigned long key = pm_addr_key(p);
 	struct pm_leaf *leaf;
 
-	/* Pairs with the release in pm_pagemap_leaf(). */
-	if (likely(key >> PM_LEAF_SHIFT == smp_load_acquire(&pm_home.index))) {
+	if (likely(pm_is_home(key))) {
 		leaf = pm_home.leaf;
 	} else {
-		if (key >> PM_LEAF_SHIFT >= PM_ROOT_ENTRIES)
-			return 0;
-		leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
+		leaf = pm_leaf_by_root(key);
 		if (unlikely(!leaf))
 			return 0;
 	}
@@ -132,7 +171,7 @@ static inline struct pm_heap **pm_slot_heap(struct pm_heap *entry,
 static inline struct pm_heap *pm_pagemap_heap(const void *p)
 {
 	unsigned long key = pm_addr_key(p);
-	struct pm_leaf *leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
+	struct pm_leaf *leaf = pm_leaf_of(key);
 	struct pm_heap *heap = READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]);
 
 	if (PM_SLOT_HEAPS > 1 && unlikely((unsigned long)heap & PM_SLOT_TABLE))

@@ -11,6 +11,8 @@
  * pm_env.h also defines:
  *   PM_HEAP_SHIFT	log2 of the size and alignment of a heap
  *   PM_HEAP_ALIGN_SHIFT	log2 of the least alignment of one that is shorter
+ *   PM_STEP_SHIFT	log2 of the steps in which slabs are opened, 12 to 14: of
+ *			what is given to a class that is hardly used
  *   PM_ADDR_BASE	lowest address that the host can give us
  *   PM_ADDR_BITS	bits of (address - PM_ADDR_BASE)
  *   PM_CHUNK_MIN	least bytes to map for large objects, 0 when what

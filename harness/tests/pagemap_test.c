@@ -149,7 +149,7 @@ static void pagemap_leaf_main(struct pm_test_crowd *crowd, unsigned int n)
 {
 	struct pm_leaf **leaf = crowd->arg;
 	const char *top = (const char *)(PM_ADDR_BASE +
-					 ((PM_ROOT_ENTRIES - 1) <<
+					 ((PM_LEAVES - 1) <<
 					  PM_LEAF_SHIFT));
 
 	leaf[n] = pm_pagemap_leaf(top + n * PM_UNIT_SIZE, GFP_KERNEL);

@@ -54,6 +54,9 @@
 #define PM_HEAP_SHIFT		18
 #define PM_HEAP_ALIGN_SHIFT	14
 
+/* All of a heap has pages: nothing is gained by a look at less than a unit. */
+#define PM_STEP_SHIFT		14
+
 /*
  * The direct map, where heaps come from, begins at PAGE_OFFSET. With four
  * levels of page tables vmalloc's addresses follow within 128 TiB; with five

@@ -62,7 +62,7 @@ static char *pm_map_aligned(size_t size, size_t align)
 static bool pm_slot_is_free(const char *start)
 {
 	unsigned long key = pm_addr_key(start);
-	struct pm_leaf *leaf = READ_ONCE(pm_root[key >> PM_LEAF_SHIFT]);
+	struct pm_leaf *leaf = pm_leaf_of(key);
 
 	return !leaf || !READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]);
 }

@@ -55,6 +55,7 @@
 
 #define PM_HEAP_SHIFT	22
 #define PM_HEAP_ALIGN_SHIFT	PM_HEAP_SHIFT
+#define PM_STEP_SHIFT	13
 #define PM_ADDR_BASE	0UL
 #define PM_ADDR_BITS	47
 #define PM_LARGE_MAX	((size_t)PTRDIFF_MAX)
