@@ -198,6 +198,8 @@ static const char *pm_heap_free_unit_fault(const struct pm_heap *heap,
 
 	if (unit >= heap->nr_units)
 		return "heap: free units beyond its end";
+	if (!heap->marked[unit * PM_UNIT_STEPS] != !test_bit(unit, heap->dirty))
+		return "heap: dirty units are not those that have pages";
 	for (i = 0; i < PM_UNIT_STEPS; i++)
 		if (pm_pagemap_class(p + i * PM_STEP_SIZE))
 			return "heap: the page map has a class for a free unit";
@@ -220,9 +222,9 @@ static const char *pm_heap_slab_fault(const struct pm_heap *heap,
 	slab = &heap->slab[unit];
 	if (!slab->opened || slab->opened > units * PM_UNIT_STEPS)
 		return "slab: number of opened steps out of range";
-	if (slab->bare >> units || slab->bare &
-	    ((1U << DIV_ROUND_UP(slab->opened, PM_UNIT_STEPS)) - 1))
-		return "slab: an opened unit without pages";
+	for (i = 0; i < slab->opened; i++)
+		if (heap->marked[unit * PM_UNIT_STEPS + i] != class)
+			return "slab: an opened step without marks";
 	for (i = 0; i < units; i++)
 		if (test_bit(unit + i, heap->free) ||
 		    test_bit(unit + i, heap->dirty))

@@ -21,8 +21,8 @@
 
 #define PM_UNIT_SHIFT		14	/* slabs are made of 16 KiB units */
 #define PM_UNIT_SIZE		(1UL << PM_UNIT_SHIFT)
-#define PM_STEP_SIZE		(1UL << PM_STEP_SHIFT)
-#define PM_UNIT_STEPS		(PM_UNIT_SIZE / PM_STEP_SIZE)	/* opened by */
+#define PM_STEP_SIZE		(1UL << PM_STEP_SHIFT)	/* and opened by steps */
+#define PM_UNIT_STEPS		(PM_UNIT_SIZE / PM_STEP_SIZE)
 #define PM_SLAB_MAX_UNITS	8
 #define PM_SLAB_MAX_OBJECTS	1024
 #define PM_SMALL_MAX		32768UL	/* the largest class */

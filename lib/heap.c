@@ -134,8 +134,7 @@ static int pm_heap_find(const struct pm_heap *heap, unsigned int class)
 				continue;
 			unit = w * BITS_PER_LONG + shift;
 			if (!heap->nr_dirty ||
-			    (heap->marked[unit * PM_UNIT_STEPS] == class &&
-			     test_bit(unit, heap->dirty)))
+			    heap->marked[unit * PM_UNIT_STEPS] == class)
 				return unit;
 			if (first < 0)
 				first = unit;
@@ -156,7 +155,7 @@ static int pm_heap_find(const struct pm_heap *heap, unsigned int class)
 struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 {
 	unsigned int units = pm_classes[class].units;
-	unsigned int i, bare = 0;
+	unsigned int i;
 	struct pm_slab *slab;
 	char *base;
 	int first;
@@ -169,21 +168,16 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 		return NULL;
 	for (i = 0; i < units; i++) {
 		__clear_bit(first + i, heap->free);
-		if (test_bit(first + i, heap->dirty)) {
-			__clear_bit(first + i, heap->dirty);
-			heap->nr_dirty--;
-			heap->arena->dirty_units--;
-		} else {
-			bare |= 1U << i;
-			memset(heap->marked + (first + i) * PM_UNIT_STEPS, 0,
-			       PM_UNIT_STEPS);
-		}
+		if (!test_bit(first + i, heap->dirty))
+			continue;
+		__clear_bit(first + i, heap->dirty);
+		heap->nr_dirty--;
+		heap->arena->dirty_units--;
 	}
 	heap->nr_free -= units;
 	base = heap->base + first * PM_UNIT_SIZE;
 	slab = &heap->slab[first];
 	pm_slab_init(slab, heap, base, class);
-	slab->bare = bare;
 	pm_slab_open(slab);
 	return slab;
 }
@@ -206,8 +200,8 @@ void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
 	pm_pagemap_set_class(slab->base, units * PM_UNIT_STEPS, 0);
 	for (i = 0; i < units; i++) {
 		__set_bit(first + i, heap->free);
-		if (slab->bare & 1U << i)
-			continue;
+		if (!heap->marked[(first + i) * PM_UNIT_STEPS])
+			continue;	/* never opened: no pages */
 		__set_bit(first + i, heap->dirty);
 		dirty++;
 	}
@@ -241,6 +235,8 @@ size_t pm_heap_purge(struct pm_heap *heap)
 		bytes += (end - unit) * PM_UNIT_SIZE;
 		heap->nr_dirty -= end - unit;
 		heap->arena->dirty_units -= end - unit;
+		memset(heap->marked + unit * PM_UNIT_STEPS, 0,
+		       (end - unit) * PM_UNIT_STEPS);
 		for (; unit < end; unit++)
 			__clear_bit(unit, heap->dirty);
 	}

@@ -37,9 +37,10 @@ struct pm_arena;
  *	heap may not go while it is not 0
  * @node: place in pm_arena.heaps [arena lock]
  * @free: bitmap of free units [arena lock]
- * @dirty: bitmap of units to purge, a subset of @free [arena lock]
+ * @dirty: bitmap of units to purge: those of @free that have pages [arena lock]
  * @marked: per step, class of the objects that were marked in it last; 0 while
- *	it has no pages, as far as we know [arena lock]
+ *	it has no pages as far as we know, which it shares with all steps that
+ *	follow in its unit [arena lock]
  * @slab: descriptors, one per unit of which the first of each slab is used
  */
 struct pm_heap {

@@ -17,7 +17,7 @@ static u8 *pm_leaf_class(struct pm_leaf *leaf, const void *p)
 }
 
 /*
- * What an entry of root or branch leads to, made when missing. Two may make the
+ * What an entry of root, branch or leaf leads to, made when missing. Two may make the
  * same; the exchange lets one win, and its full barrier publishes the zeroes
  * before the pointer. NULL when there is no memory for it.
  */
@@ -195,19 +195,11 @@ static void pm_large_set_class(const void *p, u8 class)
 bool pm_pagemap_add_large(struct pm_large *large, gfp_t gfp)
 {
 	struct pm_leaf *leaf = pm_pagemap_leaf(large->addr, gfp);
-	struct pm_region *region, **slot;
 
-	if (!leaf)
+	if (!leaf ||
+	    !pm_node_provide((void **)pm_region_slot(leaf, large->addr),
+			     sizeof(struct pm_region), gfp))
 		return false;
-	slot = pm_region_slot(leaf, large->addr);
-	if (!READ_ONCE(*slot)) {
-		region = pm_inject_fails(&pm_inject.meta) ? NULL :
-			pm_meta_alloc(sizeof(*region), gfp);
-		if (!region)
-			return false;
-		if (cmpxchg(slot, NULL, region))
-			pm_meta_free(region, sizeof(*region));
-	}
 	/* The descriptor is complete before it can be found. */
 	smp_store_release(pm_large_slot(large->addr), large);
 	pm_large_set_class(large->addr, PM_CLASS_LARGE);

@@ -84,7 +84,7 @@ struct pm_branch {
  * @leaf: the leaf
  *
  * Set once, to the first leaf. Where the compare is predicted right, the
- * leaf does not depend on the address: the class is one load away, not two,
+ * leaf does not depend on the address: the class is one load away, not three,
  * and that is in the chain from malloc to free to malloc.
  */
 struct pm_home {

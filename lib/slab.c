@@ -97,7 +97,6 @@ static void pm_slab_open_step(struct pm_slab *slab)
 	u8 *marked = pm_heap_marked(slab->heap, step);
 	unsigned int first = pm_slab_nr_marked(slab);
 
-	slab->bare &= ~(1U << slab->opened / PM_UNIT_STEPS);
 	slab->opened++;
 	if (*marked != slab->class)
 		pm_slab_mark(slab, first, pm_slab_nr_marked(slab));
@@ -131,6 +130,7 @@ void pm_slab_open(struct pm_slab *slab)
 	char *from = slab->base + slab->opened * PM_STEP_SIZE;
 
 	lockdep_assert_held(&slab->heap->arena->lock);
+	/* Steps are opened in order: behind one without pages none has any. */
 	if (!pm_slab_is_common(slab))
 		steps = 1;
 	else if (!*pm_heap_marked(slab->heap, from))

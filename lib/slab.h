@@ -28,8 +28,6 @@ struct pm_heap;
  * @hint: no bit is set in @free below this word [arena lock]
  * @class: its class [arena lock; read by owners of objects]
  * @opened: steps whose objects may have been handed out [arena lock]
- * @bare: bit per unit of which no step has pages yet, as far as we know [arena
- *	lock]
  * @queued: on a remote list, or about to be
  * @free: bitmap of free objects [arena lock]
  * @remote: bitmap of objects freed without the lock [atomic]
@@ -43,7 +41,6 @@ struct pm_slab {
 	u8 hint;
 	u8 class;
 	u8 opened;
-	u8 bare;
 	u32 queued;
 	unsigned long free[PM_SLAB_WORDS];
 	unsigned long remote[PM_SLAB_WORDS];

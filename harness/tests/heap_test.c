@@ -278,9 +278,14 @@ static void heap_expect_bare(struct pm_test *t, struct heap_env *env,
 			     unsigned int more, unsigned int dirty)
 {
 	struct pm_slab *slab = pm_heap_get_slab(env->heap, class);
+	unsigned int unit, found = 0;
 
 	PM_REQUIRE(t, slab);
-	PM_EXPECT_EQ(t, slab->bare, bare);
+	for (unit = 0; unit < pm_classes[class].units; unit++)
+		if (!*pm_heap_marked(env->heap, slab->base +
+						unit * PM_UNIT_SIZE))
+			found |= 1U << unit;
+	PM_EXPECT_EQ(t, found, bare);
 	while (more--)
 		pm_slab_open(slab);
 	pm_heap_put_slab(env->heap, slab);
@@ -425,8 +430,9 @@ static void heap_clobbered(struct pm_test *t)
 				sizeof(b->class), heap_fault, env.heap);
 		pm_test_clobber(t, 0xff, "heap.slab.nr_free", &c->nr_free,
 				sizeof(c->nr_free), heap_fault, env.heap);
-		pm_test_clobber(t, 0xff, "heap.slab.bare", &b->bare,
-				sizeof(b->bare), heap_fault, env.heap);
+		pm_test_clobber(t, 0xff, "heap.marked",
+				pm_heap_marked(env.heap, b->base), 1,
+				heap_fault, env.heap);
 		pm_heap_put_slab(env.heap, b);
 		pm_heap_put_slab(env.heap, c);
 	}
