@@ -133,8 +133,11 @@ static void magazine_spares_locks(struct pm_test *t)
 			pm_free(p[j]);
 	}
 	now = magazine_acquired();
-	/* Trimming elsewhere, or a change of the CPU, may cost a few. */
-	PM_EXPECT(t, now - before < PAIRS / 100);
+	/*
+	 * Trimming elsewhere, or a change of the CPU, may cost a few. Figures
+	 * go with an arena that is retired, as when a CPU goes offline.
+	 */
+	PM_EXPECT(t, now < before + PAIRS / 100);
 }
 
 /* Who does nothing but free what others made does so by the batch, too. */
@@ -159,7 +162,7 @@ static void magazine_consumer(struct pm_test *t)
 	for (i = 0; i < OBJECTS; i++)
 		pm_free(objs[i]);
 	now = magazine_acquired();
-	/* Figures go with an arena that is retired. */
+	/* They may be fewer than before: see magazine_spares_locks(). */
 	PM_EXPECT(t, now < before + OBJECTS / 10);
 }
 
@@ -255,7 +258,7 @@ static void magazine_budget_moves(struct pm_test *t)
 	before = magazine_acquired();
 	magazine_all_and_all(t, objs, OBJECTS);
 	now = magazine_acquired();
-	PM_EXPECT(t, now - before < 2 * OBJECTS / 10);
+	PM_EXPECT(t, now < before + 2 * OBJECTS / 10);
 }
 
 /* ---- drained while in use ---------------------------------------------- */
