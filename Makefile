@@ -46,12 +46,11 @@ PM_LDFLAGS := -shared -Wl,-soname,libpmalloc.so.0 -Wl,-z,nodelete \
 # One kind of build: $(1) directory, $(2) flags more.
 define pm-build
 $(1)-objs := $$(core-srcs:lib/%.c=$(1)/%.o) $$(user-srcs:lib/user/%.c=$(1)/user/%.o)
-$(1)/%.o: lib/%.c | $(1)/user
+$(1)/%.o: lib/%.c
 	@echo "  CC      $$@"
+	@mkdir -p $$(@D)
 	@$$(CC) $$(PM_CPPFLAGS) $$(PM_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
-$(1)/user:
-	@mkdir -p $$@
--include $$(wildcard $(1)/*.d $(1)/user/*.d)
+-include $$(wildcard $(1)/*/*.d)
 endef
 
 $(eval $(call pm-build,$(B)/lib,))

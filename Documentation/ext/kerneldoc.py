@@ -33,7 +33,7 @@ def script():
 def tags():
     """Names of all structs and enums of the core."""
     found = set()
-    for path in glob.glob(os.path.join(TOP, "lib", "*.h")):
+    for path in glob.glob(os.path.join(TOP, "lib", "**", "*.h"), recursive=True):
         with open(path) as header:
             found.update(re.findall(r"^(?:struct|enum) (\w+) {", header.read(), re.M))
     return found

@@ -19,10 +19,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include "pmalloc.h"
-#include "arena.h"
-#include "magazine.h"
-#include "options.h"
-#include "stats.h"
+#include "arena/arena.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "api/stats.h"
 #include "user.h"
 
 #define MAX_THREADS	32

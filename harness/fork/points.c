@@ -13,12 +13,12 @@
 #include <sys/wait.h>
 #include "tap.h"
 #include "user.h"
-#include "arena.h"
-#include "check.h"
-#include "heap.h"
-#include "magazine.h"
-#include "options.h"
-#include "pagemap.h"
+#include "arena/arena.h"
+#include "base/check.h"
+#include "back/heap.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "back/pagemap.h"
 #include "pmalloc.h"
 
 enum { CLASS = 30, OBJS = 300, BATCH = 8, PATIENCE = 20 };

@@ -19,7 +19,7 @@
 #include <linux/module.h>
 #include <linux/sched/task.h>
 #include <linux/vmalloc.h>
-#include "heap.h"
+#include "back/heap.h"
 #include "pm_test.h"
 
 static char *suite;

@@ -2,7 +2,7 @@
 /*
  * The stack of spare batches, which free() pops without a lock.
  *
- * What stands for what (lib/depot.c):
+ * What stands for what (lib/arena/depot.c):
  *
  *	GET		pm_batch_get()
  *	PUT		pm_batch_put(), and pm_batch_provide(), which puts new ones

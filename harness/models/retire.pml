@@ -4,10 +4,10 @@
  * retirement of the arenas that own the slab's heap: arena 0 is adopted by 1,
  * then 1 by 2.
  *
- * What stands for what (lib/arena.c unless said otherwise):
+ * What stands for what (lib/arena/arena.c unless said otherwise):
  *
  *	FREE_LOCK	pm_free_lock()
- *	FREE_REMOTE	pm_free_remote(), pm_slab_put_remote() in lib/slab.c
+ *	FREE_REMOTE	pm_free_remote(), pm_slab_put_remote() in lib/back/slab.c
  *	FREE_BATCH	pm_free_lock_batch(), pm_free_remote_batch(): a batch
  *			of one object that goes to the inbox or the depot
  *	ENTER		pm_arena_enter()

@@ -6,10 +6,10 @@
  *
  * What stands for what:
  *
- *	refill		pm_mag_refill()		lib/magazine.c
+ *	refill		pm_mag_refill()		lib/front/magazine.c
  *	flush		pm_mag_flush_batch()
  *	INSTALL		pm_mag_here()
- *	BEGIN, END	pm_transit_begin(), pm_transit_end()	lib/transit.c
+ *	BEGIN, END	pm_transit_begin(), pm_transit_end()	lib/front/transit.c
  *	look		pm_is_free(), pm_transit_stop(),
  *			pm_mag_drain_all_locked(), pm_arena_is_free()
  *	HOME		under an arena's lock: in a depot, an inbox or a slab

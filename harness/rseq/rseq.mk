@@ -11,8 +11,9 @@ rseq-flags	:= -DPM_DEBUG_BUILD -O2 -fPIE \
 
 $(eval $(call pm-build,$(B)/rseq,$(rseq-flags)))
 
-$(B)/rseq/stress.o: harness/rseq/stress.c harness/rseq/inject.h | $(B)/rseq/user
+$(B)/rseq/stress.o: harness/rseq/stress.c harness/rseq/inject.h
 	@echo "  CC      $@"
+	@mkdir -p $(@D)
 	@$(CC) $(PM_CPPFLAGS) $(PM_CFLAGS) $(rseq-flags) -MMD -MP -c -o $@ $<
 
 $(B)/rseq/stress: $(B)/rseq/stress.o \

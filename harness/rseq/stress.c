@@ -41,9 +41,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include "pmalloc.h"
-#include "arena.h"
-#include "magazine.h"
-#include "options.h"
+#include "arena/arena.h"
+#include "front/magazine.h"
+#include "base/options.h"
 #include "user.h"
 
 #define SLOTS		256	/* places where objects change hands */

@@ -115,8 +115,8 @@ def locks(args):
 def limits():
     """Objects of a small class that a magazine and a depot may hold."""
     found = []
-    for name, word in (("magazine.h", "PM_MAG_MAX_SLOTS"),
-                       ("depot.h", "PM_DEPOT_MAX_OBJECTS")):
+    for name, word in (("front/magazine.h", "PM_MAG_MAX_SLOTS"),
+                       ("arena/depot.h", "PM_DEPOT_MAX_OBJECTS")):
         path = places.ROOT / "lib" / name
         text = path.read_text() if path.exists() else ""
         match = re.search(rf"#define {word}\s+(\d+)", text)

@@ -4,9 +4,9 @@
  * who break them.
  */
 #include "pm_test.h"
-#include "large.h"
-#include "magazine.h"
-#include "pagemap.h"
+#include "back/large.h"
+#include "front/magazine.h"
+#include "back/pagemap.h"
 
 static void api_null(struct pm_test *t)
 {

@@ -8,9 +8,9 @@
  * A policy of the tests' own picks the arena.
  */
 #include "pm_test.h"
-#include "check.h"
-#include "options.h"
-#include "pagemap.h"
+#include "base/check.h"
+#include "base/options.h"
+#include "back/pagemap.h"
 
 #define ARENA_NEED(t, n)						\
 	PM_NEED(t, pm_nr_arena_slots >= (n), "not enough arenas")

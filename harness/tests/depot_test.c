@@ -3,8 +3,8 @@
  * Depots and batches: what magazines exchange with, between them and slabs.
  */
 #include "pm_test.h"
-#include "depot.h"
-#include "pagemap.h"
+#include "arena/depot.h"
+#include "back/pagemap.h"
 
 #define DEPOT_CLASS	12
 

@@ -4,8 +4,8 @@
  * and their pages are purged.
  */
 #include "pm_test.h"
-#include "check.h"
-#include "pagemap.h"
+#include "base/check.h"
+#include "back/pagemap.h"
 
 struct heap_env {
 	struct pm_arena *arena;

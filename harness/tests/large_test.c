@@ -4,10 +4,10 @@
  * when they are free.
  */
 #include "pm_test.h"
-#include "check.h"
-#include "large.h"
-#include "options.h"
-#include "pagemap.h"
+#include "base/check.h"
+#include "back/large.h"
+#include "base/options.h"
+#include "back/pagemap.h"
 
 static void large_totals(struct pm_large_stats *st)
 {

@@ -5,8 +5,8 @@
  * the figures must be exactly that; and sums that must agree after a crowd.
  */
 #include "pm_test.h"
-#include "options.h"
-#include "stats.h"
+#include "base/options.h"
+#include "api/stats.h"
 
 #define LOCKSTAT_CLASS	7
 #define LOCKSTAT_NEED(t, n)						\

@@ -4,9 +4,9 @@
  * magazine can be drained while its CPU uses it.
  */
 #include "pm_test.h"
-#include "magazine.h"
-#include "options.h"
-#include "stats.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "api/stats.h"
 
 #define MAGAZINE_NEED(t)						\
 	PM_NEED(t, pm_options.magazine, "magazines are off")

@@ -4,8 +4,8 @@
  * NULL, nothing that lives is harmed, and later requests succeed.
  */
 #include "pm_test.h"
-#include "options.h"
-#include "check.h"
+#include "base/options.h"
+#include "base/check.h"
 
 #define OOM_SLOTS	4096
 

@@ -3,8 +3,8 @@
  * The page map: what an address is to us, for any bit pattern.
  */
 #include "pm_test.h"
-#include "large.h"
-#include "pagemap.h"
+#include "back/large.h"
+#include "back/pagemap.h"
 
 /* What nobody gave us is class 0, and asking never faults. */
 static void pagemap_foreign(struct pm_test *t)

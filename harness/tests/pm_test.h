@@ -20,11 +20,11 @@
 
 #include "platform.h"
 #include "pmalloc.h"
-#include "class.h"
-#include "slab.h"
-#include "heap.h"
-#include "arena.h"
-#include "check.h"
+#include "back/class.h"
+#include "back/slab.h"
+#include "back/heap.h"
+#include "arena/arena.h"
+#include "base/check.h"
 #include "pm_test_env.h"
 
 /* The suites, in the order in which they run: what others stand on first. */

@@ -3,15 +3,15 @@
  * Retiring arenas: what they owned is adopted, and no object is lost however
  * the steps of retiring interleave with those of others.
  *
- * The comment at the top of lib/arena.c lists what would be lost without
+ * The comment at the top of lib/arena/arena.c lists what would be lost without
  * each step of the protocol. The directed cases here put two threads into
  * just these positions; the crowds meet them by chance.
  */
 #include "pm_test.h"
-#include "options.h"
-#include "check.h"
-#include "depot.h"
-#include "pagemap.h"
+#include "base/options.h"
+#include "base/check.h"
+#include "arena/depot.h"
+#include "back/pagemap.h"
 
 #define RETIRE_NEED(t, n)						\
 	PM_NEED(t, pm_nr_arena_slots >= (n), "not enough arenas")

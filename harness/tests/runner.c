@@ -7,7 +7,7 @@
  * before the case, byte for byte.
  */
 #include "pm_test.h"
-#include "options.h"
+#include "base/options.h"
 
 #define PM_TEST_FAILURES_SHOWN	10
 #define PM_TEST_SETTLE_TRIES	50

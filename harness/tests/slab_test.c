@@ -7,8 +7,8 @@
  * thread that runs a case holds its lock.
  */
 #include "pm_test.h"
-#include "check.h"
-#include "magazine.h"
+#include "base/check.h"
+#include "front/magazine.h"
 
 struct slab_env {
 	struct pm_arena *arena;

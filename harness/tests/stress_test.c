@@ -8,8 +8,8 @@
  * the threads do to each other is theirs.
  */
 #include "pm_test.h"
-#include "options.h"
-#include "stats.h"
+#include "base/options.h"
+#include "api/stats.h"
 
 #define STRESS_SLOTS	512
 

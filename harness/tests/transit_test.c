@@ -4,9 +4,9 @@
  * also while a thread carries it from a magazine to an arena or back.
  */
 #include "pm_test.h"
-#include "magazine.h"
-#include "options.h"
-#include "transit.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "front/transit.h"
 
 #define TRANSIT_CLASS	30
 #define TRANSIT_OBJS	300

@@ -3,8 +3,8 @@
  * What several suites need.
  */
 #include "pm_test.h"
-#include "options.h"
-#include "pagemap.h"
+#include "base/options.h"
+#include "back/pagemap.h"
 
 /* ---- objects ----------------------------------------------------------- */
 

@@ -10,11 +10,11 @@
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 #include <linux/vmalloc.h>
-#include "class.h"
+#include "back/class.h"
 #include "host.h"
-#include "options.h"
+#include "base/options.h"
 #include "pmalloc.h"
-#include "stats.h"
+#include "api/stats.h"
 
 static struct dentry *pm_debugfs_dir;
 

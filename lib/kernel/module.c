@@ -11,13 +11,13 @@
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include "arena.h"
-#include "core.h"
+#include "arena/arena.h"
+#include "api/core.h"
 #include "host.h"
-#include "large.h"
-#include "magazine.h"
-#include "options.h"
-#include "pagemap.h"
+#include "back/large.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "back/pagemap.h"
 #include "pmalloc.h"
 
 /* ---- parameters -------------------------------------------------------- */

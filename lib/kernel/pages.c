@@ -17,10 +17,10 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
-#include "arena.h"
-#include "heap.h"
+#include "arena/arena.h"
+#include "back/heap.h"
 #include "host.h"
-#include "pagemap.h"
+#include "back/pagemap.h"
 
 /* Bytes that we hold, descriptors not counted. */
 static atomic_long_t pm_mapped_bytes;

@@ -19,10 +19,10 @@
 #include <linux/random.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
-#include "arena.h"
+#include "arena/arena.h"
 #include "host.h"
-#include "magazine.h"
-#include "options.h"
+#include "front/magazine.h"
+#include "base/options.h"
 #include "pmalloc.h"
 
 #define PM_SLOT_BITS	8

@@ -14,7 +14,7 @@
 
 #include <linux/tracepoint.h>
 #include <linux/types.h>
-#include "class.h"
+#include "back/class.h"
 
 DECLARE_EVENT_CLASS(pm_event,
 	TP_PROTO(int arena, unsigned int class, u64 ns, u64 count),

@@ -10,9 +10,9 @@
 #include <linux/shrinker.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
-#include "arena.h"
+#include "arena/arena.h"
 #include "host.h"
-#include "large.h"
+#include "back/large.h"
 #include "pmalloc.h"
 
 static void pm_trim_late(struct work_struct *work)

@@ -4,21 +4,21 @@
  * the core's headers declare, but for its start and end. The namespace keeps
  * it from others.
  */
-#include "arena.h"
-#include "check.h"
-#include "class.h"
-#include "core.h"
-#include "depot.h"
-#include "heap.h"
-#include "large.h"
-#include "lockstat.h"
-#include "magazine.h"
-#include "options.h"
-#include "pagemap.h"
+#include "arena/arena.h"
+#include "base/check.h"
+#include "back/class.h"
+#include "api/core.h"
+#include "arena/depot.h"
+#include "back/heap.h"
+#include "back/large.h"
+#include "arena/lockstat.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "back/pagemap.h"
 #include "platform.h"
-#include "slab.h"
-#include "stats.h"
-#include "transit.h"
+#include "back/slab.h"
+#include "api/stats.h"
+#include "front/transit.h"
 
 #define PM_EXPORT_TEST(symbol)						\
 	EXPORT_SYMBOL_NS_GPL(symbol,					\

@@ -3,4 +3,4 @@
  * The tracepoints' bodies: the one place that has the macros make them.
  */
 #define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "base/trace.h"

@@ -22,10 +22,10 @@
  */
 #include <pthread.h>
 #include "user.h"
-#include "arena.h"
-#include "large.h"
-#include "magazine.h"
-#include "transit.h"
+#include "arena/arena.h"
+#include "back/large.h"
+#include "front/magazine.h"
+#include "front/transit.h"
 
 static void pm_fork_prepare(void)
 {

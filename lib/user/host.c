@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <time.h>
 #include "user.h"
-#include "magazine.h"
+#include "front/magazine.h"
 
 /* ---- CPUs and threads -------------------------------------------------- */
 

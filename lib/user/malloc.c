@@ -7,9 +7,9 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include "user.h"
-#include "core.h"
-#include "options.h"
-#include "stats.h"
+#include "api/core.h"
+#include "base/options.h"
+#include "api/stats.h"
 
 /* Newer than the C library that we compile against, or gone from it. */
 void cfree(void *ptr);

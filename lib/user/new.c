@@ -12,7 +12,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include "user.h"
-#include "core.h"
+#include "api/core.h"
 
 typedef void (*pm_new_handler)(void);
 

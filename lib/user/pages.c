@@ -8,7 +8,7 @@
  * `ulimit -v`, and when that runs out heaps become shorter.
  */
 #include <sys/mman.h>
-#include "pagemap.h"
+#include "back/pagemap.h"
 #include "user.h"
 
 #define PM_HEAP_SIZE		(1UL << PM_HEAP_SHIFT)

@@ -6,8 +6,8 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/auxv.h>
-#include "magazine.h"
-#include "options.h"
+#include "front/magazine.h"
+#include "base/options.h"
 #include "user.h"
 
 #ifndef AT_RSEQ_FEATURE_SIZE

@@ -35,11 +35,11 @@
  * reader; a report takes that in first.
  */
 #include "user.h"
-#include "arena.h"
-#include "large.h"
-#include "magazine.h"
-#include "options.h"
-#include "stats.h"
+#include "arena/arena.h"
+#include "back/large.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "api/stats.h"
 
 #define PM_PUBLISHED_VERSION	2
 

@@ -5,11 +5,11 @@
  * One place per event, and not one per use: perf would otherwise make several
  * events of it, with a number behind their names.
  */
-#include "trace.h"
+#include "base/trace.h"
 
 #ifndef PM_NO_PROBES
 
-#include "class.h"
+#include "back/class.h"
 
 /* Probes with semaphores, which tracers look for in this section. */
 #define _SDT_HAS_SEMAPHORES 1

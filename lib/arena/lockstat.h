@@ -23,7 +23,7 @@
 #define PM_LOCKSTAT_H
 
 #include "platform.h"
-#include "class.h"
+#include "back/class.h"
 
 #define PM_WAIT_BUCKETS	40
 

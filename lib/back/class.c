@@ -2,7 +2,7 @@
 /*
  * Size classes: the tables, all made by the compiler.
  */
-#include "class.h"
+#include "back/class.h"
 
 /*
  * How many units a slab of a class has: a power of two, for slabs are aligned

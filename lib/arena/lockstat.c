@@ -17,7 +17,7 @@
  * waits that have ended. And contended is never less than waited and
  * fallback_out together: what is left found the lock free at its second look.
  */
-#include "lockstat.h"
+#include "arena/lockstat.h"
 
 /**
  * pm_wait_bucket() - where a duration goes in a histogram

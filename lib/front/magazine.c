@@ -22,14 +22,14 @@
  * pop, and the store brings back a top of the past, with objects above it
  * that somebody holds.
  */
-#include "magazine.h"
-#include "arena.h"
-#include "heap.h"
-#include "check.h"
-#include "options.h"
-#include "pagemap.h"
-#include "transit.h"
-#include "trace.h"
+#include "front/magazine.h"
+#include "arena/arena.h"
+#include "back/heap.h"
+#include "base/check.h"
+#include "base/options.h"
+#include "back/pagemap.h"
+#include "front/transit.h"
+#include "base/trace.h"
 
 #define PM_MAG_EASY_BYTES	(16U << 10)	/* of a class */
 #define PM_MAG_LOOKS		8		/* at classes, for room */

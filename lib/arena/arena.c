@@ -50,14 +50,14 @@
  *     reader still holds a pointer to it.
  */
 #include "pmalloc.h"
-#include "arena.h"
-#include "heap.h"
-#include "large.h"
-#include "magazine.h"
-#include "options.h"
-#include "pagemap.h"
-#include "trace.h"
-#include "check.h"
+#include "arena/arena.h"
+#include "back/heap.h"
+#include "back/large.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "back/pagemap.h"
+#include "base/trace.h"
+#include "base/check.h"
 
 DEFINE_SRCU(pm_srcu);
 DEFINE_MUTEX(pm_registry);

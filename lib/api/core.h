@@ -7,7 +7,7 @@
 #define PM_CORE_H
 
 #include "platform.h"
-#include "magazine.h"
+#include "front/magazine.h"
 
 void *pm_alloc(size_t size, size_t align, gfp_t gfp);
 void pm_free_from(void *ptr, const char *who);

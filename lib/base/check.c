@@ -6,11 +6,11 @@
  * builds run pm_arena_fault() whenever an arena's lock is about to be let
  * go; the tests clobber a byte and expect to hear of it.
  */
-#include "check.h"
-#include "arena.h"
-#include "heap.h"
-#include "large.h"
-#include "pagemap.h"
+#include "base/check.h"
+#include "arena/arena.h"
+#include "back/heap.h"
+#include "back/large.h"
+#include "back/pagemap.h"
 
 static int pm_describe_object(char *buf, size_t size, const void *ptr,
 			      unsigned int class,

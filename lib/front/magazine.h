@@ -48,9 +48,9 @@
 #define PM_MAGAZINE_H
 
 #include "platform.h"
-#include "class.h"
-#include "depot.h"
-#include "pagemap.h"
+#include "back/class.h"
+#include "arena/depot.h"
+#include "back/pagemap.h"
 
 #define PM_MAG_FIRST_SLOTS	4	/* of every class, in no budget */
 #define PM_MAG_MAX_SLOTS	512

@@ -18,10 +18,10 @@
 #define PM_ARENA_H
 
 #include "platform.h"
-#include "class.h"
-#include "depot.h"
-#include "lockstat.h"
-#include "slab.h"
+#include "back/class.h"
+#include "arena/depot.h"
+#include "arena/lockstat.h"
+#include "back/slab.h"
 
 struct pm_heap;
 

@@ -19,7 +19,7 @@
 #define PM_DEPOT_H
 
 #include "platform.h"
-#include "class.h"
+#include "back/class.h"
 
 #define PM_DEPOT_MAX_OBJECTS	512
 #define PM_DEPOT_MAX_BYTES	(256UL << 10)	/* of one class */

@@ -9,11 +9,11 @@
  * purged: the arena does that after a decay time, because memory that was
  * just freed is the likeliest to be wanted again.
  */
-#include "heap.h"
-#include "pagemap.h"
-#include "arena.h"
-#include "check.h"
-#include "options.h"
+#include "back/heap.h"
+#include "back/pagemap.h"
+#include "arena/arena.h"
+#include "base/check.h"
+#include "base/options.h"
 
 /*
  * From this many heaps of an arena on the next ones ask for huge pages, when

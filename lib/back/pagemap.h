@@ -24,7 +24,7 @@
 #define PM_PAGEMAP_H
 
 #include "platform.h"
-#include "class.h"
+#include "back/class.h"
 
 struct pm_heap;
 struct pm_large;

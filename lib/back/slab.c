@@ -16,13 +16,13 @@
  * Stores to @free are marked, because pm_slab_put_remote() looks at it
  * without the lock.
  */
-#include "slab.h"
-#include "ahead.h"
-#include "heap.h"
-#include "arena.h"
-#include "check.h"
-#include "magazine.h"
-#include "pagemap.h"
+#include "back/slab.h"
+#include "back/ahead.h"
+#include "back/heap.h"
+#include "arena/arena.h"
+#include "base/check.h"
+#include "front/magazine.h"
+#include "back/pagemap.h"
 
 /**
  * pm_slab_init() - begin a slab

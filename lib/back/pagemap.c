@@ -2,10 +2,10 @@
 /*
  * The page map's slow half: leaves, heaps and large objects enter and leave.
  */
-#include "pagemap.h"
-#include "check.h"
-#include "heap.h"
-#include "large.h"
+#include "back/pagemap.h"
+#include "base/check.h"
+#include "back/heap.h"
+#include "back/large.h"
 
 struct pm_branch *pm_root[PM_ROOT_ENTRIES];
 struct pm_home pm_home __read_mostly = { .index = ~0UL };

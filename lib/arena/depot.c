@@ -2,7 +2,7 @@
 /*
  * Depots, and the batches that wait for a busy arena.
  */
-#include "depot.h"
+#include "arena/depot.h"
 
 /**
  * pm_depot_capacity() - objects that a depot may hold

@@ -2,7 +2,7 @@
 /*
  * Objects in transit: how many carry some, and how to wait for them.
  */
-#include "transit.h"
+#include "front/transit.h"
 
 #define PM_TRANSIT_SLOTS	64
 

@@ -8,11 +8,11 @@
  *
  * Which figures there are is said once, by the tables of stats.h.
  */
-#include "stats.h"
-#include "large.h"
-#include "options.h"
-#include "heap.h"
-#include "magazine.h"
+#include "api/stats.h"
+#include "back/large.h"
+#include "base/options.h"
+#include "back/heap.h"
+#include "front/magazine.h"
 
 /* ---- the tables -------------------------------------------------------- */
 

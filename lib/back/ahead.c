@@ -20,8 +20,8 @@
  * range is not taken for one that does not. What was unmapped meanwhile tells
  * nothing.
  */
-#include "ahead.h"
-#include "options.h"
+#include "back/ahead.h"
+#include "base/options.h"
 
 #define PM_AHEAD_WAITING	4	/* ranges that wait to be looked at */
 #define PM_AHEAD_TIMES		8	/* a byte that was used is good for */

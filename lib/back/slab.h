@@ -11,7 +11,7 @@
 #define PM_SLAB_H
 
 #include "platform.h"
-#include "class.h"
+#include "back/class.h"
 
 struct pm_heap;
 

@@ -11,15 +11,15 @@
  * in magazine.h, so that malloc() and free() have them inline.
  */
 #include "pmalloc.h"
-#include "core.h"
-#include "arena.h"
-#include "check.h"
-#include "heap.h"
-#include "large.h"
-#include "magazine.h"
-#include "options.h"
-#include "pagemap.h"
-#include "transit.h"
+#include "api/core.h"
+#include "arena/arena.h"
+#include "base/check.h"
+#include "back/heap.h"
+#include "back/large.h"
+#include "front/magazine.h"
+#include "base/options.h"
+#include "back/pagemap.h"
+#include "front/transit.h"
 
 /**
  * struct pm_ref - what a pointer refers to

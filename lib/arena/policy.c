@@ -14,8 +14,8 @@
  *   cpu	the arena of the CPU that the thread runs on; a busy one is
  *		passed over just this once
  */
-#include "arena.h"
-#include "options.h"
+#include "arena/arena.h"
+#include "base/options.h"
 
 static unsigned int pm_policy_next;
 

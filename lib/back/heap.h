@@ -16,8 +16,8 @@
 #define PM_HEAP_H
 
 #include "platform.h"
-#include "class.h"
-#include "slab.h"
+#include "back/class.h"
+#include "back/slab.h"
 
 #define PM_HEAP_SIZE		(1UL << PM_HEAP_SHIFT)
 #define PM_HEAP_UNITS		(PM_HEAP_SIZE / PM_UNIT_SIZE)

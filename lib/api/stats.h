@@ -6,7 +6,7 @@
 #define PM_STATS_H
 
 #include "platform.h"
-#include "arena.h"
+#include "arena/arena.h"
 #include "pmalloc.h"
 
 /**

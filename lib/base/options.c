@@ -3,8 +3,8 @@
  * Options: "name=value,name=value" from PMALLOC_OPTIONS or from module
  * parameters, the same table for both.
  */
-#include "options.h"
-#include "arena.h"
+#include "base/options.h"
+#include "arena/arena.h"
 
 #define PM_PATH_MAX	4096
 

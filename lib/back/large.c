@@ -33,13 +33,13 @@
  * lock. Memory is never asked for with it held: the kernel might come to its
  * shrinker, which wants this lock.
  */
-#include "large.h"
-#include "ahead.h"
-#include "arena.h"
-#include "check.h"
-#include "options.h"
-#include "pagemap.h"
-#include "trace.h"
+#include "back/large.h"
+#include "back/ahead.h"
+#include "arena/arena.h"
+#include "base/check.h"
+#include "base/options.h"
+#include "back/pagemap.h"
+#include "base/trace.h"
 
 #define PM_NR_BINS		(4 * (PM_ADDR_BITS - PAGE_SHIFT))
 #define PM_BIN_WORDS		BITS_TO_LONGS(PM_NR_BINS)
