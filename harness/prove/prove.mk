@@ -6,4 +6,4 @@
 
 check-models: ## verify the protocols, and that each step of them is needed (Spin, 40 s)
 	@MODELS_BUILD=$(abspath $(B))/models \
-		prove -v -e harness/models/run $(wildcard harness/models/*.pml)
+		prove -v -e harness/prove/run $(wildcard harness/prove/*.pml)
