@@ -81,7 +81,7 @@ clean: ## remove everything that was built
 	rm -rf $(B)
 
 # What other directories bring along: tests, bench, study, commands.
-include $(wildcard harness/*/*.mk scripts/*.mk)
+include $(wildcard harness/*/*.mk harness/*/*/*.mk scripts/*.mk)
 
 help: ## list what there is
 	@echo "pmalloc $(VERSION). Targets:"

@@ -7,7 +7,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
 # The peers are listed once, in the bench; installed, that file lies here.
-sys.path.append(str(ROOT / "harness" / "bench"))
+sys.path.append(str(ROOT / "harness" / "measure" / "bench"))
 import allocators  # noqa: E402
 import common  # noqa: E402
 

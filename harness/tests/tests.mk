@@ -5,7 +5,7 @@
 #	normal	the objects of the library
 #	debug	validators, locks that know their owner
 #	asan	AddressSanitizer and UndefinedBehaviorSanitizer
-#	tsan	ThreadSanitizer; harness/user/tsan.h tells it about liburcu
+#	tsan	ThreadSanitizer; harness/tests/user/tsan.h tells it about liburcu
 #
 # The programs contain the core and the userspace host without the C names
 # (malloc.o, new.o), so that neither the sanitizers' malloc nor the harness's
@@ -15,16 +15,13 @@ include harness/tests/Kbuild
 
 tests-core = $(filter-out %/malloc.o %/new.o,$($(1)-objs))
 tests-names := $(filter %_test,$(pmalloc-suites:.o=))
-tests-cppflags := -Iharness/tests -Iharness/user
+tests-cppflags := -Iharness/tests -Iharness/tests/user
 
-# $(1) kind, $(2) directory of the core's objects, $(3) flags more.
+# $(1) kind, $(2) directory of the core's objects, $(3) flags more, $(4) glue.
 define tests-build
 $(B)/tests/$(1)-objs := $$(pmalloc-suites:%=$(B)/tests/$(1)/%) \
-	$$(patsubst harness/user/%.c,$(B)/tests/$(1)/user/%.o,$(4))
+	$(4:%=$(B)/tests/$(1)/user/%)
 $(B)/tests/$(1)/%.o: harness/tests/%.c | $(B)/tests/$(1)/user
-	@echo "  CC      $$@"
-	@$$(CC) $$(PM_CPPFLAGS) $$(tests-cppflags) $$(PM_CFLAGS) $(3) -MMD -MP -c -o $$@ $$<
-$(B)/tests/$(1)/user/%.o: harness/user/%.c | $(B)/tests/$(1)/user
 	@echo "  CC      $$@"
 	@$$(CC) $$(PM_CPPFLAGS) $$(tests-cppflags) $$(PM_CFLAGS) $(3) -MMD -MP -c -o $$@ $$<
 $(B)/tests/$(1)/user:
@@ -43,14 +40,15 @@ asan-flags := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize=alignment -fno-sanitize-recover=undefined \
 	-DPM_DEBUG_BUILD
 tsan-flags := -O1 -fsanitize=thread --param tsan-distinguish-volatile=1 \
-	-Wno-tsan -include harness/user/tsan.h
+	-Wno-tsan -include harness/tests/user/tsan.h
+tsan-options := die_after_fork=0:halt_on_error=1:suppressions=harness/tests/user/tsan.supp
 
 $(eval $(call pm-build,$(B)/asan,$(asan-flags)))
 $(eval $(call pm-build,$(B)/tsan,$(tsan-flags)))
-$(eval $(call tests-build,normal,$(B)/lib,,harness/user/main.c))
-$(eval $(call tests-build,debug,$(B)/debug,-DPM_DEBUG_BUILD -O1,harness/user/main.c))
-$(eval $(call tests-build,asan,$(B)/asan,$(asan-flags),harness/user/main.c))
-$(eval $(call tests-build,tsan,$(B)/tsan,$(tsan-flags),harness/user/main.c harness/user/tsan.c))
+$(eval $(call tests-build,normal,$(B)/lib,,main.o))
+$(eval $(call tests-build,debug,$(B)/debug,-DPM_DEBUG_BUILD -O1,main.o))
+$(eval $(call tests-build,asan,$(B)/asan,$(asan-flags),main.o))
+$(eval $(call tests-build,tsan,$(B)/tsan,$(tsan-flags),main.o tsan.o))
 
 # Other flags, other objects.
 $($(B)/asan-objs) $($(B)/tsan-objs) $($(B)/tests/asan-objs) \
@@ -79,8 +77,7 @@ check-asan: $(B)/tests/asan/pmalloc_test ## run the suites under ASan and UBSan
 # runs on one CPU is not to be seen in its instructions.
 check-tsan: $(B)/tests/tsan/pmalloc_test ## run the suites under ThreadSanitizer
 	@PMALLOC_OPTIONS=arenas=16,magazine=off \
-		TSAN_OPTIONS=die_after_fork=0:halt_on_error=1:suppressions=harness/user/tsan.supp \
-		$(call tests-prove,tsan,setarch -R)
+		TSAN_OPTIONS=$(tsan-options) $(call tests-prove,tsan,setarch -R)
 
 check-core: ## no core file names a host, and that would be noticed
 	@scripts/check-core --selftest

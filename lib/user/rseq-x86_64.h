@@ -17,7 +17,7 @@
  *     the library, which is never unloaded.
  *
  * PM_RSEQ_INJECT(n) marks the points between the instructions, where the
- * stress test of harness/rseq delays, migrates or signals a thread, and
+ * stress test of harness/program/rseq delays, migrates or signals a thread, and
  * PM_RSEQ_ABORT is what it does when a section starts again; both are empty in
  * other builds. Point 10 and on are in pop, 20 in push, 30 in pop_batch, 40 in
  * push_batch. Flags are in use at the last point of pop and push.

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+#
+# The pmalloc command: what its tests need, and the tests.
+
+contend	:= $(B)/cli/contend
+
+$(contend): harness/program/cli/contend.c
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) -std=gnu11 -g -O2 -Wall -Wextra -pthread -o $@ $<
+
+.PHONY: check-agree check-cli
+
+check-agree: lib $(contend) ## waits that the report tells of are those that the kernel saw (100 s)
+	@harness/program/cli/agree
+
+check-cli: lib $(contend) ## the pmalloc command on programs, without permission, without tools
+	@harness/program/cli/check
