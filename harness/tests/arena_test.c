@@ -12,9 +12,6 @@
 #include "base/options.h"
 #include "back/pagemap.h"
 
-#define ARENA_NEED(t, n)						\
-	PM_NEED(t, pm_nr_arena_slots >= (n), "not enough arenas")
-
 static void arena_table(struct pm_test *t)
 {
 	struct pm_arena *arena;
@@ -60,10 +57,8 @@ static void arena_goes_home(struct pm_test *t)
 	u64 before;
 	void *p;
 
-	ARENA_NEED(t, 2);
-	away = pm_test_arena(1);
-	home = pm_test_arena(0);
-	PM_REQUIRE(t, home && away);
+	if (!pm_test_two_arenas(t, &home, &away))
+		return;
 	p = pm_malloc_lock(3, GFP_KERNEL);
 	PM_REQUIRE(t, p);
 	PM_EXPECT_EQ(t, pm_test_owner(p), home->id);
@@ -77,15 +72,13 @@ static void arena_goes_home(struct pm_test *t)
 static void arena_falls_back(struct pm_test *t)
 {
 	struct pm_test_holder holder;
-	struct pm_arena *own, *other;
+	struct pm_arena *own;
 	u64 contended, waited;
 	long out;
 	void *p;
 
-	ARENA_NEED(t, 2);
-	other = pm_test_arena(1);
-	own = pm_test_arena(0);
-	PM_REQUIRE(t, own && other);
+	if (!pm_test_two_arenas(t, &own, NULL))
+		return;
 	contended = pm_lockwait_contended(&own->waits);
 	out = atomic_long_read(&own->waits.class[7].fallback_out);
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
@@ -108,7 +101,7 @@ static void arena_falls_back_onward(struct pm_test *t)
 	unsigned int i;
 	void *p;
 
-	ARENA_NEED(t, 3);
+	PM_NEED_ARENAS(t, 3);
 	for (i = 0; i < 3; i++) {
 		arena[i] = pm_test_arena(i);
 		PM_REQUIRE(t, arena[i]);
@@ -182,12 +175,12 @@ static void arena_borrows(struct pm_test *t)
 	struct pm_arena *own, *other;
 	void *keep, *p;
 
-	ARENA_NEED(t, 2);
-	other = pm_test_arena(1);
-	PM_REQUIRE(t, other);
+	if (!pm_test_two_arenas(t, &own, &other))
+		return;
+	pm_test_pick(other->id);
 	keep = pm_malloc_lock(7, GFP_KERNEL);
-	own = pm_test_arena(0);
-	PM_REQUIRE(t, own && keep);
+	pm_test_pick(own->id);
+	PM_REQUIRE(t, keep);
 	pm_trim();
 	PM_EXPECT_EQ(t, READ_ONCE(own->nr_heaps), 0);
 	WRITE_ONCE(pm_inject.heap_map, 1);
@@ -208,12 +201,12 @@ static void arena_borrows_from_busy(struct pm_test *t)
 	struct pm_arena *own, *other;
 	void *keep;
 
-	ARENA_NEED(t, 2);
-	other = pm_test_arena(1);
-	PM_REQUIRE(t, other);
+	if (!pm_test_two_arenas(t, &own, &other))
+		return;
+	pm_test_pick(other->id);
 	keep = pm_malloc_lock(7, GFP_KERNEL);
-	own = pm_test_arena(0);
-	PM_REQUIRE(t, own && keep);
+	pm_test_pick(own->id);
+	PM_REQUIRE(t, keep);
 	pm_trim();
 	pm_event_init(&wait.done);
 	PM_REQUIRE(t, pm_test_hold(&holder, other));
@@ -402,8 +395,8 @@ static void arena_policy_moves(struct pm_test *t)
 	unsigned int id, owner;
 	void *p, *q;
 
-	ARENA_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(0) && pm_test_arena(1));
+	if (!pm_test_two_arenas(t, &own, NULL))
+		return;
 	pm_test_policy("thread");
 	PM_EXPECT(t, pm_options.policy->moved);
 	id = arena_pick();

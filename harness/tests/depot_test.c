@@ -274,13 +274,12 @@ static void depot_mixed_owners(struct pm_test *t)
 	void *objs[32];
 	unsigned int i;
 
-	PM_NEED(t, pm_nr_arena_slots >= 2, "not enough arenas");
-	second = pm_test_arena(1);
-	PM_REQUIRE(t, second);
+	if (!pm_test_two_arenas(t, &first, &second))
+		return;
+	pm_test_pick(second->id);
 	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, objs + 16, 16,
 					     GFP_KERNEL), 16);
-	first = pm_test_arena(0);
-	PM_REQUIRE(t, first);
+	pm_test_pick(first->id);
 	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, objs, 16,
 					     GFP_KERNEL), 16);
 	PM_EXPECT_EQ(t, pm_test_owner(objs[0]), first->id);

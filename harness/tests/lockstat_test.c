@@ -9,8 +9,6 @@
 #include "api/stats.h"
 
 #define LOCKSTAT_CLASS	7
-#define LOCKSTAT_NEED(t, n)						\
-	PM_NEED(t, pm_nr_arena_slots >= (n), "not enough arenas")
 
 static u64 lockstat_hist(const struct pm_lockwait *w)
 {
@@ -205,10 +203,8 @@ static void lockstat_falls_back(struct pm_test *t)
 	u64 in;
 	void *p;
 
-	LOCKSTAT_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(1));
-	own = pm_test_arena(0);
-	PM_REQUIRE(t, own);
+	if (!pm_test_two_arenas(t, &own, NULL))
+		return;
 	lockstat_look(own, LOCKSTAT_CLASS, &before);
 	in = lockstat_sum_in();
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
@@ -437,11 +433,9 @@ static void lockstat_retired(struct pm_test *t)
 	static struct pm_arena_figures before, after;
 	struct pm_arena *own;
 
-	LOCKSTAT_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(1));
+	if (!pm_test_two_arenas(t, &own, NULL))
+		return;
 	lockstat_waits(t);
-	own = pm_test_arena(0);
-	PM_REQUIRE(t, own);
 	lockstat_sums(t, &before);
 	PM_EXPECT(t, before.waited > 0);
 	PM_EXPECT_EQ(t, pm_arena_retire(own->id), 0);

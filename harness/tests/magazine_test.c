@@ -8,16 +8,13 @@
 #include "base/options.h"
 #include "api/stats.h"
 
-#define MAGAZINE_NEED(t)						\
-	PM_NEED(t, pm_options.magazine, "magazines are off")
-
 /* What a thread frees it gets back next, as long as it stays where it is. */
 static void magazine_last_in_first_out(struct pm_test *t)
 {
 	unsigned int class, tries, same;
 	void *p, *q;
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	pm_test_pin(0);
 	for (class = 1; class < PM_NR_CLASSES; class++) {
 		same = 0;
@@ -40,7 +37,7 @@ static void magazine_mark(struct pm_test *t)
 	unsigned int class;
 	void *p;
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	for (class = 1; class < PM_NR_CLASSES; class++) {
 		p = pm_malloc(pm_classes[class].size);
 		PM_REQUIRE(t, p);
@@ -78,7 +75,7 @@ static void magazine_first_free_goes_home(struct pm_test *t)
 	unsigned int i, tries, back, away = 0;
 	void *p, *q[8];
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	PM_NEED(t, pm_test_cpus() > 1, "there is one CPU");
 	pm_test_policy("cpu");
 	for (tries = 0; tries < 5; tries++) {
@@ -124,7 +121,7 @@ static void magazine_spares_locks(struct pm_test *t)
 	void *p[DEPTH];
 	unsigned int i, j;
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	before = magazine_acquired();
 	for (i = 0; i < PAIRS / DEPTH; i++) {
 		for (j = 0; j < DEPTH; j++)
@@ -148,7 +145,7 @@ static void magazine_consumer(struct pm_test *t)
 	u64 before, now;
 	unsigned int i;
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	PM_NEED(t, pm_test_cpus() > 1, "there is one CPU");
 	pm_test_policy("cpu");
 	pm_test_pin(0);
@@ -175,7 +172,7 @@ static void magazine_budget(struct pm_test *t)
 	struct pm_totals totals;
 	unsigned int i, round;
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	for (i = 1; i < PM_NR_CLASSES; i++)
 		most += PM_MAG_FIRST_SLOTS * pm_classes[i].size;
 	pm_trim();
@@ -202,7 +199,7 @@ static void magazine_budget_spent(struct pm_test *t)
 	unsigned int class, i;
 	void *objs[64];
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	pm_trim();
 	WRITE_ONCE(pm_options.magazine_bytes, 0);
 	for (class = 1; class < PM_NR_CLASSES; class++) {
@@ -241,7 +238,7 @@ static void magazine_budget_moves(struct pm_test *t)
 	static void *objs[OBJECTS];
 	u64 before, now;
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	pm_test_pin(0);
 	pm_trim();
 	for (class = 10; class < PM_NR_CLASSES; class++)
@@ -338,7 +335,7 @@ static void magazine_drain(struct pm_test *t)
 	};
 	unsigned int i;
 
-	MAGAZINE_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	memset(env, 0, sizeof(*env));
 	pm_test_crowd_run(&crowd, magazine_drain_all_the_time);
 	for (i = 0; i < MAGAZINE_SLOTS; i++)

@@ -183,6 +183,13 @@ void pm_test_pick(unsigned int id);
 void pm_test_policy(const char *name);
 unsigned int pm_test_id(unsigned int n);
 struct pm_arena *pm_test_arena(unsigned int n);
+bool pm_test_two_arenas(struct pm_test *t, struct pm_arena **own,
+			struct pm_arena **other);
+
+#define PM_NEED_ARENAS(t, n)						\
+	PM_NEED(t, pm_nr_arena_slots >= (n), "not enough arenas")
+#define PM_NEED_MAGAZINES(t)						\
+	PM_NEED(t, pm_options.magazine, "magazines are off")
 
 struct pm_arena *pm_test_arena_make(void);
 void pm_test_arena_drop(struct pm_arena *arena);

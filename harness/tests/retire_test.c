@@ -13,9 +13,6 @@
 #include "arena/depot.h"
 #include "back/pagemap.h"
 
-#define RETIRE_NEED(t, n)						\
-	PM_NEED(t, pm_nr_arena_slots >= (n), "not enough arenas")
-
 static bool retire_exists(unsigned int id)
 {
 	int idx = srcu_read_lock(&pm_srcu);
@@ -42,10 +39,8 @@ static void retire_adopts(struct pm_test *t)
 	struct pm_arena *arena;
 	unsigned int i, id;
 
-	RETIRE_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(1));
-	arena = pm_test_arena(0);
-	PM_REQUIRE(t, arena);
+	if (!pm_test_two_arenas(t, &arena, NULL))
+		return;
 	id = arena->id;
 	for (i = 0; i < ARRAY_SIZE(objs); i++) {
 		objs[i] = pm_malloc_lock(1 + i % 40, GFP_KERNEL);
@@ -71,11 +66,12 @@ static void retire_adopts(struct pm_test *t)
 
 static void retire_errors(struct pm_test *t)
 {
+	struct pm_arena *arena;
 	unsigned int id;
 
-	RETIRE_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(0) && pm_test_arena(1));
-	id = pm_test_id(0);
+	if (!pm_test_two_arenas(t, &arena, NULL))
+		return;
+	id = arena->id;
 	PM_EXPECT_EQ(t, pm_arena_retire(pm_nr_arena_slots), -ENOENT);
 	PM_EXPECT_EQ(t, pm_arena_retire(~0U), -ENOENT);
 	PM_EXPECT_EQ(t, pm_arena_retire(id), 0);
@@ -141,11 +137,10 @@ static void retire_late_remote_free(struct pm_test *t)
 	void *p;
 	int idx;
 
-	RETIRE_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(1));
-	old = pm_test_arena(0);
+	if (!pm_test_two_arenas(t, &old, NULL))
+		return;
 	p = pm_malloc_lock(30, GFP_KERNEL);
-	PM_REQUIRE(t, old && p && pm_test_resolve(p, &ref));
+	PM_REQUIRE(t, p && pm_test_resolve(p, &ref));
 
 	idx = srcu_read_lock(&pm_srcu);
 	PM_EXPECT(t, READ_ONCE(ref.heap->arena) == old);
@@ -208,13 +203,12 @@ static void retire_stale_owner(struct pm_test *t)
 	struct pm_arena *old;
 	void *p, *q;
 
-	RETIRE_NEED(t, 2);
 	PM_NEED_POINTS(t);
-	PM_REQUIRE(t, pm_test_arena(1));
-	old = pm_test_arena(0);
+	if (!pm_test_two_arenas(t, &old, NULL))
+		return;
 	p = pm_malloc_lock(30, GFP_KERNEL);
 	q = pm_malloc_lock(30, GFP_KERNEL);
-	PM_REQUIRE(t, old && p && q && pm_test_resolve(p, &ref));
+	PM_REQUIRE(t, p && q && pm_test_resolve(p, &ref));
 	stop.p = p;
 	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_FREE_OWNER, 0,
 				      retire_stop_free));
@@ -240,12 +234,14 @@ static void retire_stale_depot(struct pm_test *t)
 	static void *objs[4096];
 	void *mixed[2];
 
-	RETIRE_NEED(t, 3);
+	PM_NEED_ARENAS(t, 3);
 	PM_NEED_POINTS(t);
 	/* The depot's lock is held meanwhile: somebody else must adopt. */
 	PM_REQUIRE(t, pm_test_arena(2));
-	depot = pm_test_arena(1);
-	PM_REQUIRE(t, depot && capacity < ARRAY_SIZE(objs));
+	if (!pm_test_two_arenas(t, &old, &depot))
+		return;
+	PM_REQUIRE(t, capacity < ARRAY_SIZE(objs));
+	pm_test_pick(depot->id);
 	/* A full depot passes on at once what it is given. */
 	for (n = 0; n <= capacity; n++) {
 		objs[n] = pm_malloc_lock(30, GFP_KERNEL);
@@ -254,10 +250,10 @@ static void retire_stale_depot(struct pm_test *t)
 	for (i = 0; i < capacity; i++)
 		pm_free_lock_batch(30, objs + i, 1);
 	PM_REQUIRE(t, READ_ONCE(depot->depot[30].nr) == capacity);
-	old = pm_test_arena(0);
+	pm_test_pick(old->id);
 	mixed[0] = objs[capacity];
 	mixed[1] = pm_malloc_lock(30, GFP_KERNEL);
-	PM_REQUIRE(t, old && mixed[1]);
+	PM_REQUIRE(t, mixed[1]);
 	PM_EXPECT_EQ(t, pm_test_owner(mixed[1]), old->id);
 	stop.objs = mixed;
 	stop.n = 2;
@@ -278,11 +274,9 @@ static void retire_stale_pick(struct pm_test *t)
 	struct pm_test_holder holder;
 	struct pm_arena *old;
 
-	RETIRE_NEED(t, 2);
 	PM_NEED_POINTS(t);
-	PM_REQUIRE(t, pm_test_arena(1));
-	old = pm_test_arena(0);
-	PM_REQUIRE(t, old);
+	if (!pm_test_two_arenas(t, &old, NULL))
+		return;
 	/* With its lock busy the first try, which needs no section, fails. */
 	PM_REQUIRE(t, pm_test_hold(&holder, old));
 	if (!PM_EXPECT(t, pm_test_stop_at(&stop, PM_POINT_MALLOC_PICKED, 1,
@@ -313,11 +307,9 @@ static void retire_stale_first_pick(struct pm_test *t)
 	struct pm_test_stop stop = { .p = NULL };
 	struct pm_arena *old;
 
-	RETIRE_NEED(t, 2);
 	PM_NEED_POINTS(t);
-	PM_REQUIRE(t, pm_test_arena(1));
-	old = pm_test_arena(0);
-	PM_REQUIRE(t, old);
+	if (!pm_test_two_arenas(t, &old, NULL))
+		return;
 	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_MALLOC_PICKED, 0,
 				      retire_stop_malloc));
 	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
@@ -446,12 +438,11 @@ static void retire_late_batch(struct pm_test *t)
 	unsigned int i, n;
 	int idx;
 
-	RETIRE_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(1));
-	old = pm_test_arena(0);
+	if (!pm_test_two_arenas(t, &old, NULL))
+		return;
 	pm_batch_provide(GFP_KERNEL);
 	batch = pm_batch_get();
-	PM_REQUIRE(t, old && batch);
+	PM_REQUIRE(t, batch);
 	batch->class = 30;
 	batch->nr = 8;
 	n = pm_malloc_lock_batch(30, batch->obj, 8, GFP_KERNEL);
@@ -488,12 +479,11 @@ static void retire_free_in_grace_period(struct pm_test *t)
 	void *p, *q;
 	int idx;
 
-	RETIRE_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(1));
-	old = pm_test_arena(0);
+	if (!pm_test_two_arenas(t, &old, NULL))
+		return;
 	p = pm_malloc_lock(30, GFP_KERNEL);
 	q = pm_malloc_lock(31, GFP_KERNEL);
-	PM_REQUIRE(t, old && p && q && pm_test_resolve(p, &ref));
+	PM_REQUIRE(t, p && q && pm_test_resolve(p, &ref));
 
 	idx = srcu_read_lock(&pm_srcu);
 	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
@@ -541,11 +531,9 @@ static void retire_late_malloc(struct pm_test *t)
 	struct pm_arena *old;
 	unsigned int round, i, n;
 
-	RETIRE_NEED(t, 2);
 	for (round = 0; round < 20; round++) {
-		PM_REQUIRE(t, pm_test_arena(1));
-		old = pm_test_arena(0);
-		PM_REQUIRE(t, old);
+		if (!pm_test_two_arenas(t, &old, NULL))
+			return;
 		/* Readers wait for the lock, all others being busy, too ... */
 		PM_REQUIRE(t, pm_test_hold(&holder, NULL));
 		for (n = 0; n < ARRAY_SIZE(reader); n++)
@@ -581,10 +569,8 @@ static void retire_grace_period(struct pm_test *t)
 	struct pm_arena *old;
 	int idx;
 
-	RETIRE_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(1));
-	old = pm_test_arena(0);
-	PM_REQUIRE(t, old);
+	if (!pm_test_two_arenas(t, &old, NULL))
+		return;
 	idx = srcu_read_lock(&pm_srcu);
 	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
 		while (!retire_is_retired(old))
@@ -606,11 +592,9 @@ static void retire_again(struct pm_test *t)
 	unsigned int round;
 	void *p;
 
-	RETIRE_NEED(t, 2);
 	for (round = 0; round < 50; round++) {
-		PM_REQUIRE(t, pm_test_arena(1));
-		arena = pm_test_arena(0);
-		PM_REQUIRE(t, arena);
+		if (!pm_test_two_arenas(t, &arena, NULL))
+			return;
 		p = pm_malloc_lock(1 + round, GFP_KERNEL);
 		PM_REQUIRE(t, p);
 		PM_EXPECT_EQ(t, pm_arena_retire(arena->id), 0);
@@ -628,10 +612,8 @@ static void retire_depot(struct pm_test *t)
 	void *objs[64];
 	unsigned int i;
 
-	RETIRE_NEED(t, 2);
-	PM_REQUIRE(t, pm_test_arena(1));
-	arena = pm_test_arena(0);
-	PM_REQUIRE(t, arena);
+	if (!pm_test_two_arenas(t, &arena, NULL))
+		return;
 	PM_EXPECT_EQ(t, pm_malloc_lock_batch(20, objs, 64, GFP_KERNEL), 64);
 	pm_free_lock_batch(20, objs, 64);
 	PM_EXPECT_EQ(t, READ_ONCE(arena->depot[20].nr), 64);
@@ -727,7 +709,7 @@ static void retire_crowd_run(struct pm_test *t, bool locked)
 	};
 	unsigned int i;
 
-	RETIRE_NEED(t, 2);
+	PM_NEED_ARENAS(t, 2);
 	memset(env, 0, sizeof(*env));
 	env->locked = locked;
 	WRITE_ONCE(pm_options.decay_ms, 20);

@@ -11,9 +11,6 @@
 #define TRANSIT_CLASS	30
 #define TRANSIT_OBJS	300
 
-#define TRANSIT_NEED(t)							\
-	PM_NEED(t, pm_options.magazine, "magazines are off")
-
 static void *transit_objs[TRANSIT_OBJS];
 
 static bool transit_get_all(void)
@@ -91,7 +88,7 @@ static void transit_misuse_flush(void *unused)
 
 static void transit_flush(struct pm_test *t)
 {
-	TRANSIT_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	PM_NEED_POINTS(t);
 	PM_REQUIRE(t, pm_test_arena(0) && transit_get_all());
 	pm_mag_drain_all();
@@ -129,7 +126,7 @@ static void transit_refill(struct pm_test *t)
 {
 	struct pm_arena *arena;
 
-	TRANSIT_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	PM_NEED_POINTS(t);
 	arena = pm_test_arena(0);
 	PM_REQUIRE(t, arena && transit_get_all());
@@ -191,7 +188,7 @@ static void transit_closed(struct pm_test *t)
 	struct pm_arena *arena = pm_test_arena(0);
 	u64 batches;
 
-	TRANSIT_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	PM_REQUIRE(t, arena);
 	pm_mag_drain_all();
 	batches = transit_batches(arena);
@@ -271,7 +268,7 @@ static void transit_twice(struct pm_test *t)
 {
 	void *p;
 
-	TRANSIT_NEED(t);
+	PM_NEED_MAGAZINES(t);
 	PM_REQUIRE(t, pm_test_arena(0));
 	p = pm_malloc(pm_classes[TRANSIT_CLASS].size);
 	PM_REQUIRE(t, p);

@@ -182,6 +182,31 @@ struct pm_arena *pm_test_arena(unsigned int n)
 }
 
 /**
+ * pm_test_two_arenas() - two arenas for tests; all threads use the first
+ * @t: the case, which is left out where there can be but one
+ * @own: out: pm_test_arena(0)
+ * @other: out: pm_test_arena(1), which takes the requests that @own does not
+ *	serve, and adopts what it owned; or NULL
+ *
+ * Return: whether both are there; else the case has nothing more to do.
+ */
+bool pm_test_two_arenas(struct pm_test *t, struct pm_arena **own,
+			struct pm_arena **other)
+{
+	struct pm_arena *second;
+
+	if (pm_nr_arena_slots < 2) {
+		t->skip = "not enough arenas";
+		return false;
+	}
+	second = pm_test_arena(1);
+	*own = pm_test_arena(0);
+	if (other)
+		*other = second;
+	return PM_EXPECT(t, *own && second);
+}
+
+/**
  * pm_test_arena_make() - an arena that the allocator does not know
  *
  * For tests of heaps and slabs, which need an owner.
