@@ -9,7 +9,7 @@
  *	PUSH		pm_percpu_push()
  *	POP_BATCH	pm_percpu_pop_batch()
  *	PUSH_BATCH	pm_percpu_push_batch()
- *	INSTALL		pm_mag_here()		lib/front/magazine.c
+ *	INSTALL		pm_mag_here()		lib/front/drain.c
  *	thread, miss	pm_mag_refill()
  *	thread, full	pm_mag_flush()
  *	drain		pm_mag_drain_locked(), pm_mag_retire()

@@ -6,7 +6,7 @@
  *
  * What stands for what:
  *
- *	refill		pm_mag_refill()		lib/front/magazine.c
+ *	refill		pm_mag_refill()		lib/front/refill.c
  *	flush		pm_mag_flush_batch()
  *	INSTALL		pm_mag_here()
  *	BEGIN, END	pm_transit_begin(), pm_transit_end()	lib/front/transit.c

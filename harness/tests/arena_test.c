@@ -3,12 +3,12 @@
  * Arenas: which one serves when the picked one is free, busy, empty or out
  * of memory, and how objects come home.
  *
- * These cases work on the locked layer, pm_malloc_lock() and pm_free_lock():
+ * These cases work on the locked layer, pm_malloc_lock() and __pm_free_lock():
  * a magazine in front of it would serve the request before it gets there.
  * A policy of the tests' own picks the arena.
  */
 #include "pm_test.h"
-#include "base/check.h"
+#include "base/testing.h"
 #include "base/options.h"
 #include "back/pagemap.h"
 
@@ -40,7 +40,7 @@ static void arena_serves(struct pm_test *t)
 
 	PM_REQUIRE(t, arena);
 	for (class = 1; class < PM_NR_CLASSES; class++) {
-		p = pm_malloc_lock(class, GFP_KERNEL);
+		p = pm_test_malloc_lock(class);
 		PM_REQUIRE(t, p && pm_test_resolve(p, &ref));
 		PM_EXPECT_EQ(t, ref.class, class);
 		PM_EXPECT(t, ref.heap->arena == arena);
@@ -59,7 +59,7 @@ static void arena_goes_home(struct pm_test *t)
 
 	if (!pm_test_two_arenas(t, &home, &away))
 		return;
-	p = pm_malloc_lock(3, GFP_KERNEL);
+	p = pm_test_malloc_lock(3);
 	PM_REQUIRE(t, p);
 	PM_EXPECT_EQ(t, pm_test_owner(p), home->id);
 	pm_test_pick(away->id);
@@ -83,7 +83,7 @@ static void arena_falls_back(struct pm_test *t)
 	out = atomic_long_read(&own->waits.class[7].fallback_out);
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
 	waited = own->waits.class[7].waited;
-	p = pm_malloc_lock(7, GFP_KERNEL);
+	p = pm_test_malloc_lock(7);
 	PM_EXPECT_EQ(t, own->waits.class[7].waited, waited);
 	pm_test_release_lock(&holder);
 	PM_REQUIRE(t, p);
@@ -109,7 +109,7 @@ static void arena_falls_back_onward(struct pm_test *t)
 	PM_REQUIRE(t, pm_test_hold(&first, arena[1]));
 	if (PM_EXPECT(t, pm_test_hold(&second, arena[2]))) {
 		pm_test_pick(arena[1]->id);
-		p = pm_malloc_lock(7, GFP_KERNEL);
+		p = pm_test_malloc_lock(7);
 		if (PM_EXPECT(t, p)) {
 			PM_EXPECT(t, pm_test_owner(p) != arena[1]->id);
 			PM_EXPECT(t, pm_test_owner(p) != arena[2]->id);
@@ -130,7 +130,7 @@ static void arena_wait_main(void *arg)
 {
 	struct arena_wait *wait = arg;
 
-	WRITE_ONCE(wait->p, pm_malloc_lock(7, GFP_KERNEL));
+	WRITE_ONCE(wait->p, pm_test_malloc_lock(7));
 	pm_event_set(&wait->done);
 }
 
@@ -178,13 +178,13 @@ static void arena_borrows(struct pm_test *t)
 	if (!pm_test_two_arenas(t, &own, &other))
 		return;
 	pm_test_pick(other->id);
-	keep = pm_malloc_lock(7, GFP_KERNEL);
+	keep = pm_test_malloc_lock(7);
 	pm_test_pick(own->id);
 	PM_REQUIRE(t, keep);
 	pm_trim();
 	PM_EXPECT_EQ(t, READ_ONCE(own->nr_heaps), 0);
 	WRITE_ONCE(pm_inject.heap_map, 1);
-	p = pm_malloc_lock(7, GFP_KERNEL);
+	p = pm_test_malloc_lock(7);
 	WRITE_ONCE(pm_inject.heap_map, 0);
 	if (PM_EXPECT(t, p)) {
 		PM_EXPECT(t, pm_test_owner(p) != own->id);
@@ -204,7 +204,7 @@ static void arena_borrows_from_busy(struct pm_test *t)
 	if (!pm_test_two_arenas(t, &own, &other))
 		return;
 	pm_test_pick(other->id);
-	keep = pm_malloc_lock(7, GFP_KERNEL);
+	keep = pm_test_malloc_lock(7);
 	pm_test_pick(own->id);
 	PM_REQUIRE(t, keep);
 	pm_trim();
@@ -237,10 +237,10 @@ static void arena_out_of_memory(struct pm_test *t)
 	for (class = 1; class < PM_NR_CLASSES; class += 7) {
 		pm_trim();
 		WRITE_ONCE(pm_inject.heap_map, 1);
-		p = pm_malloc_lock(class, GFP_KERNEL);
+		p = pm_test_malloc_lock(class);
 		WRITE_ONCE(pm_inject.heap_map, 0);
 		PM_EXPECT(t, !p);
-		p = pm_malloc_lock(class, GFP_KERNEL);
+		p = pm_test_malloc_lock(class);
 		if (PM_EXPECT(t, p))
 			PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
 	}
@@ -249,8 +249,10 @@ static void arena_out_of_memory(struct pm_test *t)
 /* Where the caller may not sleep the locked layer has nothing to give. */
 static void arena_may_not_sleep(struct pm_test *t)
 {
+	void *obj;
+
 	PM_REQUIRE(t, pm_test_arena(0));
-	PM_EXPECT(t, !pm_malloc_lock(1, GFP_NOWAIT));
+	PM_EXPECT(t, !__pm_malloc_lock(1, &obj, 1, GFP_NOWAIT));
 }
 
 /* ---- remote frees ------------------------------------------------------ */
@@ -266,7 +268,7 @@ static void arena_free_when_busy(struct pm_test *t)
 
 	own = pm_test_arena(0);
 	PM_REQUIRE(t, own);
-	p = pm_malloc_lock(20, GFP_KERNEL);
+	p = pm_test_malloc_lock(20);
 	PM_REQUIRE(t, p && pm_test_resolve(p, &ref));
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
 	before = own->stats.remote_in;
@@ -279,7 +281,7 @@ static void arena_free_when_busy(struct pm_test *t)
 	PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_DOUBLE_FREE);
 	PM_EXPECT_EQ(t, atomic_long_read(&ref.heap->remote_refs), 1);
 	pm_test_release_lock(&holder);
-	q = pm_malloc_lock(20, GFP_KERNEL);
+	q = pm_test_malloc_lock(20);
 	PM_EXPECT(t, !test_bit(ref.index, ref.slab->remote));
 	PM_EXPECT(t, llist_empty(&own->remote));
 	PM_EXPECT_EQ(t, atomic_long_read(&ref.heap->remote_refs), 0);
@@ -303,8 +305,7 @@ static void arena_many_remote(struct pm_test *t)
 	own = pm_test_arena(0);
 	PM_REQUIRE(t, own);
 	for (n = 0; n < OBJECTS; n++) {
-		objs[n] = pm_malloc_lock(1 + n % (PM_NR_CLASSES / 2),
-					 GFP_KERNEL);
+		objs[n] = pm_test_malloc_lock(1 + n % (PM_NR_CLASSES / 2));
 		if (!PM_EXPECT(t, objs[n]))
 			break;
 	}
@@ -404,14 +405,14 @@ static void arena_policy_moves(struct pm_test *t)
 	PM_REQUIRE(t, own && own->id == id);
 	pm_test_policy("thread");
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
-	p = pm_malloc_lock(7, GFP_KERNEL);
+	p = pm_test_malloc_lock(7);
 	pm_test_release_lock(&holder);
 	PM_REQUIRE(t, p);
 	owner = pm_test_owner(p);
 	PM_EXPECT(t, owner != id);
 	/* Threads of a host without storage of their own share the word. */
 	PM_EXPECT_EQ(t, arena_pick(), owner);
-	q = pm_malloc_lock(7, GFP_KERNEL);
+	q = pm_test_malloc_lock(7);
 	if (PM_EXPECT(t, q)) {
 		PM_EXPECT_EQ(t, pm_test_owner(q), owner);
 		PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
@@ -432,7 +433,7 @@ static void arena_policy_cpu(struct pm_test *t)
 		/* Where CPUs go a pinned thread may be moved, but not often. */
 		for (tries = 0; tries < 20; tries++) {
 			id = arena_pick();
-			p = pm_malloc_lock(7, GFP_KERNEL);
+			p = pm_test_malloc_lock(7);
 			if (!PM_EXPECT(t, p))
 				return;
 			again = pm_test_owner(p);
@@ -453,11 +454,11 @@ static void arena_policy_names(struct pm_test *t)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(name); i++) {
-		policy = pm_policy_find(name[i]);
+		policy = pm_test_policy_find(name[i]);
 		PM_EXPECT(t, policy && !strcmp(policy->name, name[i]));
 	}
-	PM_EXPECT(t, !pm_policy_find("best"));
-	PM_EXPECT(t, !pm_policy_find(""));
+	PM_EXPECT(t, !pm_test_policy_find("best"));
+	PM_EXPECT(t, !pm_test_policy_find(""));
 }
 
 /* CPU numbers with holes: a pick beyond the table is served all the same. */
@@ -470,7 +471,7 @@ static void arena_ids_beyond(struct pm_test *t)
 	for (i = 0; i < ARRAY_SIZE(beyond); i++) {
 		id = pm_nr_arena_slots + beyond[i];
 		pm_test_pick(id);
-		p = pm_malloc_lock(7, GFP_KERNEL);
+		p = pm_test_malloc_lock(7);
 		if (!PM_EXPECT(t, p))
 			return;
 		PM_EXPECT(t, pm_test_owner(p) < pm_nr_arena_slots);
@@ -488,8 +489,8 @@ static void arena_trim(struct pm_test *t)
 	void *keep, *p;
 
 	PM_REQUIRE(t, own);
-	keep = pm_malloc_lock(9, GFP_KERNEL);
-	p = pm_malloc_lock(PM_NR_CLASSES - 1, GFP_KERNEL);
+	keep = pm_test_malloc_lock(9);
+	p = pm_test_malloc_lock(PM_NR_CLASSES - 1);
 	PM_REQUIRE(t, keep && p);
 	heap = pm_pagemap_heap(keep);
 	pm_test_fill(keep, pm_classes[9].size, 1);
@@ -524,7 +525,7 @@ static void arena_clobbered(struct pm_test *t)
 
 	PM_REQUIRE(t, own);
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
-		p[i] = pm_malloc_lock(1 + i * 9, GFP_KERNEL);
+		p[i] = pm_test_malloc_lock(1 + i * 9);
 		PM_REQUIRE(t, p[i] && pm_test_resolve(p[i], &ref));
 	}
 	mutex_lock(&own->lock);

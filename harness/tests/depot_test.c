@@ -191,7 +191,7 @@ static void depot_batch(struct pm_test *t)
 	unsigned int n = PM_BATCH_MAX, i;
 
 	PM_REQUIRE(t, arena);
-	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, objs, n,
+	PM_EXPECT_EQ(t, __pm_malloc_lock(DEPOT_CLASS, objs, n,
 					     GFP_KERNEL), n);
 	PM_EXPECT(t, depot_all_different(objs, n));
 	PM_EXPECT_EQ(t, READ_ONCE(arena->depot[DEPOT_CLASS].nr), 0);
@@ -199,7 +199,7 @@ static void depot_batch(struct pm_test *t)
 		pm_test_fill(objs[i], pm_classes[DEPOT_CLASS].size, i);
 	pm_free_lock_batch(DEPOT_CLASS, objs, n);
 	PM_EXPECT_EQ(t, READ_ONCE(arena->depot[DEPOT_CLASS].nr), n);
-	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, again, n,
+	PM_EXPECT_EQ(t, __pm_malloc_lock(DEPOT_CLASS, again, n,
 					     GFP_KERNEL), n);
 	PM_EXPECT_EQ(t, READ_ONCE(arena->depot[DEPOT_CLASS].nr), 0);
 	for (i = 0; i < n; i++) {
@@ -220,14 +220,14 @@ static void depot_inbox(struct pm_test *t)
 	arena = pm_test_arena(0);
 	PM_REQUIRE(t, arena);
 	pm_batch_provide(GFP_KERNEL);
-	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, objs, 32,
+	PM_EXPECT_EQ(t, __pm_malloc_lock(DEPOT_CLASS, objs, 32,
 					     GFP_KERNEL), 32);
 	PM_REQUIRE(t, pm_test_hold(&holder, arena));
 	pm_free_lock_batch(DEPOT_CLASS, objs, 32);
 	PM_EXPECT(t, !llist_empty(&arena->inbox));
 	PM_EXPECT_EQ(t, arena->depot[DEPOT_CLASS].nr, 0);
 	pm_test_release_lock(&holder);
-	p = pm_malloc_lock(DEPOT_CLASS, GFP_KERNEL);
+	p = pm_test_malloc_lock(DEPOT_CLASS);
 	PM_EXPECT(t, llist_empty(&arena->inbox));
 	PM_EXPECT_EQ(t, READ_ONCE(arena->depot[DEPOT_CLASS].nr), 31);
 	PM_EXPECT(t, p == objs[31]);
@@ -247,7 +247,7 @@ static void depot_no_spares(struct pm_test *t)
 
 	arena = pm_test_arena(0);
 	PM_REQUIRE(t, arena);
-	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, objs, 32,
+	PM_EXPECT_EQ(t, __pm_malloc_lock(DEPOT_CLASS, objs, 32,
 					     GFP_KERNEL), 32);
 	for (n = 0; n < ARRAY_SIZE(depot_all); n++) {
 		all[n] = pm_batch_get();
@@ -277,10 +277,10 @@ static void depot_mixed_owners(struct pm_test *t)
 	if (!pm_test_two_arenas(t, &first, &second))
 		return;
 	pm_test_pick(second->id);
-	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, objs + 16, 16,
+	PM_EXPECT_EQ(t, __pm_malloc_lock(DEPOT_CLASS, objs + 16, 16,
 					     GFP_KERNEL), 16);
 	pm_test_pick(first->id);
-	PM_EXPECT_EQ(t, pm_malloc_lock_batch(DEPOT_CLASS, objs, 16,
+	PM_EXPECT_EQ(t, __pm_malloc_lock(DEPOT_CLASS, objs, 16,
 					     GFP_KERNEL), 16);
 	PM_EXPECT_EQ(t, pm_test_owner(objs[0]), first->id);
 	PM_EXPECT_EQ(t, pm_test_owner(objs[31]), second->id);
@@ -304,7 +304,7 @@ static void depot_overflows(struct pm_test *t)
 	PM_REQUIRE(t, arena);
 	PM_REQUIRE(t, capacity + 8 <= ARRAY_SIZE(objs));
 	for (n = 0; n < capacity + 8; n += i) {
-		i = pm_malloc_lock_batch(class, objs + n, 1, GFP_KERNEL);
+		i = __pm_malloc_lock(class, objs + n, 1, GFP_KERNEL);
 		if (!PM_EXPECT(t, i))
 			break;
 	}
@@ -326,7 +326,7 @@ static void depot_trim(struct pm_test *t)
 	int idx;
 
 	for (i = 0; i < OBJECTS; i++)
-		objs[i] = pm_malloc_lock(pm_class_of(SIZE), GFP_KERNEL);
+		objs[i] = pm_test_malloc_lock(pm_class_of(SIZE));
 	for (i = 0; i < OBJECTS; i += 2)
 		if (PM_EXPECT(t, objs[i] && objs[i + 1]))
 			pm_free_lock_batch(pm_class_of(SIZE), objs + i, 2);

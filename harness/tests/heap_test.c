@@ -4,7 +4,7 @@
  * and their pages are purged.
  */
 #include "pm_test.h"
-#include "base/check.h"
+#include "base/testing.h"
 #include "back/pagemap.h"
 
 struct heap_env {
@@ -17,7 +17,7 @@ static bool heap_begin(struct pm_test *t, struct heap_env *env)
 	env->arena = pm_test_arena_make();
 	if (!PM_EXPECT(t, env->arena))
 		return false;
-	env->heap = pm_heap_create(env->arena, PM_UNIT_SIZE, GFP_KERNEL);
+	env->heap = pm_arena_map_heap(env->arena, 1, GFP_KERNEL);
 	if (PM_EXPECT(t, env->heap))
 		return true;
 	pm_test_arena_drop(env->arena);
@@ -61,7 +61,7 @@ static void heap_create(struct pm_test *t)
 	PM_EXPECT(t, pm_pagemap_heap(base) == env.heap);
 	PM_EXPECT(t, pm_pagemap_heap(base + PM_HEAP_SIZE - 1) == env.heap);
 	heap_expect_sound(t, env.heap);
-	pm_heap_destroy(env.heap);
+	pm_arena_unmap_heap(env.heap->arena, env.heap);
 	PM_EXPECT_EQ(t, env.arena->nr_heaps, 0);
 	PM_EXPECT_EQ(t, env.arena->heap_bytes, 0);
 	PM_EXPECT(t, !pm_pagemap_heap(base));
@@ -75,15 +75,15 @@ static void heap_create_fails(struct pm_test *t)
 
 	PM_REQUIRE(t, arena);
 	WRITE_ONCE(pm_inject.heap_map, 1);
-	PM_EXPECT(t, !pm_heap_create(arena, PM_UNIT_SIZE, GFP_KERNEL));
+	PM_EXPECT(t, !pm_arena_map_heap(arena, 1, GFP_KERNEL));
 	WRITE_ONCE(pm_inject.heap_map, 0);
 	WRITE_ONCE(pm_inject.meta, 1);
-	PM_EXPECT(t, !pm_heap_create(arena, PM_UNIT_SIZE, GFP_KERNEL));
+	PM_EXPECT(t, !pm_arena_map_heap(arena, 1, GFP_KERNEL));
 	WRITE_ONCE(pm_inject.meta, 0);
 	PM_EXPECT_EQ(t, arena->nr_heaps, 0);
 	PM_EXPECT_EQ(t, arena->heap_bytes, 0);
 	PM_EXPECT(t, list_empty(&arena->heaps));
-	PM_EXPECT(t, pm_heap_create(arena, PM_UNIT_SIZE, GFP_KERNEL));
+	PM_EXPECT(t, pm_arena_map_heap(arena, 1, GFP_KERNEL));
 	pm_test_arena_drop(arena);
 }
 
@@ -102,18 +102,18 @@ static void heap_short(struct pm_test *t)
 
 	PM_REQUIRE(t, arena);
 	for (i = 0; i < HEAPS; i++) {
-		size = PM_UNIT_SIZE << i % 3;
+		/* A class of one, two and four units. */
 		WRITE_ONCE(pm_inject.heap_size, PM_UNIT_SIZE);
-		heaps[i] = pm_heap_create(arena, size, GFP_KERNEL);
+		heaps[i] = pm_arena_map_heap(arena, pm_class_of(256 << i % 3),
+					     GFP_KERNEL);
 		WRITE_ONCE(pm_inject.heap_size, 0);
 		if (!PM_EXPECT(t, heaps[i]))
 			break;
 		PM_EXPECT_EQ(t, heaps[i]->nr_units, 1U << i % 3);
 		heap_expect_sound(t, heaps[i]);
 		for (j = 0; j < heaps[i]->nr_units; j++)
-			PM_EXPECT(t, pm_heap_get_slab(heaps[i],
-						      pm_class_of(16)));
-		PM_EXPECT(t, !pm_heap_get_slab(heaps[i], pm_class_of(16)));
+			PM_EXPECT(t, pm_test_cut_slab(heaps[i], pm_class_of(16)));
+		PM_EXPECT(t, !pm_test_cut_slab(heaps[i], pm_class_of(16)));
 		PM_EXPECT(t, pm_test_is_zero(heaps[i]->base, 8));
 	}
 	for (j = 0; j < i; j++) {
@@ -126,9 +126,8 @@ static void heap_short(struct pm_test *t)
 		j = i % 2 ? i / 2 : HEAPS - 1 - i / 2;
 		base = heaps[j]->base;
 		while (!pm_heap_is_free(heaps[j]))
-			pm_heap_put_slab(heaps[j],
-					 &heaps[j]->slab[heaps[j]->nr_free]);
-		pm_heap_destroy(heaps[j]);
+			pm_arena_put_slab(heaps[j]->arena, &heaps[j]->slab[heaps[j]->nr_free]);
+		pm_arena_unmap_heap(heaps[j]->arena, heaps[j]);
 		PM_EXPECT(t, !pm_pagemap_heap(base));
 	}
 	PM_EXPECT_EQ(t, arena->heap_bytes, 0);
@@ -173,26 +172,26 @@ static void heap_first_fit(struct pm_test *t)
 	PM_EXPECT_EQ(t, pm_classes[four].units, 4);
 	if (!heap_begin(t, &env))
 		return;
-	a = pm_heap_get_slab(env.heap, one);
-	b = pm_heap_get_slab(env.heap, four);
-	c = pm_heap_get_slab(env.heap, one);
-	d = pm_heap_get_slab(env.heap, four);
+	a = pm_test_cut_slab(env.heap, one);
+	b = pm_test_cut_slab(env.heap, four);
+	c = pm_test_cut_slab(env.heap, one);
+	d = pm_test_cut_slab(env.heap, four);
 	if (PM_EXPECT(t, a && b && c && d)) {
 		/* Slabs lie at multiples of their size. */
 		PM_EXPECT_EQ(t, heap_unit(env.heap, a), 0);
 		PM_EXPECT_EQ(t, heap_unit(env.heap, b), 4);
 		PM_EXPECT_EQ(t, heap_unit(env.heap, c), 1);
 		PM_EXPECT_EQ(t, heap_unit(env.heap, d), 8);
-		pm_heap_put_slab(env.heap, b);
-		pm_heap_put_slab(env.heap, a);
-		again = pm_heap_get_slab(env.heap, one);
+		pm_arena_put_slab(env.heap->arena, b);
+		pm_arena_put_slab(env.heap->arena, a);
+		again = pm_test_cut_slab(env.heap, one);
 		PM_EXPECT(t, again == a);
-		pm_heap_put_slab(env.heap, again);
-		again = pm_heap_get_slab(env.heap, four);
+		pm_arena_put_slab(env.heap->arena, again);
+		again = pm_test_cut_slab(env.heap, four);
 		PM_EXPECT(t, again == b);
-		pm_heap_put_slab(env.heap, again);
-		pm_heap_put_slab(env.heap, c);
-		pm_heap_put_slab(env.heap, d);
+		pm_arena_put_slab(env.heap->arena, again);
+		pm_arena_put_slab(env.heap->arena, c);
+		pm_arena_put_slab(env.heap->arena, d);
 	}
 	PM_EXPECT(t, pm_heap_is_free(env.heap));
 	heap_end(&env);
@@ -208,17 +207,17 @@ static void heap_full(struct pm_test *t)
 
 	if (!heap_begin(t, &env))
 		return;
-	for (n = 0; (next = pm_heap_get_slab(env.heap, class)); n++)
+	for (n = 0; (next = pm_test_cut_slab(env.heap, class)); n++)
 		slab = next;
 	PM_EXPECT_EQ(t, n, PM_HEAP_UNITS / units);
 	PM_EXPECT_EQ(t, env.heap->nr_free, PM_HEAP_UNITS % units);
 	heap_expect_sound(t, env.heap);
 	if (slab) {
-		pm_heap_put_slab(env.heap, slab);
-		PM_EXPECT(t, pm_heap_get_slab(env.heap, class) == slab);
+		pm_arena_put_slab(env.heap->arena, slab);
+		PM_EXPECT(t, pm_test_cut_slab(env.heap, class) == slab);
 	}
 	for (n = 0; n + units <= PM_HEAP_UNITS; n += units)
-		pm_heap_put_slab(env.heap, &env.heap->slab[n]);
+		pm_arena_put_slab(env.heap->arena, &env.heap->slab[n]);
 	heap_end(&env);
 }
 
@@ -233,23 +232,23 @@ static void heap_purge(struct pm_test *t)
 
 	if (!heap_begin(t, &env))
 		return;
-	PM_EXPECT_EQ(t, pm_heap_purge(env.heap), 0);
+	PM_EXPECT_EQ(t, pm_arena_purge_heap(env.heap->arena, env.heap), 0);
 	for (i = 0; i < ARRAY_SIZE(slab); i++) {
-		slab[i] = pm_heap_get_slab(env.heap, class);
+		slab[i] = pm_test_cut_slab(env.heap, class);
 		if (!PM_EXPECT(t, slab[i]))
 			goto out;
 		memset(slab[i]->base, 0xa5, PM_UNIT_SIZE);
 	}
-	pm_heap_put_slab(env.heap, slab[0]);
-	pm_heap_put_slab(env.heap, slab[1]);
-	pm_heap_put_slab(env.heap, slab[3]);
+	pm_arena_put_slab(env.heap->arena, slab[0]);
+	pm_arena_put_slab(env.heap->arena, slab[1]);
+	pm_arena_put_slab(env.heap->arena, slab[3]);
 	PM_EXPECT_EQ(t, env.heap->nr_dirty, 3);
 	PM_EXPECT_EQ(t, env.arena->dirty_units, 3);
-	PM_EXPECT(t, pm_heap_get_slab(env.heap, class) == slab[0]);
+	PM_EXPECT(t, pm_test_cut_slab(env.heap, class) == slab[0]);
 	PM_EXPECT_EQ(t, env.heap->nr_dirty, 2);
 	heap_expect_sound(t, env.heap);
 	memset(slab[0]->base, 0xa5, PM_UNIT_SIZE);
-	bytes = pm_heap_purge(env.heap);
+	bytes = pm_arena_purge_heap(env.heap->arena, env.heap);
 	/* A host need not be able to take pages back; then all stays. */
 	if (bytes) {
 		PM_EXPECT_EQ(t, bytes, 2 * PM_UNIT_SIZE);
@@ -263,8 +262,8 @@ static void heap_purge(struct pm_test *t)
 	PM_EXPECT_EQ(t, slab[0]->base[0], (char)0xa5);
 	PM_EXPECT_EQ(t, slab[2]->base[PM_UNIT_SIZE - 1], (char)0xa5);
 	heap_expect_sound(t, env.heap);
-	pm_heap_put_slab(env.heap, slab[0]);
-	pm_heap_put_slab(env.heap, slab[2]);
+	pm_arena_put_slab(env.heap->arena, slab[0]);
+	pm_arena_put_slab(env.heap->arena, slab[2]);
 out:
 	heap_end(&env);
 }
@@ -277,18 +276,18 @@ static void heap_expect_bare(struct pm_test *t, struct heap_env *env,
 			     unsigned int class, unsigned int bare,
 			     unsigned int more, unsigned int dirty)
 {
-	struct pm_slab *slab = pm_heap_get_slab(env->heap, class);
+	struct pm_slab *slab = pm_test_cut_slab(env->heap, class);
 	unsigned int unit, found = 0;
 
 	PM_REQUIRE(t, slab);
 	for (unit = 0; unit < pm_classes[class].units; unit++)
-		if (!*pm_heap_marked(env->heap, slab->base +
-						unit * PM_UNIT_SIZE))
+		if (!env->heap->marked[((slab->base - env->heap->base) >>
+					 PM_STEP_SHIFT) + unit * PM_UNIT_STEPS])
 			found |= 1U << unit;
 	PM_EXPECT_EQ(t, found, bare);
 	while (more--)
-		pm_slab_open(slab);
-	pm_heap_put_slab(env->heap, slab);
+		pm_heap_open_slab(slab, false);
+	pm_arena_put_slab(env->heap->arena, slab);
 	PM_EXPECT_EQ(t, env->heap->nr_dirty, dirty);
 	heap_expect_sound(t, env->heap);
 }
@@ -370,12 +369,12 @@ static void heap_against_model(struct pm_test *t)
 			live[i] = live[--nr];
 			memset(model.taken + heap_unit(env.heap, slab), 0,
 			       pm_classes[slab->class].units);
-			pm_heap_put_slab(env.heap, slab);
+			pm_arena_put_slab(env.heap->arena, slab);
 			continue;
 		}
 		class = 1 + pm_rnd_below(&t->rnd, PM_NR_CLASSES - 1);
 		place = heap_model_place(&model, class);
-		slab = pm_heap_get_slab(env.heap, class);
+		slab = pm_test_cut_slab(env.heap, class);
 		if (!PM_EXPECT_EQ(t, slab ? (int)heap_unit(env.heap, slab) : -1,
 				  place))
 			break;
@@ -387,13 +386,13 @@ static void heap_against_model(struct pm_test *t)
 		}
 		if (step % 256 == 0) {
 			heap_expect_sound(t, env.heap);
-			if (pm_heap_purge(env.heap))
+			if (pm_arena_purge_heap(env.heap->arena, env.heap))
 				heap_model_purge(&model);
 			pm_test_yield();
 		}
 	}
 	while (nr--)
-		pm_heap_put_slab(env.heap, live[nr]);
+		pm_arena_put_slab(env.heap->arena, live[nr]);
 	PM_EXPECT(t, pm_heap_is_free(env.heap));
 	heap_end(&env);
 }
@@ -414,11 +413,11 @@ static void heap_clobbered(struct pm_test *t)
 
 	if (!heap_begin(t, &env))
 		return;
-	a = pm_heap_get_slab(env.heap, pm_class_of(16));
-	b = pm_heap_get_slab(env.heap, pm_class_of(1024));
-	c = pm_heap_get_slab(env.heap, pm_class_of(16));
+	a = pm_test_cut_slab(env.heap, pm_class_of(16));
+	b = pm_test_cut_slab(env.heap, pm_class_of(1024));
+	c = pm_test_cut_slab(env.heap, pm_class_of(16));
 	if (PM_EXPECT(t, a && b && c)) {
-		pm_heap_put_slab(env.heap, a);
+		pm_arena_put_slab(env.heap->arena, a);
 		HEAP_CLOBBER(t, 0xff, env.heap, base);
 		HEAP_CLOBBER(t, 0xff, env.heap, nr_units);
 		HEAP_CLOBBER(t, 0xff, env.heap, nr_free);
@@ -431,10 +430,11 @@ static void heap_clobbered(struct pm_test *t)
 		pm_test_clobber(t, 0xff, "heap.slab.nr_free", &c->nr_free,
 				sizeof(c->nr_free), heap_fault, env.heap);
 		pm_test_clobber(t, 0xff, "heap.marked",
-				pm_heap_marked(env.heap, b->base), 1,
+				&env.heap->marked[(b->base - env.heap->base) >>
+						  PM_STEP_SHIFT], 1,
 				heap_fault, env.heap);
-		pm_heap_put_slab(env.heap, b);
-		pm_heap_put_slab(env.heap, c);
+		pm_arena_put_slab(env.heap->arena, b);
+		pm_arena_put_slab(env.heap->arena, c);
 	}
 	heap_end(&env);
 }

@@ -4,7 +4,7 @@
  * when they are free.
  */
 #include "pm_test.h"
-#include "base/check.h"
+#include "base/testing.h"
 #include "back/large.h"
 #include "base/options.h"
 #include "back/pagemap.h"
@@ -75,7 +75,7 @@ static void large_reuse(struct pm_test *t)
 		PM_EXPECT(t, pm_test_is_zero(q, pm_usable_size(q)));
 		pm_free(q);
 	}
-	PM_EXPECT(t, pm_large_purge() >= usable);
+	PM_EXPECT(t, pm_extents_purge() >= usable);
 	large_totals(&now);
 	PM_EXPECT_EQ(t, now.cached, 0);
 }
@@ -117,7 +117,7 @@ static void large_decay(struct pm_test *t)
 	for (i = 0; i < 1000 && now.dirty; i++) {
 		if (i % 64 == 63)
 			pm_test_sleep_ms(10);
-		p = pm_malloc_lock(1 + i % 8, GFP_KERNEL);
+		p = pm_test_malloc_lock(1 + i % 8);
 		PM_REQUIRE(t, p);
 		pm_free(p);
 		large_totals(&now);
@@ -284,13 +284,13 @@ static void large_free_when_busy(struct pm_test *t)
 	PM_REQUIRE(t, p && q);
 	usable = pm_usable_size(p);
 	large_totals(&before);
-	pm_large_lock_all();
+	pm_extents_lock_all();
 	pm_free(p);
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
 	large_totals(&now);
 	PM_EXPECT_EQ(t, now.live, before.live - usable);
 	PM_EXPECT_EQ(t, now.cached, before.cached);
-	pm_large_unlock_all(false);
+	pm_extents_unlock_all(false);
 	pm_free(q);
 	large_totals(&now);
 	PM_EXPECT(t, now.cached >= before.cached + 2 * usable);
@@ -460,7 +460,7 @@ static void large_against_model(struct pm_test *t)
 			pm_test_fill(slot->p, slot->size, slot->tag);
 		}
 		if (step % 100 == 99)
-			pm_large_purge();
+			pm_extents_purge();
 		pm_test_yield();
 	}
 	for (i = 0, live = 0; i < LARGE_SLOTS; i++)

@@ -40,7 +40,7 @@ static void lockstat_look(struct pm_arena *arena, unsigned int class,
 {
 	struct pm_class_wait *c = &arena->waits.class[class];
 
-	pm_arena_lock_quiet(arena);
+	pm_arena_lock_uncounted(arena);
 	seen->acquired = arena->lockstat.acquired;
 	seen->class_acquired = arena->nr_acquired[class];
 	seen->switches = arena->lockstat.switches;
@@ -98,7 +98,7 @@ static void lockstat_uncontended(struct pm_test *t)
 	PM_REQUIRE(t, own);
 	lockstat_look(own, LOCKSTAT_CLASS, &before);
 	for (i = 0; i < 10; i++) {
-		p = pm_malloc_lock(LOCKSTAT_CLASS, GFP_KERNEL);
+		p = pm_test_malloc_lock(LOCKSTAT_CLASS);
 		PM_REQUIRE(t, p);
 		PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
 	}
@@ -120,7 +120,7 @@ static void lockstat_want_main(void *arg)
 {
 	struct lockstat_want *want = arg;
 
-	want->p = pm_malloc_lock(LOCKSTAT_CLASS, GFP_KERNEL);
+	want->p = pm_test_malloc_lock(LOCKSTAT_CLASS);
 }
 
 /*
@@ -208,7 +208,7 @@ static void lockstat_falls_back(struct pm_test *t)
 	lockstat_look(own, LOCKSTAT_CLASS, &before);
 	in = lockstat_sum_in();
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
-	p = pm_malloc_lock(LOCKSTAT_CLASS, GFP_KERNEL);
+	p = pm_test_malloc_lock(LOCKSTAT_CLASS);
 	pm_test_release_lock(&holder);
 	lockstat_look(own, LOCKSTAT_CLASS, &after);
 	PM_EXPECT_EQ(t, after.contended, before.contended + 1);
@@ -230,8 +230,8 @@ static void lockstat_free_busy(struct pm_test *t)
 	unsigned int n;
 
 	PM_REQUIRE(t, own);
-	p = pm_malloc_lock(LOCKSTAT_CLASS, GFP_KERNEL);
-	n = pm_malloc_lock_batch(LOCKSTAT_CLASS, objs, ARRAY_SIZE(objs),
+	p = pm_test_malloc_lock(LOCKSTAT_CLASS);
+	n = __pm_malloc_lock(LOCKSTAT_CLASS, objs, ARRAY_SIZE(objs),
 				 GFP_KERNEL);
 	PM_REQUIRE(t, p && n == ARRAY_SIZE(objs));
 	lockstat_look(own, LOCKSTAT_CLASS, &before);
@@ -304,7 +304,7 @@ static void lockstat_reading(struct pm_test *t)
 	lockstat_look(own, LOCKSTAT_CLASS, &after);
 	PM_EXPECT(t, !memcmp(&before, &after, sizeof(before)));
 	/* Not even as somebody else than who comes next. */
-	p = pm_malloc_lock(LOCKSTAT_CLASS, GFP_KERNEL);
+	p = pm_test_malloc_lock(LOCKSTAT_CLASS);
 	PM_REQUIRE(t, p);
 	PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
 	lockstat_look(own, LOCKSTAT_CLASS, &after);
@@ -402,7 +402,7 @@ static void lockstat_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 		if (p[i])
 			PM_EXPECT_EQ(crowd->t, pm_test_free_lock(p[i]),
 				     PM_SLAB_OK);
-		p[i] = pm_malloc_lock(1 + pm_rnd_below(&rnd, 20), GFP_KERNEL);
+		p[i] = pm_test_malloc_lock(1 + pm_rnd_below(&rnd, 20));
 		if (!pm_rnd_below(&rnd, 1000))
 			pm_trim();
 		pm_test_yield();
@@ -469,7 +469,7 @@ static void lockstat_delay(struct pm_test *t)
 	ns = pm_host_clock_ns();
 	WRITE_ONCE(pm_options.delay_ns, delay);
 	for (i = 0; i < 10; i++) {
-		p = pm_malloc_lock(LOCKSTAT_CLASS, GFP_KERNEL);
+		p = pm_test_malloc_lock(LOCKSTAT_CLASS);
 		if (PM_EXPECT(t, p))
 			PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
 	}

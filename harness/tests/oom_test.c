@@ -5,7 +5,7 @@
  */
 #include "pm_test.h"
 #include "base/options.h"
-#include "base/check.h"
+#include "base/testing.h"
 
 #define OOM_SLOTS	4096
 

@@ -40,11 +40,11 @@ static void pagemap_slab(struct pm_test *t)
 	char *p;
 
 	PM_REQUIRE(t, arena);
-	heap = pm_heap_create(arena, PM_UNIT_SIZE, GFP_KERNEL);
+	heap = pm_arena_map_heap(arena, 1, GFP_KERNEL);
 	if (!PM_EXPECT(t, heap))
 		goto out;
 	for (class = 1; class < PM_NR_CLASSES; class++) {
-		slab = pm_heap_get_slab(heap, class);
+		slab = pm_test_cut_slab(heap, class);
 		if (!PM_EXPECT(t, slab))
 			break;
 		for (step = 0; step < pm_classes[class].units * PM_UNIT_STEPS;
@@ -53,7 +53,7 @@ static void pagemap_slab(struct pm_test *t)
 			p = slab->base + step * PM_STEP_SIZE;
 			PM_EXPECT_EQ(t, pm_pagemap_class(p), step ? 0 : class);
 			if (step)
-				pm_slab_open(slab);
+				pm_heap_open_slab(slab, false);
 			PM_EXPECT_EQ(t, pm_pagemap_class(p), class);
 			PM_EXPECT_EQ(t, pm_pagemap_class(p + PM_STEP_SIZE - 1),
 				     class);
@@ -62,11 +62,11 @@ static void pagemap_slab(struct pm_test *t)
 		}
 		PM_EXPECT_EQ(t, pm_pagemap_class(slab->base + step *
 						 PM_STEP_SIZE), 0);
-		pm_heap_put_slab(heap, slab);
+		pm_arena_put_slab(heap->arena, slab);
 		PM_EXPECT_EQ(t, pm_pagemap_class(slab->base), 0);
 	}
 	p = heap->base;
-	pm_heap_destroy(heap);
+	pm_arena_unmap_heap(heap->arena, heap);
 	PM_EXPECT(t, !pm_pagemap_heap(p));
 out:
 	pm_test_arena_drop(arena);
@@ -76,7 +76,7 @@ out:
 static void pagemap_large(struct pm_test *t)
 {
 	size_t size = PM_SMALL_MAX + 1;
-	struct pm_large *large;
+	struct pm_extent *large;
 	unsigned int class;
 	char *p;
 
@@ -89,13 +89,14 @@ static void pagemap_large(struct pm_test *t)
 		PM_EXPECT(t, large->addr == p);
 		PM_EXPECT(t, large->size >= size);
 	}
-	PM_EXPECT(t, !pm_pagemap_large(p + 1));
-	PM_EXPECT(t, !pm_pagemap_large(p + 16));
+	PM_EXPECT(t, pm_large_find(p) == large);
+	PM_EXPECT(t, !pm_large_find(p + 1));
+	PM_EXPECT(t, !pm_large_find(p + 16));
 	/* Taken out of the map by hand, it is a large object no more. */
-	PM_EXPECT(t, pm_pagemap_take_large(p) == large);
+	PM_EXPECT(t, pm_pagemap_take_large(large, p));
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
-	PM_EXPECT(t, !pm_pagemap_take_large(p));
-	PM_EXPECT(t, pm_pagemap_add_large(large, GFP_KERNEL));
+	PM_EXPECT(t, !pm_pagemap_take_large(large, p));
+	PM_EXPECT(t, pm_pagemap_add_large(large, p, GFP_KERNEL));
 	PM_EXPECT(t, pm_pagemap_large(p) == large);
 	pm_free(p);
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
@@ -106,27 +107,28 @@ struct pagemap_race {
 	void *p;
 	atomic_long_t met;
 	atomic_long_t winners;
-	struct pm_large *large;
+	struct pm_extent *large;
 };
 
 static void pagemap_take_main(struct pm_test_crowd *crowd, unsigned int n)
 {
 	struct pagemap_race *race = crowd->arg;
-	struct pm_large *got;
 	unsigned int round;
+	bool got;
 
 	for (round = 0; round < 200; round++) {
 		pm_test_meet(&race->met, crowd->nr);
-		got = pm_pagemap_take_large(race->p);
+		got = pm_pagemap_take_large(race->large, race->p);
 		if (got)
 			atomic_long_inc(&race->winners);
 		pm_test_meet(&race->met, crowd->nr);
 		if (!got)
 			continue;
 		PM_EXPECT_EQ(crowd->t, atomic_long_read(&race->winners), 1);
-		PM_EXPECT(crowd->t, got == race->large);
+		PM_EXPECT(crowd->t, !pm_large_find(race->p));
 		atomic_long_set(&race->winners, 0);
-		PM_EXPECT(crowd->t, pm_pagemap_add_large(got, GFP_KERNEL));
+		PM_EXPECT(crowd->t, pm_pagemap_add_large(race->large, race->p,
+							GFP_KERNEL));
 	}
 }
 

@@ -24,7 +24,15 @@
 #include "back/slab.h"
 #include "back/heap.h"
 #include "arena/arena.h"
-#include "base/check.h"
+#include "arena/check.h"
+#include "arena/free_lock.h"
+#include "arena/malloc_lock.h"
+#include "arena/policy.h"
+#include "arena/registry.h"
+#include "base/misuse.h"
+#include "base/testing.h"
+#include "upkeep/standstill.h"
+#include "upkeep/trim.h"
 #include "pm_test_env.h"
 
 /* The suites, in the order in which they run: what others stand on first. */
@@ -191,6 +199,11 @@ bool pm_test_two_arenas(struct pm_test *t, struct pm_arena **own,
 #define PM_NEED_MAGAZINES(t)						\
 	PM_NEED(t, pm_options.magazine, "magazines are off")
 
+const struct pm_policy *pm_test_policy_find(const char *name);
+void *pm_test_malloc_lock(unsigned int class);
+struct pm_slab *pm_test_cut_slab(struct pm_heap *heap, unsigned int class);
+unsigned int pm_test_slab_take(struct pm_slab *slab, void **objs,
+			       unsigned int n);
 struct pm_arena *pm_test_arena_make(void);
 void pm_test_arena_drop(struct pm_arena *arena);
 

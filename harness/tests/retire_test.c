@@ -9,7 +9,7 @@
  */
 #include "pm_test.h"
 #include "base/options.h"
-#include "base/check.h"
+#include "base/testing.h"
 #include "arena/depot.h"
 #include "back/pagemap.h"
 
@@ -43,7 +43,7 @@ static void retire_adopts(struct pm_test *t)
 		return;
 	id = arena->id;
 	for (i = 0; i < ARRAY_SIZE(objs); i++) {
-		objs[i] = pm_malloc_lock(1 + i % 40, GFP_KERNEL);
+		objs[i] = pm_test_malloc_lock(1 + i % 40);
 		PM_REQUIRE(t, objs[i]);
 		pm_test_fill(objs[i], pm_classes[1 + i % 40].size, i);
 	}
@@ -139,7 +139,7 @@ static void retire_late_remote_free(struct pm_test *t)
 
 	if (!pm_test_two_arenas(t, &old, NULL))
 		return;
-	p = pm_malloc_lock(30, GFP_KERNEL);
+	p = pm_test_malloc_lock(30);
 	PM_REQUIRE(t, p && pm_test_resolve(p, &ref));
 
 	idx = srcu_read_lock(&pm_srcu);
@@ -164,7 +164,7 @@ static void retire_late_remote_free(struct pm_test *t)
 	}
 	/* It went to the survivor's list: the next look there finds it. */
 	PM_EXPECT(t, llist_empty(&old->remote));
-	pm_arena_trim();
+	pm_arena_trim_all();
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
 }
 
@@ -184,12 +184,12 @@ static void retire_stop_free_batch(struct pm_test_stop *stop)
 
 static void retire_stop_malloc(struct pm_test_stop *stop)
 {
-	stop->p = pm_malloc_lock(30, GFP_KERNEL);
+	stop->p = pm_test_malloc_lock(30);
 }
 
 static void retire_stop_collect(struct pm_test_stop *stop)
 {
-	pm_arena_trim();
+	pm_arena_trim_all();
 }
 
 /*
@@ -206,8 +206,8 @@ static void retire_stale_owner(struct pm_test *t)
 	PM_NEED_POINTS(t);
 	if (!pm_test_two_arenas(t, &old, NULL))
 		return;
-	p = pm_malloc_lock(30, GFP_KERNEL);
-	q = pm_malloc_lock(30, GFP_KERNEL);
+	p = pm_test_malloc_lock(30);
+	q = pm_test_malloc_lock(30);
 	PM_REQUIRE(t, p && q && pm_test_resolve(p, &ref));
 	stop.p = p;
 	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_FREE_OWNER, 0,
@@ -218,7 +218,7 @@ static void retire_stale_owner(struct pm_test *t)
 	pm_test_go_on(&stop);
 	PM_EXPECT(t, test_bit(ref.index, ref.slab->free));
 	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
-	pm_arena_trim();
+	pm_arena_trim_all();
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
 }
 
@@ -244,7 +244,7 @@ static void retire_stale_depot(struct pm_test *t)
 	pm_test_pick(depot->id);
 	/* A full depot passes on at once what it is given. */
 	for (n = 0; n <= capacity; n++) {
-		objs[n] = pm_malloc_lock(30, GFP_KERNEL);
+		objs[n] = pm_test_malloc_lock(30);
 		PM_REQUIRE(t, objs[n]);
 	}
 	for (i = 0; i < capacity; i++)
@@ -252,7 +252,7 @@ static void retire_stale_depot(struct pm_test *t)
 	PM_REQUIRE(t, READ_ONCE(depot->depot[30].nr) == capacity);
 	pm_test_pick(old->id);
 	mixed[0] = objs[capacity];
-	mixed[1] = pm_malloc_lock(30, GFP_KERNEL);
+	mixed[1] = pm_test_malloc_lock(30);
 	PM_REQUIRE(t, mixed[1]);
 	PM_EXPECT_EQ(t, pm_test_owner(mixed[1]), old->id);
 	stop.objs = mixed;
@@ -336,8 +336,8 @@ static bool retire_overtake(struct pm_test *t, struct pm_test_stop *stop,
 	bool stopped;
 	void *q;
 
-	stop->p = pm_malloc_lock(30, GFP_KERNEL);
-	q = pm_malloc_lock(30, GFP_KERNEL);
+	stop->p = pm_test_malloc_lock(30);
+	q = pm_test_malloc_lock(30);
 	if (!PM_EXPECT(t, own && stop->p && q && pm_test_resolve(stop->p, ref)) ||
 	    !PM_EXPECT(t, pm_test_hold(&holder, own)))
 		return false;
@@ -347,7 +347,7 @@ static bool retire_overtake(struct pm_test *t, struct pm_test_stop *stop,
 		PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
 	pm_test_release_lock(&holder);
 	if (stopped)
-		pm_arena_trim();
+		pm_arena_trim_all();
 	return stopped;
 }
 
@@ -366,7 +366,7 @@ static void retire_heap_stays(struct pm_test *t)
 	PM_EXPECT(t, !test_bit(ref.index, ref.slab->remote));
 	PM_EXPECT(t, pm_pagemap_heap(stop.p) == ref.heap);
 	pm_test_go_on(&stop);
-	pm_arena_trim();
+	pm_arena_trim_all();
 	PM_EXPECT(t, !pm_pagemap_heap(stop.p));
 }
 
@@ -385,18 +385,18 @@ static void retire_slab_begins_anew(struct pm_test *t)
 	if (!retire_overtake(t, &stop, &ref))
 		return;
 	do {
-		objs[n] = pm_malloc_lock(30, GFP_KERNEL);
+		objs[n] = pm_test_malloc_lock(30);
 		if (!PM_EXPECT(t, objs[n]) ||
 		    !PM_EXPECT(t, pm_test_resolve(objs[n], &anew)))
 			break;
 	} while (++n < ARRAY_SIZE(objs) && anew.slab != ref.slab);
 	pm_test_go_on(&stop);
-	pm_arena_trim();
+	pm_arena_trim_all();
 	if (PM_EXPECT(t, anew.slab == ref.slab))
 		PM_EXPECT(t, !test_bit(anew.index, anew.slab->free));
 	while (n)
 		PM_EXPECT_EQ(t, pm_test_free_lock(objs[--n]), PM_SLAB_OK);
-	pm_arena_trim();
+	pm_arena_trim_all();
 	PM_EXPECT(t, !pm_pagemap_heap(stop.p));
 }
 
@@ -413,8 +413,8 @@ static void retire_free_while_collected(struct pm_test *t)
 
 	PM_NEED_POINTS(t);
 	own = pm_test_arena(0);
-	p = pm_malloc_lock(30, GFP_KERNEL);
-	q = pm_malloc_lock(30, GFP_KERNEL);
+	p = pm_test_malloc_lock(30);
+	q = pm_test_malloc_lock(30);
 	PM_REQUIRE(t, own && p && q);
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
 	PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
@@ -423,7 +423,7 @@ static void retire_free_while_collected(struct pm_test *t)
 				      retire_stop_collect));
 	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
 	pm_test_go_on(&stop);
-	pm_arena_trim();
+	pm_arena_trim_all();
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
 	PM_EXPECT_EQ(t, pm_pagemap_class(q), 0);
 }
@@ -445,7 +445,7 @@ static void retire_late_batch(struct pm_test *t)
 	PM_REQUIRE(t, batch);
 	batch->class = 30;
 	batch->nr = 8;
-	n = pm_malloc_lock_batch(30, batch->obj, 8, GFP_KERNEL);
+	n = __pm_malloc_lock(30, batch->obj, 8, GFP_KERNEL);
 	PM_REQUIRE(t, n == 8);
 	heap = pm_pagemap_heap(batch->obj[0]);
 
@@ -461,7 +461,7 @@ static void retire_late_batch(struct pm_test *t)
 		srcu_read_unlock(&pm_srcu, idx);
 		retire_wait(t, &retiring);
 		PM_EXPECT(t, llist_empty(&old->inbox));
-		pm_arena_trim();
+		pm_arena_trim_all();
 		for (i = 0; i < 8; i++)
 			PM_EXPECT_EQ(t, pm_pagemap_class(objs[i]), 0);
 	} else {
@@ -481,8 +481,8 @@ static void retire_free_in_grace_period(struct pm_test *t)
 
 	if (!pm_test_two_arenas(t, &old, NULL))
 		return;
-	p = pm_malloc_lock(30, GFP_KERNEL);
-	q = pm_malloc_lock(31, GFP_KERNEL);
+	p = pm_test_malloc_lock(30);
+	q = pm_test_malloc_lock(31);
 	PM_REQUIRE(t, p && q && pm_test_resolve(p, &ref));
 
 	idx = srcu_read_lock(&pm_srcu);
@@ -502,7 +502,7 @@ static void retire_free_in_grace_period(struct pm_test *t)
 	} else {
 		srcu_read_unlock(&pm_srcu, idx);
 	}
-	pm_arena_trim();
+	pm_arena_trim_all();
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
 	PM_EXPECT_EQ(t, pm_pagemap_class(q), 0);
 }
@@ -520,7 +520,7 @@ static void retire_reader_main(void *arg)
 {
 	struct retire_reader *reader = arg;
 
-	reader->p = pm_malloc_lock(30, GFP_KERNEL);
+	reader->p = pm_test_malloc_lock(30);
 }
 
 static void retire_late_malloc(struct pm_test *t)
@@ -595,7 +595,7 @@ static void retire_again(struct pm_test *t)
 	for (round = 0; round < 50; round++) {
 		if (!pm_test_two_arenas(t, &arena, NULL))
 			return;
-		p = pm_malloc_lock(1 + round, GFP_KERNEL);
+		p = pm_test_malloc_lock(1 + round);
 		PM_REQUIRE(t, p);
 		PM_EXPECT_EQ(t, pm_arena_retire(arena->id), 0);
 		PM_EXPECT_EQ(t, READ_ONCE(arena->heap_bytes), 0);
@@ -614,7 +614,7 @@ static void retire_depot(struct pm_test *t)
 
 	if (!pm_test_two_arenas(t, &arena, NULL))
 		return;
-	PM_EXPECT_EQ(t, pm_malloc_lock_batch(20, objs, 64, GFP_KERNEL), 64);
+	PM_EXPECT_EQ(t, __pm_malloc_lock(20, objs, 64, GFP_KERNEL), 64);
 	pm_free_lock_batch(20, objs, 64);
 	PM_EXPECT_EQ(t, READ_ONCE(arena->depot[20].nr), 64);
 	PM_EXPECT_EQ(t, pm_arena_retire(arena->id), 0);
@@ -644,7 +644,7 @@ static void *retire_take(struct retire_env *env, struct pm_rnd *rnd)
 	void *p;
 
 	if (env->locked)
-		p = pm_malloc_lock(class, GFP_KERNEL);
+		p = pm_test_malloc_lock(class);
 	else
 		p = pm_malloc(pm_classes[class].size);
 	if (p)

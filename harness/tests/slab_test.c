@@ -7,7 +7,7 @@
  * thread that runs a case holds its lock.
  */
 #include "pm_test.h"
-#include "base/check.h"
+#include "base/testing.h"
 #include "front/magazine.h"
 
 struct slab_env {
@@ -25,7 +25,7 @@ static bool slab_begin(struct pm_test *t)
 	slab_env.arena = pm_test_arena_make();
 	if (!PM_EXPECT(t, slab_env.arena))
 		return false;
-	slab_env.heap = pm_heap_create(slab_env.arena, PM_UNIT_SIZE, GFP_KERNEL);
+	slab_env.heap = pm_arena_map_heap(slab_env.arena, 1, GFP_KERNEL);
 	if (PM_EXPECT(t, slab_env.heap))
 		return true;
 	pm_test_arena_drop(slab_env.arena);
@@ -39,7 +39,7 @@ static void slab_end(void)
 
 static struct pm_slab *slab_get(struct pm_test *t, unsigned int class)
 {
-	struct pm_slab *slab = pm_heap_get_slab(slab_env.heap, class);
+	struct pm_slab *slab = pm_test_cut_slab(slab_env.heap, class);
 
 	PM_EXPECT(t, slab);
 	return slab;
@@ -53,7 +53,7 @@ static void slab_put_back(struct pm_slab *slab)
 	pm_slab_collect(slab);
 	for (i = 0; i < pm_slab_capacity(slab); i++)
 		pm_slab_put(slab, i);
-	pm_heap_put_slab(slab_env.heap, slab);
+	pm_arena_put_slab(slab_env.heap->arena, slab);
 }
 
 static void slab_expect_sound(struct pm_test *t, const struct pm_slab *slab)
@@ -80,7 +80,7 @@ static void slab_take(struct pm_test *t)
 		PM_EXPECT_EQ(t, slab->nr_free, capacity);
 		for (n = 0; n < capacity; n += i) {
 			want = 1 + pm_rnd_below(&t->rnd, 130);
-			i = pm_slab_take(slab, slab_env.objs + n, want);
+			i = pm_test_slab_take(slab, slab_env.objs + n, want);
 			if (!PM_EXPECT_EQ(t, i, min_t(unsigned int, want,
 						      capacity - n)))
 				break;
@@ -90,7 +90,7 @@ static void slab_take(struct pm_test *t)
 			if (!PM_EXPECT(t, slab_env.objs[i] ==
 				       pm_slab_object(slab, i)))
 				break;
-		PM_EXPECT_EQ(t, pm_slab_take(slab, slab_env.objs, 1), 0);
+		PM_EXPECT_EQ(t, pm_test_slab_take(slab, slab_env.objs, 1), 0);
 		PM_EXPECT_EQ(t, slab->nr_free, 0);
 		slab_put_back(slab);
 	}
@@ -111,7 +111,7 @@ static void slab_put(struct pm_test *t)
 			break;
 		capacity = pm_slab_capacity(slab);
 		PM_EXPECT_EQ(t, pm_slab_put(slab, 0), PM_SLAB_DOUBLE_FREE);
-		pm_slab_take(slab, slab_env.objs, capacity);
+		pm_test_slab_take(slab, slab_env.objs, capacity);
 		/* 7919 is prime and longer than a slab: visits each once. */
 		for (i = 0; i < capacity; i++) {
 			at = (i + 1) * 7919 % capacity;
@@ -143,7 +143,7 @@ static void slab_remote(struct pm_test *t)
 		capacity = pm_slab_capacity(slab);
 		half = capacity / 2;
 		PM_EXPECT_EQ(t, pm_slab_collect(slab), 0);
-		pm_slab_take(slab, slab_env.objs, capacity);
+		pm_test_slab_take(slab, slab_env.objs, capacity);
 		for (i = 0; i < half; i++) {
 			PM_EXPECT_EQ(t, pm_slab_put_remote(slab, i),
 				     PM_SLAB_OK);
@@ -159,7 +159,7 @@ static void slab_remote(struct pm_test *t)
 		PM_EXPECT_EQ(t, slab->nr_free, half);
 		slab_expect_sound(t, slab);
 		/* They can be taken again, and only they. */
-		PM_EXPECT_EQ(t, pm_slab_take(slab, slab_env.objs, capacity),
+		PM_EXPECT_EQ(t, pm_test_slab_take(slab, slab_env.objs, capacity),
 			     half);
 		PM_EXPECT(t, slab_env.objs[0] == slab->base);
 		slab_put_back(slab);
@@ -218,7 +218,7 @@ static void slab_model_take(struct pm_test *t, struct pm_slab *slab)
 	unsigned int want = 1 + pm_rnd_below(&t->rnd, 64), n, i, index;
 	unsigned int lowest = 0;
 
-	n = pm_slab_take(slab, slab_env.objs, want);
+	n = pm_test_slab_take(slab, slab_env.objs, want);
 	PM_EXPECT_EQ(t, n, min_t(unsigned int, want, m->nr_free));
 	for (i = 0; i < n; i++) {
 		while (lowest < pm_slab_capacity(slab) &&
@@ -342,7 +342,7 @@ static void slab_remote_feed(struct pm_test_crowd *crowd)
 	while (!pm_test_crowd_done(crowd)) {
 		pm_slab_collect(slab);
 		i = pm_rnd_below(&crowd->t->rnd, 64);
-		if (READ_ONCE(mail->slot[i]) || !pm_slab_take(slab, &p, 1)) {
+		if (READ_ONCE(mail->slot[i]) || !pm_test_slab_take(slab, &p, 1)) {
 			pm_test_pause();
 			continue;
 		}
@@ -413,7 +413,7 @@ static void slab_double_remote(struct pm_test *t)
 	if (!race.slab)
 		goto out;
 	capacity = pm_slab_capacity(race.slab);
-	pm_slab_take(race.slab, slab_env.objs, capacity);
+	pm_test_slab_take(race.slab, slab_env.objs, capacity);
 	pm_test_crowd_run(&crowd, NULL);
 	PM_EXPECT_EQ(t, atomic_long_read(&race.believed), capacity);
 	PM_EXPECT_EQ(t, pm_slab_collect(race.slab), capacity);
@@ -438,7 +438,7 @@ static void slab_double_mixed(struct pm_test *t)
 	if (!slab)
 		goto out;
 	capacity = pm_slab_capacity(slab);
-	pm_slab_take(slab, slab_env.objs, capacity);
+	pm_test_slab_take(slab, slab_env.objs, capacity);
 	for (i = 0; i < capacity; i++) {
 		/* Both have looked; now the one stores, then the other. */
 		PM_EXPECT_EQ(t, pm_slab_put(slab, i), PM_SLAB_OK);
@@ -448,13 +448,13 @@ static void slab_double_mixed(struct pm_test *t)
 		PM_EXPECT_EQ(t, pm_slab_collect(slab), 0);
 		PM_EXPECT_EQ(t, slab->nr_free, i + 1);
 		/* Nobody was told so far; the first of them is noted. */
-		PM_EXPECT(t, xchg(&pm_noted.obj, NULL) ==
+		PM_EXPECT(t, xchg(&pm_misuse_noted.obj, NULL) ==
 			     pm_slab_object(slab, i ? i - 1 : 0));
 	}
 	PM_EXPECT_EQ(t, pm_slab_collect(slab), 0);
-	WRITE_ONCE(pm_noted.obj, NULL);
+	WRITE_ONCE(pm_misuse_noted.obj, NULL);
 	slab_expect_sound(t, slab);
-	n = pm_slab_take(slab, slab_env.objs, capacity);
+	n = pm_test_slab_take(slab, slab_env.objs, capacity);
 	PM_EXPECT_EQ(t, n, capacity);
 	for (i = 0; i < n; i++)
 		PM_EXPECT(t, slab_env.objs[i] == pm_slab_object(slab, i));
@@ -504,11 +504,11 @@ static void slab_marks(struct pm_test *t)
 		PM_EXPECT(t, slab == &slab_env.heap->slab[0]);
 		while (slab->opened < min_t(unsigned int, turn[i].steps,
 					    PM_UNIT_STEPS))
-			pm_slab_open(slab);
+			pm_heap_open_slab(slab, false);
 		slab_expect_marked(t, slab);
-		pm_heap_put_slab(slab_env.heap, slab);
+		pm_arena_put_slab(slab_env.heap->arena, slab);
 		if (turn[i].purge)
-			pm_heap_purge(slab_env.heap);
+			pm_arena_purge_heap(slab_env.heap->arena, slab_env.heap);
 	}
 	slab_end();
 }
@@ -535,7 +535,7 @@ static void slab_clobbered(struct pm_test *t)
 		if (!slab)
 			break;
 		/* Some free, some out, one remote: no field is trivial. */
-		pm_slab_take(slab, slab_env.objs,
+		pm_test_slab_take(slab, slab_env.objs,
 			     pm_slab_capacity(slab) / 2 + 1);
 		pm_slab_put_remote(slab, 0);
 		SLAB_CLOBBER(t, 0xff, slab, heap);

@@ -110,7 +110,7 @@ static void transit_misuse_refill(void *arg)
 	struct pm_depot *depot = &arena->depot[TRANSIT_CLASS];
 	void *p = NULL;
 
-	pm_arena_lock_quiet(arena);
+	pm_arena_lock_uncounted(arena);
 	if (depot->nr)
 		p = depot->slot[depot->nr - 1];
 	pm_arena_unlock(arena);
@@ -176,7 +176,7 @@ static u64 transit_batches(struct pm_arena *arena)
 {
 	u64 n;
 
-	pm_arena_lock_quiet(arena);
+	pm_arena_lock_uncounted(arena);
 	n = arena->stats.batches_in + arena->stats.batches_out;
 	pm_arena_unlock(arena);
 	return n;

@@ -35,7 +35,7 @@ enum pm_slab_fault pm_test_free_lock(void *p)
 
 	if (!pm_test_resolve(p, &ref))
 		return PM_SLAB_DOUBLE_FREE;
-	return pm_free_lock(ref.heap, ref.slab, ref.index);
+	return __pm_free_lock(ref.heap, ref.slab, ref.index);
 }
 
 /**
@@ -144,7 +144,7 @@ void pm_test_pick(unsigned int id)
  */
 void pm_test_policy(const char *name)
 {
-	WRITE_ONCE(pm_options.policy, pm_policy_find(name));
+	WRITE_ONCE(pm_options.policy, pm_test_policy_find(name));
 }
 
 /**
@@ -172,7 +172,7 @@ struct pm_arena *pm_test_arena(unsigned int n)
 	int idx;
 
 	pm_test_pick(pm_test_id(n));
-	p = pm_malloc_lock(1, GFP_KERNEL);
+	p = pm_test_malloc_lock(1);
 	if (!p || pm_test_free_lock(p))
 		return NULL;
 	idx = srcu_read_lock(&pm_srcu);
@@ -239,9 +239,64 @@ void pm_test_arena_drop(struct pm_arena *arena)
 	if (!arena)
 		return;
 	list_for_each_entry_safe(heap, next, &arena->heaps, node)
-		pm_heap_destroy(heap);
+		pm_arena_unmap_heap(heap->arena, heap);
 	mutex_unlock(&arena->lock);
 	pm_test_release(arena, sizeof(*arena));
+}
+
+/**
+ * pm_test_policy_find() - policy of a name
+ * @name: name
+ *
+ * Return: policy, or NULL when there is none of that name.
+ */
+const struct pm_policy *pm_test_policy_find(const char *name)
+{
+	const struct pm_policy *policy;
+
+	for (policy = pm_policies; policy->name; policy++)
+		if (!strcmp(policy->name, name))
+			return policy;
+	return NULL;
+}
+
+/**
+ * pm_test_malloc_lock() - one object from an arena, its mark as it was
+ * @class: its class
+ *
+ * Return: object, or NULL.
+ */
+void *pm_test_malloc_lock(unsigned int class)
+{
+	void *obj;
+
+	return __pm_malloc_lock(class, &obj, 1, GFP_KERNEL) ? obj : NULL;
+}
+
+/**
+ * pm_test_cut_slab() - cut a slab whose class counts as one hardly used
+ * @heap: heap of an arena from pm_test_arena_make()
+ * @class: class of its objects
+ *
+ * Return: slab, or NULL.
+ */
+struct pm_slab *pm_test_cut_slab(struct pm_heap *heap, unsigned int class)
+{
+	return pm_arena_cut_slab(heap->arena, heap, class);
+}
+
+/**
+ * pm_test_slab_take() - take objects out of a slab, opening it as need be
+ * @slab: the slab
+ * @objs: where they go
+ * @n: how many
+ *
+ * Return: how many there were.
+ */
+unsigned int pm_test_slab_take(struct pm_slab *slab, void **objs,
+			       unsigned int n)
+{
+	return pm_heap_take(slab, objs, n, false);
 }
 
 /* ---- a thread that holds a lock ---------------------------------------- */
@@ -252,7 +307,7 @@ static void pm_test_holder_main(void *arg)
 
 	h->tid = pm_host_tid();
 	if (h->arena) {
-		pm_arena_lock_quiet(h->arena);
+		pm_arena_lock_uncounted(h->arena);
 	} else {
 		mutex_lock(&pm_registry);
 		pm_arena_lock_all();

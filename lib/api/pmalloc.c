@@ -3,7 +3,7 @@
  * pmalloc: from a size to an object, and from a pointer back.
  *
  *	pm_malloc(n)	class of n -> this CPU's magazine
- *			empty: pm_mag_refill() -> pm_malloc_lock_batch()
+ *			empty: pm_mag_refill() -> __pm_malloc_lock()
  *	pm_free(p)	page map: class of p -> this CPU's magazine
  *			full: pm_mag_flush() -> pm_free_lock_batch()
  *
@@ -12,14 +12,16 @@
  */
 #include "pmalloc.h"
 #include "api/core.h"
-#include "arena/arena.h"
-#include "base/check.h"
+#include "api/misuse.h"
+#include "api/start.h"
+#include "arena/free_lock.h"
+#include "arena/malloc_lock.h"
 #include "back/heap.h"
 #include "back/large.h"
-#include "front/magazine.h"
-#include "base/options.h"
 #include "back/pagemap.h"
-#include "front/transit.h"
+#include "front/magazine.h"
+#include "upkeep/trim.h"
+#include "upkeep/verify.h"
 
 /**
  * struct pm_ref - what a pointer refers to
@@ -34,7 +36,7 @@ struct pm_ref {
 	unsigned int index;
 	struct pm_heap *heap;
 	struct pm_slab *slab;
-	struct pm_large *large;
+	struct pm_extent *large;
 };
 
 /*
@@ -66,40 +68,8 @@ static bool pm_resolve(const void *ptr, struct pm_ref *ref, const char *who)
 
 static size_t pm_ref_size(const struct pm_ref *ref)
 {
-	return ref->class >= PM_CLASS_LARGE ? ref->large->size :
+	return ref->class >= PM_CLASS_LARGE ? pm_large_size(ref->large) :
 					      pm_classes[ref->class].size;
-}
-
-/*
- * @ptr carries the mark of a free object. Nearly always it is one; but a
- * program may have written the value there. Everything that is free is
- * brought home to its slab, whose bitmap then knows.
- *
- * That takes a standstill, or an object might always be where we are not
- * looking: nobody carries a batch, no arena is retired, no CPU has a
- * magazine. Callers are served meanwhile, one object at a time, by arenas.
- * What is not waited for is another free of the same object that has not
- * returned.
- *
- * A context that may not wait takes the mark's word for it, and so does a
- * process that can no longer drain its magazines.
- */
-static noinline __cold bool pm_is_free(const void *ptr,
-				       const struct pm_ref *ref)
-{
-	bool is_free = true;
-
-	if (!pm_context_may_lock())
-		return true;
-	pm_transit_stop();
-	mutex_lock(&pm_registry);
-	pm_mag_lock_all();
-	if (pm_mag_drain_all_locked())
-		is_free = pm_arena_is_free(ptr, ref->class);
-	pm_mag_unlock_all(false);
-	mutex_unlock(&pm_registry);
-	pm_transit_resume();
-	return is_free;
 }
 
 /* pm_resolve(), and the object must be live as far as a look can tell. */
@@ -109,9 +79,8 @@ static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 	if (!pm_resolve(ptr, ref, who))
 		return false;
 	if (ref->class < PM_CLASS_LARGE &&
-	    unlikely(test_bit(ref->index, ref->slab->free) ||
-		     test_bit(ref->index, ref->slab->remote) ||
-		     (pm_is_marked(ptr) && pm_is_free(ptr, ref)))) {
+	    unlikely(pm_slab_object_is_free(ref->slab, ref->index) ||
+		     (pm_is_marked(ptr) && pm_is_free(ptr, ref->class)))) {
 		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, ref->class);
 		return false;
 	}
@@ -130,16 +99,62 @@ static unsigned long pm_class_at_a_glance(const void *ptr)
 	       likely(!pm_is_marked(ptr)) ? class : 0;
 }
 
-static void *pm_alloc_class(unsigned int class, gfp_t gfp)
-{
-	void *obj = pm_malloc_class_fast(class);
+/**
+ * struct pm_request - what is asked for
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context
+ * @class: class that serves both; 0 for a large object
+ * @past_magazine: take the object under an arena's lock
+ */
+struct pm_request {
+	size_t size;
+	size_t align;
+	gfp_t gfp;
+	unsigned long class;
+	bool past_magazine;
+};
 
-	if (unlikely(!obj)) {
-		obj = pm_mag_refill(class, gfp);
-		/* Short of memory: what we keep for reuse comes first. */
-		if (unlikely(!obj) && gfpflags_allow_blocking(gfp) && pm_trim())
-			obj = pm_mag_refill(class, gfp);
-	}
+/* One object under an arena's lock. */
+static void *pm_take_locked(unsigned int class, gfp_t gfp)
+{
+	void *obj;
+
+	if (!__pm_malloc_lock(class, &obj, 1, gfp))
+		return NULL;
+	pm_obj_take(obj, class);
+	return obj;
+}
+
+/* Once, from whatever serves such a request. */
+static void *pm_serve(const struct pm_request *req)
+{
+	void *obj;
+
+	if (unlikely(!req->class))
+		return pm_large_alloc(req->size, req->align, req->gfp);
+	if (unlikely(req->past_magazine))
+		obj = pm_take_locked(req->class, req->gfp);
+	else
+		obj = pm_mag_refill(req->class, req->gfp);
+	pm_misuse_report_noted();
+	return obj;
+}
+
+/*
+ * A request that no magazine has served: start the allocator if it has not,
+ * and when memory is short let what we keep for reuse come first.
+ */
+static noinline void *pm_serve_slow(const struct pm_request *req)
+{
+	bool may_wait = gfpflags_allow_blocking(req->gfp);
+	void *obj;
+
+	if (unlikely(!pm_is_started()) && (!may_wait || !pm_start(req->gfp)))
+		return NULL;
+	obj = pm_serve(req);
+	if (unlikely(!obj) && may_wait && pm_trim())
+		obj = pm_serve(req);
 	return obj;
 }
 
@@ -155,26 +170,32 @@ static void *pm_alloc_class(unsigned int class, gfp_t gfp)
  */
 void *pm_alloc(size_t size, size_t align, gfp_t gfp)
 {
-	unsigned long class = pm_class_of_aligned(size, align);
-	void *obj;
+	struct pm_request req = {
+		.size = size,
+		.align = align,
+		.gfp = gfp,
+		.class = pm_class_of_aligned(size, align),
+	};
+	void *obj = NULL;
 
-	if (unlikely(!class))
-		return pm_large_alloc(size, align, gfp);
-	obj = pm_alloc_class(class, gfp);
-	if (obj && (gfp & __GFP_ZERO) && !want_init_on_alloc(0))
+	if (likely(req.class))
+		obj = pm_malloc_class_fast(req.class);
+	if (unlikely(!obj))
+		obj = pm_serve_slow(&req);
+	if (obj && req.class && (gfp & __GFP_ZERO) && !want_init_on_alloc(0))
 		memset(obj, 0, size);
 	return obj;
 }
 
 /* Past the magazine: under the arena's lock, or for its next holder. */
-static void pm_free_locked(void *ptr, unsigned int class, const char *who)
+static void pm_give_locked(void *ptr, unsigned int class, const char *who)
 {
 	struct pm_heap *heap = pm_pagemap_heap(ptr);
 	struct pm_slab *slab = pm_heap_slab(heap, ptr, class);
 	unsigned int index;
 
 	if (unlikely(!pm_slab_index(slab, ptr, &index)) ||
-	    unlikely(pm_free_lock(heap, slab, index)))
+	    unlikely(__pm_free_lock(heap, slab, index)))
 		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, class);
 }
 
@@ -189,7 +210,8 @@ static void pm_free_locked(void *ptr, unsigned int class, const char *who)
 void pm_free_full(void *ptr, unsigned long class, const char *who)
 {
 	if (!pm_mag_flush(class, ptr))
-		pm_free_locked(ptr, class, who);
+		pm_give_locked(ptr, class, who);
+	pm_misuse_report_noted();
 }
 
 /**
@@ -366,13 +388,41 @@ size_t pm_usable_size(const void *ptr)
 }
 EXPORT_SYMBOL_GPL(pm_usable_size);
 
+void *pm_malloc_lock(size_t size)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = 1,
+		.gfp = GFP_KERNEL,
+		.class = pm_class_of_small(size),
+		.past_magazine = true,
+	};
+
+	return pm_serve_slow(&req);
+}
+EXPORT_SYMBOL_GPL(pm_malloc_lock);
+
+void pm_free_lock(void *ptr)
+{
+	struct pm_ref ref;
+
+	if (!ptr || !pm_resolve_live(ptr, &ref, "pm_free_lock"))
+		return;
+	if (ref.class >= PM_CLASS_LARGE) {
+		pm_free_odd(ptr, ref.class, "pm_free_lock");
+		return;
+	}
+	pm_obj_give(ptr, ref.class);
+	pm_give_locked(ptr, ref.class, "pm_free_lock");
+	pm_misuse_report_noted();
+}
+EXPORT_SYMBOL_GPL(pm_free_lock);
+
 size_t pm_trim(void)
 {
-	size_t bytes;
+	size_t bytes = pm_trim_all();
 
-	pm_mag_drain_all();
-	bytes = pm_large_purge() + pm_arena_trim();
-	pm_misuse_noted();
+	pm_misuse_report_noted();
 	return bytes;
 }
 EXPORT_SYMBOL_GPL(pm_trim);

@@ -4,7 +4,7 @@
  *
  * Lock order, outermost first:
  *
- *   the transit lock		looking for a free object; see transit.h
+ *   the transit lock		looking for a free object; see front/transit.h
  *   pm_registry		which arenas exist; never waited for within an
  *				SRCU section, because retiring waits for those
  *   pm_mag_lock			which magazines exist, and draining them
@@ -19,6 +19,7 @@
 
 #include "platform.h"
 #include "back/class.h"
+#include "arena/batch.h"
 #include "arena/depot.h"
 #include "arena/lockstat.h"
 #include "back/slab.h"
@@ -104,57 +105,48 @@ struct pm_arena {
 	struct pm_lockwait waits ____cacheline_aligned_in_smp;
 };
 
-/**
- * struct pm_policy - which arena a thread uses
- * @name: what the user calls it
- * @arenas: how many arenas there are at most
- * @pick: number of the arena that the caller should use now
- * @moved: the caller was served by another arena because its own was busy;
- *	NULL when the policy does not care
- */
-struct pm_policy {
-	const char *name;
-	unsigned int (*arenas)(void);
-	unsigned int (*pick)(void);
-	void (*moved)(unsigned int id);
-};
+/* arena.c: what happens while the lock is held */
+struct pm_arena *pm_arena_make(gfp_t gfp);
+void pm_arena_delete(struct pm_arena *arena);
+struct pm_heap *pm_arena_map_heap(struct pm_arena *arena, unsigned int class,
+				  gfp_t gfp);
+void pm_arena_unmap_heap(struct pm_arena *arena, struct pm_heap *heap);
+struct pm_slab *pm_arena_cut_slab(struct pm_arena *arena, struct pm_heap *heap,
+				  unsigned int class);
+void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab);
+unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
+			   void **objs, unsigned int n, gfp_t gfp);
+enum pm_slab_fault pm_arena_put_object(struct pm_arena *arena,
+				       struct pm_slab *slab,
+				       unsigned int index);
+void pm_arena_put(struct pm_arena *arena, unsigned int class, void **objs,
+		  unsigned int n);
+void pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
+			void **objs, unsigned int n);
+void pm_arena_collect(struct pm_arena *arena);
 
-extern const struct pm_policy pm_policies[];
-const struct pm_policy *pm_policy_find(const char *name);
+/* giveback.c */
+size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap);
+void pm_arena_flush_depots(struct pm_arena *arena);
+bool pm_arena_decay(struct pm_arena *arena);
+size_t pm_arena_trim(struct pm_arena *arena);
 
-extern struct srcu_struct pm_srcu;
-extern struct mutex pm_registry;
-extern struct list_head pm_arenas;
-extern unsigned int pm_nr_arena_slots;
-
-/* For who reads a process from outside (lib/user/publish.c), else private. */
-extern struct pm_arena **pm_arena_table;
-extern u32 pm_arenas_seq;
-
-int pm_arena_init(gfp_t gfp);
-void pm_arena_exit(void);
-bool pm_arena_ready(void);
-struct pm_arena *pm_arena_at(unsigned int id);
-
-void *pm_malloc_lock(unsigned int class, gfp_t gfp);
-unsigned int pm_malloc_lock_batch(unsigned int class, void **objs,
-				  unsigned int n, gfp_t gfp);
-void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n);
-enum pm_slab_fault pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
-				unsigned int index);
-bool pm_arena_is_near(const void *obj);
-void pm_arena_lock_quiet(struct pm_arena *arena);
+/* enter.c: the lock */
+bool pm_arena_trylock(struct pm_arena *arena);
+void pm_arena_lock_uncounted(struct pm_arena *arena);
+void pm_arena_lock_two(struct pm_arena *a, struct pm_arena *b);
 void pm_arena_unlock(struct pm_arena *arena);
-void pm_arena_settle(struct pm_arena *arena);
-size_t pm_arena_trim(void);
-void pm_arena_flush_depots_all(void);
-bool pm_arena_is_free(const void *obj, unsigned int class);
-void pm_arena_lock_all(void);
-void pm_arena_unlock_all(void);
-void pm_arena_restart_all(void);
+void pm_arena_contended(struct pm_arena *arena, unsigned int class);
+void pm_arena_wait(struct pm_arena *arena, unsigned int class);
+void pm_arena_lock(struct pm_arena *arena, unsigned int class);
+void pm_arena_enter(struct pm_arena *arena, unsigned int class);
+bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class);
+void pm_arena_leave(struct pm_arena *arena);
 
-#define pm_for_each_arena(arena)					\
-	list_for_each_entry_srcu(arena, &pm_arenas, node,		\
-				 srcu_read_lock_held(&pm_srcu))
+/* adopt.c */
+void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from);
+void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from);
+void pm_arena_restart(struct pm_arena *arena);
+void pm_arena_abandon(struct pm_arena *arena);
 
 #endif /* PM_ARENA_H */

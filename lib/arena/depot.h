@@ -23,7 +23,6 @@
 
 #define PM_DEPOT_MAX_OBJECTS	512
 #define PM_DEPOT_MAX_BYTES	(256UL << 10)	/* of one class */
-#define PM_BATCH_MAX		128
 
 /**
  * struct pm_depot - free objects of one class
@@ -47,35 +46,5 @@ unsigned int pm_depot_take(struct pm_depot *depot, void **objs,
 unsigned int pm_depot_take_oldest(struct pm_depot *depot, void **objs,
 				  unsigned int n);
 void pm_depot_destroy(struct pm_depot *depot, unsigned int class);
-
-/**
- * struct pm_batch - objects on their way to an arena whose lock was busy
- * @node: place in the arena's inbox
- * @next: index plus one of the next spare one
- * @self: own index
- * @class: their class
- * @nr: how many
- * @obj: the objects
- *
- * Lives in memory of its own, never in objects: what a program writes to
- * freed memory cannot reach it.
- */
-struct pm_batch {
-	struct llist_node node;
-	u32 next;
-	u32 self;
-	u32 class;
-	u32 nr;
-	void *obj[PM_BATCH_MAX];
-};
-
-struct pm_batch *pm_batch_get(void);
-void pm_batch_put(struct pm_batch *batch);
-void pm_batch_provide(gfp_t gfp);
-void pm_batch_lock_all(void);
-void pm_batch_unlock_all(void);
-void pm_batch_keep(struct pm_batch *batch);
-void pm_batch_restart_all(void);
-void pm_batch_exit(void);
 
 #endif /* PM_DEPOT_H */

@@ -14,8 +14,10 @@
  *   cpu	the arena of the CPU that the thread runs on; a busy one is
  *		passed over just this once
  */
-#include "arena/arena.h"
-#include "base/options.h"
+#include "arena/policy.h"
+
+/* Numbers that threads are dealt before they begin again at 0. */
+#define PM_POLICY_NUMBERS	(1U << 30)
 
 static unsigned int pm_policy_next;
 
@@ -24,7 +26,7 @@ static unsigned int pm_one_arena(void)
 	return 1;
 }
 
-static unsigned int pm_pick_single(void)
+static unsigned int pm_pick_first(void)
 {
 	return 0;
 }
@@ -49,7 +51,7 @@ static unsigned int pm_pick_thread(void)
 		do {
 			next = READ_ONCE(pm_policy_next);
 		} while (cmpxchg(&pm_policy_next, next, next + 1) != next);
-		*slot = next % pm_nr_arena_slots + 1;
+		*slot = next % PM_POLICY_NUMBERS + 1;
 	}
 	return *slot - 1;
 }
@@ -61,24 +63,8 @@ static void pm_moved_thread(unsigned int id)
 
 const struct pm_policy pm_policies[] = {
 	{ "cpu", pm_host_nr_cpus, pm_host_cpu, NULL },
-	{ "single", pm_one_arena, pm_pick_single, NULL },
+	{ "single", pm_one_arena, pm_pick_first, NULL },
 	{ "thread", pm_thread_arenas, pm_pick_thread, pm_moved_thread },
 	{ "pool", pm_pool_arenas, pm_pick_thread, pm_moved_thread },
 	{ NULL, NULL, NULL, NULL },
 };
-
-/**
- * pm_policy_find() - policy of a name
- * @name: name
- *
- * Return: policy, or NULL when there is none of that name.
- */
-const struct pm_policy *pm_policy_find(const char *name)
-{
-	const struct pm_policy *policy;
-
-	for (policy = pm_policies; policy->name; policy++)
-		if (!strcmp(policy->name, name))
-			return policy;
-	return NULL;
-}

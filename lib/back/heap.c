@@ -10,20 +10,9 @@
  * just freed is the likeliest to be wanted again.
  */
 #include "back/heap.h"
+#include "back/ahead.h"
 #include "back/pagemap.h"
-#include "arena/arena.h"
-#include "base/check.h"
-#include "base/options.h"
-
-/*
- * From this many heaps of an arena on the next ones ask for huge pages, when
- * the user chose so: less than that, and the pages that are mapped along with
- * those that are used weigh more than the faults they save. It is a choice
- * because it may cost more than it saves: a million objects in a virtual
- * machine took 132 ns each without and 210 to 480 ns with huge pages, most of
- * it for clearing them.
- */
-#define PM_HEAPS_HUGE	4
+#include "base/testing.h"
 
 static size_t pm_heap_meta_size(unsigned int units)
 {
@@ -31,7 +20,8 @@ static size_t pm_heap_meta_size(unsigned int units)
 }
 
 /* The descriptor of a heap at @base; NULL when there is no memory for it. */
-static struct pm_heap *pm_heap_describe(struct pm_arena *arena, char *base,
+static struct pm_heap *pm_heap_describe(struct pm_arena *arena,
+					struct mutex *lock, char *base,
 					size_t size, gfp_t gfp)
 {
 	struct pm_heap *heap;
@@ -42,12 +32,13 @@ static struct pm_heap *pm_heap_describe(struct pm_arena *arena, char *base,
 	if (!heap)
 		return NULL;
 	heap->arena = arena;
+	heap->lock = lock;
 	heap->base = base;
 	heap->nr_units = size / PM_UNIT_SIZE;
 	heap->nr_free = heap->nr_units;
 	for (unit = 0; unit < heap->nr_units; unit++)
 		__set_bit(unit, heap->free);
-	if (pm_pagemap_add_heap(heap, gfp))
+	if (pm_pagemap_add_heap(heap, base, size, gfp))
 		return heap;
 	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
 	return NULL;
@@ -56,30 +47,32 @@ static struct pm_heap *pm_heap_describe(struct pm_arena *arena, char *base,
 /**
  * pm_heap_create() - get a heap from the host
  * @arena: its owner to be
+ * @lock: that one's lock
  * @least: bytes of the slab that it is wanted for
+ * @huge: huge pages are asked for
  * @gfp: context
  *
  * A host that is short of memory may give a short one.
  *
- * Context: arena lock held.
- * Return: a heap on @arena's list, or NULL.
+ * Context: @lock is held.
+ * Return: a heap, on no list, or NULL.
  */
-struct pm_heap *pm_heap_create(struct pm_arena *arena, size_t least, gfp_t gfp)
+struct pm_heap *pm_heap_create(struct pm_arena *arena, struct mutex *lock,
+			       size_t least, bool huge, gfp_t gfp)
 {
 	size_t size = pm_inject_heap_size(least, PM_HEAP_SIZE);
 	struct pm_heap *heap;
 	char *base;
 
-	lockdep_assert_held(&arena->lock);
+	lockdep_assert_held(lock);
 	if (pm_inject_fails(&pm_inject.heap_map))
 		return NULL;
 	for (;;) {
-		base = pm_host_heap_map(&size, least, pm_options.thp &&
-					arena->nr_heaps >= PM_HEAPS_HUGE, gfp);
+		base = pm_host_heap_map(&size, least, huge, gfp);
 		if (!base)
 			return NULL;
 		heap = size < least ? NULL :
-		       pm_heap_describe(arena, base, size, gfp);
+		       pm_heap_describe(arena, lock, base, size, gfp);
 		if (heap)
 			break;
 		pm_host_heap_unmap(base, size);
@@ -88,30 +81,23 @@ struct pm_heap *pm_heap_create(struct pm_arena *arena, size_t least, gfp_t gfp)
 		if (size < least || size < PM_HEAP_SIZE / 16)
 			return NULL;
 	}
-	list_add_tail(&heap->node, &arena->heaps);
-	arena->nr_heaps++;
-	arena->heap_bytes += size;
 	return heap;
 }
 
 /**
  * pm_heap_destroy() - give a heap back to the host
- * @heap: heap without slabs and without remote frees on their way
+ * @heap: heap without slabs and without remote frees on their way, on no list
  *
- * Context: arena lock held.
+ * Context: the owner's lock is held.
  */
 void pm_heap_destroy(struct pm_heap *heap)
 {
-	size_t size = heap->nr_units * PM_UNIT_SIZE;
+	size_t size = pm_heap_bytes(heap);
 
-	lockdep_assert_held(&heap->arena->lock);
+	lockdep_assert_held(heap->lock);
 	BUG_ON(!pm_heap_is_free(heap));
 	BUG_ON(atomic_long_read(&heap->remote_refs));
-	list_del(&heap->node);
-	heap->arena->nr_heaps--;
-	heap->arena->heap_bytes -= size;
-	heap->arena->dirty_units -= heap->nr_dirty;
-	pm_pagemap_del_heap(heap);
+	pm_pagemap_del_heap(heap->base, size);
 	pm_host_heap_unmap(heap->base, size);
 	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
 }
@@ -143,16 +129,90 @@ static int pm_heap_find(const struct pm_heap *heap, unsigned int class)
 	return first;
 }
 
+/* Which class the objects of a step were marked for last. */
+static u8 *pm_heap_marked(struct pm_heap *heap, const char *step)
+{
+	return &heap->marked[(step - heap->base) >> PM_STEP_SHIFT];
+}
+
+static void pm_heap_open_step(struct pm_heap *heap, struct pm_slab *slab)
+{
+	char *step = pm_slab_next_step(slab);
+	u8 *marked = pm_heap_marked(heap, step);
+
+	pm_slab_open_step(slab, *marked == slab->class);
+	*marked = slab->class;
+	/* After the marks: whoever finds the class finds them, too. */
+	smp_wmb();
+	pm_pagemap_set_class(step, 1, slab->class);
+}
+
+/**
+ * pm_heap_open_slab() - let more objects of a slab be handed out
+ * @slab: slab that has steps to open
+ * @common: its class is one of those in use: a unit of its objects is out
+ *
+ * Every free object carries the mark, those that were never handed out, too:
+ * else a program could free one of them by mistake, or one of the memory's
+ * former life, and it would pass for live and be in a magazine as well as in
+ * its slab. Marking touches pages. So it is done step by step as objects are
+ * needed, and a step that is not open has no class in the page map: what is
+ * freed there is refused as foreign. Where a slab of the same class was
+ * before, and its pages have not gone, all objects came home marked.
+ *
+ * A class that is hardly used is opened by a step, for most programs have a
+ * few objects of many sizes; one that is used to the end of the unit, for
+ * pages that come together cost less.
+ *
+ * Context: the owner's lock is held.
+ */
+void pm_heap_open_slab(struct pm_slab *slab, bool common)
+{
+	unsigned int steps = PM_UNIT_STEPS - slab->opened % PM_UNIT_STEPS;
+	char *from = pm_slab_next_step(slab);
+	struct pm_heap *heap = slab->heap;
+
+	lockdep_assert_held(heap->lock);
+	/* Steps are opened in order: behind one without pages none has any. */
+	if (!common)
+		steps = 1;
+	else if (!*pm_heap_marked(heap, from))
+		pm_ahead_sure(from, from + steps * PM_STEP_SIZE);
+	while (steps--)
+		pm_heap_open_step(heap, slab);
+}
+
+/**
+ * pm_heap_take() - take objects out of a slab, and open it as far as need be
+ * @slab: the slab
+ * @objs: where the objects go
+ * @n: how many are wanted
+ * @common: as for pm_heap_open_slab()
+ *
+ * Context: the owner's lock is held.
+ * Return: how many were taken: the smaller of @n and what is free.
+ */
+unsigned int pm_heap_take(struct pm_slab *slab, void **objs, unsigned int n,
+			  bool common)
+{
+	lockdep_assert_held(slab->heap->lock);
+	while (pm_slab_nr_ready(slab) < n && !pm_slab_is_open(slab))
+		pm_heap_open_slab(slab, common);
+	return pm_slab_take(slab, objs, n);
+}
+
 /**
  * pm_heap_get_slab() - cut a slab from a heap
  * @heap: the heap
  * @class: class of its objects
+ * @common: the class is one of those in use, see pm_heap_open_slab()
  *
- * Context: arena lock held.
+ * Context: the owner's lock is held.
  * Return: slab with all objects free, or NULL when no run of units is long
  * enough.
  */
-struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
+struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class,
+				 bool common)
 {
 	unsigned int units = pm_classes[class].units;
 	unsigned int i;
@@ -160,7 +220,7 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 	char *base;
 	int first;
 
-	lockdep_assert_held(&heap->arena->lock);
+	lockdep_assert_held(heap->lock);
 	if (heap->nr_free < units)
 		return NULL;
 	first = pm_heap_find(heap, class);
@@ -172,13 +232,12 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
 			continue;
 		__clear_bit(first + i, heap->dirty);
 		heap->nr_dirty--;
-		heap->arena->dirty_units--;
 	}
 	heap->nr_free -= units;
 	base = heap->base + first * PM_UNIT_SIZE;
 	slab = &heap->slab[first];
 	pm_slab_init(slab, heap, base, class);
-	pm_slab_open(slab);
+	pm_heap_open_slab(slab, common);
 	return slab;
 }
 
@@ -187,7 +246,7 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class)
  * @heap: the heap
  * @slab: slab with all objects free, on no list
  *
- * Context: arena lock held.
+ * Context: the owner's lock is held.
  */
 void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
 {
@@ -195,7 +254,7 @@ void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
 	unsigned int first = (slab->base - heap->base) >> PM_UNIT_SHIFT;
 	unsigned int i, dirty = 0;
 
-	lockdep_assert_held(&heap->arena->lock);
+	lockdep_assert_held(heap->lock);
 	BUG_ON(slab->nr_free != pm_slab_capacity(slab));
 	pm_pagemap_set_class(slab->base, units * PM_UNIT_STEPS, 0);
 	for (i = 0; i < units; i++) {
@@ -207,14 +266,13 @@ void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
 	}
 	heap->nr_free += units;
 	heap->nr_dirty += dirty;
-	heap->arena->dirty_units += dirty;
 }
 
 /**
  * pm_heap_purge() - give the pages of free units back to the host
  * @heap: the heap
  *
- * Context: arena lock held.
+ * Context: the owner's lock is held.
  * Return: bytes given back.
  */
 size_t pm_heap_purge(struct pm_heap *heap)
@@ -222,7 +280,7 @@ size_t pm_heap_purge(struct pm_heap *heap)
 	unsigned int unit, end;
 	size_t bytes = 0;
 
-	lockdep_assert_held(&heap->arena->lock);
+	lockdep_assert_held(heap->lock);
 	for (unit = 0; heap->nr_dirty && unit < heap->nr_units; unit = end) {
 		end = unit + 1;
 		if (!test_bit(unit, heap->dirty))
@@ -234,7 +292,6 @@ size_t pm_heap_purge(struct pm_heap *heap)
 			return bytes;
 		bytes += (end - unit) * PM_UNIT_SIZE;
 		heap->nr_dirty -= end - unit;
-		heap->arena->dirty_units -= end - unit;
 		memset(heap->marked + unit * PM_UNIT_STEPS, 0,
 		       (end - unit) * PM_UNIT_STEPS);
 		for (; unit < end; unit++)

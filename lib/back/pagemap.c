@@ -3,9 +3,7 @@
  * The page map's slow half: leaves, heaps and large objects enter and leave.
  */
 #include "back/pagemap.h"
-#include "base/check.h"
-#include "back/heap.h"
-#include "back/large.h"
+#include "base/testing.h"
 
 struct pm_branch *pm_root[PM_ROOT_ENTRIES];
 struct pm_home pm_home __read_mostly = { .index = ~0UL };
@@ -96,18 +94,18 @@ static bool pm_slot_provide(struct pm_heap **entry, gfp_t gfp)
 	return true;
 }
 
-/* Let the map lead to @to, or nowhere, from wherever it led to @heap. */
-static void pm_slot_set(struct pm_heap **entry, const struct pm_heap *heap,
+/* Let the map lead to @to, or nowhere, from @size bytes at @base. */
+static void pm_slot_set(struct pm_heap **entry, const void *base, size_t size,
 			struct pm_heap *to)
 {
-	unsigned long key = pm_addr_key(heap->base), end;
+	unsigned long key = pm_addr_key(base), end;
 
 	if (!pm_is_table(READ_ONCE(*entry))) {
 		/* Pairs with the loads of whoever has an object from here. */
 		smp_store_release(entry, to);
 		return;
 	}
-	for (end = key + heap->nr_units * PM_UNIT_SIZE; key < end;
+	for (end = key + size; key < end;
 	     key += 1UL << PM_HEAP_ALIGN_SHIFT)
 		smp_store_release(pm_slot_heap(*entry, key), to); /* likewise */
 }
@@ -115,34 +113,38 @@ static void pm_slot_set(struct pm_heap **entry, const struct pm_heap *heap,
 /**
  * pm_pagemap_add_heap() - make a heap findable
  * @heap: the heap; its units have class 0 so far
+ * @base: its first byte
+ * @size: its bytes
  * @gfp: context
  *
  * Return: false when there is no memory for the map.
  */
-bool pm_pagemap_add_heap(struct pm_heap *heap, gfp_t gfp)
+bool pm_pagemap_add_heap(struct pm_heap *heap, const void *base, size_t size,
+			 gfp_t gfp)
 {
-	struct pm_leaf *leaf = pm_pagemap_leaf(heap->base, gfp);
+	struct pm_leaf *leaf = pm_pagemap_leaf(base, gfp);
 	struct pm_heap **entry;
 
 	if (!leaf)
 		return false;
-	entry = pm_leaf_heap(leaf, heap->base);
-	if (PM_SLOT_HEAPS > 1 && heap->nr_units < PM_HEAP_UNITS &&
+	entry = pm_leaf_heap(leaf, base);
+	if (PM_SLOT_HEAPS > 1 && size < 1UL << PM_HEAP_SHIFT &&
 	    !pm_slot_provide(entry, gfp))
 		return false;
-	pm_slot_set(entry, heap, heap);
+	pm_slot_set(entry, base, size, heap);
 	return true;
 }
 
 /**
  * pm_pagemap_del_heap() - forget a heap
- * @heap: the heap, no slab left in it
+ * @base: its first byte; no slab is left in it
+ * @size: its bytes
  */
-void pm_pagemap_del_heap(struct pm_heap *heap)
+void pm_pagemap_del_heap(const void *base, size_t size)
 {
-	struct pm_leaf *leaf = pm_pagemap_leaf(heap->base, GFP_NOWAIT);
+	struct pm_leaf *leaf = pm_pagemap_leaf(base, GFP_NOWAIT);
 
-	pm_slot_set(pm_leaf_heap(leaf, heap->base), heap, NULL);
+	pm_slot_set(pm_leaf_heap(leaf, base), base, size, NULL);
 }
 
 /**
@@ -164,7 +166,7 @@ static struct pm_region **pm_region_slot(struct pm_leaf *leaf, const void *p)
 	return &leaf->region[(u32)pm_addr_key(p) >> PM_REGION_SHIFT];
 }
 
-static struct pm_large **pm_large_slot(const void *p)
+static struct pm_extent **pm_large_slot(const void *p)
 {
 	struct pm_leaf *leaf = pm_leaf_of(pm_addr_key(p));
 	struct pm_region *region = READ_ONCE(*pm_region_slot(leaf, p));
@@ -187,58 +189,57 @@ static void pm_large_set_class(const void *p, u8 class)
 
 /**
  * pm_pagemap_add_large() - make a large object findable
- * @large: the object, not yet handed out
+ * @large: its descriptor
+ * @p: where it starts; it is not yet handed out
  * @gfp: context
  *
  * Return: false when there is no memory for the map.
  */
-bool pm_pagemap_add_large(struct pm_large *large, gfp_t gfp)
+bool pm_pagemap_add_large(struct pm_extent *large, const void *p, gfp_t gfp)
 {
-	struct pm_leaf *leaf = pm_pagemap_leaf(large->addr, gfp);
+	struct pm_leaf *leaf = pm_pagemap_leaf(p, gfp);
 
 	if (!leaf ||
-	    !pm_node_provide((void **)pm_region_slot(leaf, large->addr),
+	    !pm_node_provide((void **)pm_region_slot(leaf, p),
 			     sizeof(struct pm_region), gfp))
 		return false;
 	/* The descriptor is complete before it can be found. */
-	smp_store_release(pm_large_slot(large->addr), large);
-	pm_large_set_class(large->addr, PM_CLASS_LARGE);
+	smp_store_release(pm_large_slot(p), large);
+	pm_large_set_class(p, PM_CLASS_LARGE);
 	return true;
 }
 
 /**
- * pm_pagemap_large() - large object that starts at an address
+ * pm_pagemap_large() - large object that starts in the unit of an address
  * @p: address whose class is PM_CLASS_LARGE
  *
- * Return: descriptor, or NULL when none starts at exactly @p.
+ * Return: descriptor, or NULL. Whether the object starts at exactly @p its
+ * descriptor tells.
  */
-struct pm_large *pm_pagemap_large(const void *p)
+struct pm_extent *pm_pagemap_large(const void *p)
 {
-	struct pm_large *large = READ_ONCE(*pm_large_slot(p));
-
-	return large && large->addr == p ? large : NULL;
+	return READ_ONCE(*pm_large_slot(p));
 }
 
 /**
  * pm_pagemap_take_large() - remove a large object from the map
- * @p: as for pm_pagemap_large()
+ * @large: its descriptor
+ * @p: where it starts
  *
  * Of two that free the same object one gets it: the exchange decides.
  *
- * Return: descriptor, now the caller's alone, or NULL.
+ * Return: whether it is the caller's alone now.
  */
-struct pm_large *pm_pagemap_take_large(const void *p)
+bool pm_pagemap_take_large(struct pm_extent *large, const void *p)
 {
-	struct pm_large *large = pm_pagemap_large(p);
-
-	if (!large || cmpxchg(pm_large_slot(p), large, NULL) != large)
-		return NULL;
+	if (cmpxchg(pm_large_slot(p), large, NULL) != large)
+		return false;
 	pm_large_set_class(p, 0);
-	return large;
+	return true;
 }
 
 static void pm_region_each_large(const struct pm_region *region,
-				 void (*visit)(struct pm_large *large))
+				 void (*visit)(struct pm_extent *large))
 {
 	unsigned int unit;
 
@@ -259,7 +260,7 @@ static struct pm_leaf *pm_leaf_at(unsigned long index)
  *
  * Context: nobody uses the allocator any more.
  */
-void pm_pagemap_each_large(void (*visit)(struct pm_large *large))
+void pm_pagemap_each_large(void (*visit)(struct pm_extent *large))
 {
 	struct pm_leaf *leaf;
 	unsigned long i, r;

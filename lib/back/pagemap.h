@@ -27,7 +27,7 @@
 #include "back/class.h"
 
 struct pm_heap;
-struct pm_large;
+struct pm_extent;
 
 #define PM_LEAF_SHIFT		32
 #define PM_LEAF_STEPS		(1UL << (PM_LEAF_SHIFT - PM_STEP_SHIFT))
@@ -45,7 +45,7 @@ struct pm_large;
  *	longer than a unit
  */
 struct pm_region {
-	struct pm_large *large[PM_REGION_UNITS];
+	struct pm_extent *large[PM_REGION_UNITS];
 };
 
 #define PM_SLOT_HEAPS		(1UL << (PM_HEAP_SHIFT - PM_HEAP_ALIGN_SHIFT))
@@ -180,13 +180,14 @@ static inline struct pm_heap *pm_pagemap_heap(const void *p)
 }
 
 struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp);
-bool pm_pagemap_add_heap(struct pm_heap *heap, gfp_t gfp);
-void pm_pagemap_del_heap(struct pm_heap *heap);
+bool pm_pagemap_add_heap(struct pm_heap *heap, const void *base, size_t size,
+			 gfp_t gfp);
+void pm_pagemap_del_heap(const void *base, size_t size);
 void pm_pagemap_set_class(const void *p, unsigned int steps, u8 class);
-bool pm_pagemap_add_large(struct pm_large *large, gfp_t gfp);
-struct pm_large *pm_pagemap_large(const void *p);
-struct pm_large *pm_pagemap_take_large(const void *p);
-void pm_pagemap_each_large(void (*visit)(struct pm_large *large));
+bool pm_pagemap_add_large(struct pm_extent *large, const void *p, gfp_t gfp);
+struct pm_extent *pm_pagemap_large(const void *p);
+bool pm_pagemap_take_large(struct pm_extent *large, const void *p);
+void pm_pagemap_each_large(void (*visit)(struct pm_extent *large));
 void pm_pagemap_destroy(void);
 
 #endif /* PM_PAGEMAP_H */

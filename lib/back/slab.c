@@ -17,12 +17,8 @@
  * without the lock.
  */
 #include "back/slab.h"
-#include "back/ahead.h"
-#include "back/heap.h"
-#include "arena/arena.h"
-#include "base/check.h"
-#include "front/magazine.h"
-#include "back/pagemap.h"
+#include "back/mark.h"
+#include "base/misuse.h"
 
 /**
  * pm_slab_init() - begin a slab
@@ -63,16 +59,6 @@ static unsigned int pm_slab_nr_marked(const struct pm_slab *slab)
 		     DIV_ROUND_UP(slab->opened * PM_STEP_SIZE, class->size));
 }
 
-/* Objects that end in them, too: they may be handed out. */
-static unsigned int pm_slab_nr_opened(const struct pm_slab *slab)
-{
-	const struct pm_class *class = &pm_classes[slab->class];
-
-	if (likely(slab->opened == class->units * PM_UNIT_STEPS))
-		return class->capacity;
-	return slab->opened * PM_STEP_SIZE / class->size;
-}
-
 static void pm_slab_mark(struct pm_slab *slab, unsigned int from,
 			 unsigned int to)
 {
@@ -83,60 +69,20 @@ static void pm_slab_mark(struct pm_slab *slab, unsigned int from,
 		pm_set_mark(obj);
 }
 
-/* Whether a unit of objects is out: then the class is one of those in use. */
-static bool pm_slab_is_common(const struct pm_slab *slab)
+/**
+ * pm_slab_open_step() - let the objects of the next step be handed out
+ * @slab: slab that has a step to open
+ * @is_marked: the step's objects carry their marks already
+ *
+ * Context: the owner's lock is held.
+ */
+void pm_slab_open_step(struct pm_slab *slab, bool is_marked)
 {
-	return slab->heap->arena->nr_out[slab->class] *
-	       pm_classes[slab->class].size >= PM_UNIT_SIZE;
-}
-
-/* Let the objects of the next step be handed out. */
-static void pm_slab_open_step(struct pm_slab *slab)
-{
-	char *step = slab->base + slab->opened * PM_STEP_SIZE;
-	u8 *marked = pm_heap_marked(slab->heap, step);
 	unsigned int first = pm_slab_nr_marked(slab);
 
 	slab->opened++;
-	if (*marked != slab->class)
+	if (!is_marked)
 		pm_slab_mark(slab, first, pm_slab_nr_marked(slab));
-	*marked = slab->class;
-	/* After the marks: whoever finds the class finds them, too. */
-	smp_wmb();
-	pm_pagemap_set_class(step, 1, slab->class);
-}
-
-/**
- * pm_slab_open() - let more objects be handed out
- * @slab: slab that has steps to open
- *
- * Every free object carries the mark, those that were never handed out, too:
- * else a program could free one of them by mistake, or one of the memory's
- * former life, and it would pass for live and be in a magazine as well as in
- * its slab. Marking touches pages. So it is done step by step as objects are
- * needed, and a step that is not open has no class in the page map: what is
- * freed there is refused as foreign. Where a slab of the same class was
- * before, and its pages have not gone, all objects came home marked.
- *
- * A class that is hardly used is opened by a step, for most programs have a
- * few objects of many sizes; one that is used to the end of the unit, for
- * pages that come together cost less.
- *
- * Context: arena lock held.
- */
-void pm_slab_open(struct pm_slab *slab)
-{
-	unsigned int steps = PM_UNIT_STEPS - slab->opened % PM_UNIT_STEPS;
-	char *from = slab->base + slab->opened * PM_STEP_SIZE;
-
-	lockdep_assert_held(&slab->heap->arena->lock);
-	/* Steps are opened in order: behind one without pages none has any. */
-	if (!pm_slab_is_common(slab))
-		steps = 1;
-	else if (!*pm_heap_marked(slab->heap, from))
-		pm_ahead_sure(from, from + steps * PM_STEP_SIZE);
-	while (steps--)
-		pm_slab_open_step(slab);
 }
 
 /**
@@ -147,8 +93,8 @@ void pm_slab_open(struct pm_slab *slab)
  *
  * Lowest addresses first, so that memory which was never used stays so.
  *
- * Context: arena lock held.
- * Return: how many were taken: the smaller of @n and what is free.
+ * Context: the owner's lock is held.
+ * Return: how many were taken: the smaller of @n and pm_slab_nr_ready().
  */
 unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n)
 {
@@ -157,12 +103,8 @@ unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n)
 	unsigned long bits;
 	char *word;
 
-	lockdep_assert_held(&slab->heap->arena->lock);
-	if (n > slab->nr_free)
-		n = slab->nr_free;
-	while (slab->nr_free < n + pm_slab_capacity(slab) -
-			       pm_slab_nr_opened(slab))
-		pm_slab_open(slab);
+	if (n > pm_slab_nr_ready(slab))
+		n = pm_slab_nr_ready(slab);
 	while (taken < n) {
 		bits = slab->free[w];
 		word = slab->base + (size_t)w * BITS_PER_LONG * size;
@@ -197,12 +139,11 @@ static __always_inline bool pm_slab_set_free(struct pm_slab *slab,
  * @slab: the slab
  * @index: which object
  *
- * Context: arena lock held.
+ * Context: the owner's lock is held.
  * Return: PM_SLAB_OK, or what is wrong; then nothing was changed.
  */
 enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index)
 {
-	lockdep_assert_held(&slab->heap->arena->lock);
 	if (unlikely(!pm_slab_set_free(slab, index)))
 		return PM_SLAB_DOUBLE_FREE;
 	slab->nr_free++;
@@ -217,7 +158,7 @@ enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index)
  * @put: out: how many came back; those that were free already, or are no
  *	objects of the slab, did not, and are noted
  *
- * Context: arena lock held.
+ * Context: the owner's lock is held.
  * Return: how many of @objs lie in @slab before one that does not.
  */
 unsigned int pm_slab_put_run(struct pm_slab *slab, void **objs, unsigned int n,
@@ -228,7 +169,6 @@ unsigned int pm_slab_put_run(struct pm_slab *slab, void **objs, unsigned int n,
 	char *base = slab->base;
 	unsigned int i, index;
 
-	lockdep_assert_held(&slab->heap->arena->lock);
 	*put = 0;
 	for (i = 0; i < n; i++) {
 		offset = (char *)objs[i] - base;
@@ -274,7 +214,7 @@ enum pm_slab_fault pm_slab_put_remote(struct pm_slab *slab, unsigned int index)
  * one without, can have both bits: each looked before the other wrote. It
  * came back once, counts once, and is noted.
  *
- * Context: arena lock held.
+ * Context: the owner's lock is held.
  * Return: how many came in.
  */
 unsigned int pm_slab_collect(struct pm_slab *slab)
@@ -283,7 +223,6 @@ unsigned int pm_slab_collect(struct pm_slab *slab)
 	unsigned int w, n = 0;
 	unsigned long bits, twice;
 
-	lockdep_assert_held(&slab->heap->arena->lock);
 	for (w = 0; w < words; w++) {
 		if (!READ_ONCE(slab->remote[w]))
 			continue;
@@ -301,4 +240,36 @@ unsigned int pm_slab_collect(struct pm_slab *slab)
 	}
 	slab->nr_free += n;
 	return n;
+}
+
+/**
+ * pm_slab_restart() - begin again in the child of a fork()
+ * @slab: descriptor; whatever it is of
+ *
+ * Remote frees that are visible by their bit are to be queued, the others
+ * never happened.
+ *
+ * Context: the child's one thread.
+ * Return: whether there is a bit: then it says that it is queued.
+ */
+bool pm_slab_restart(struct pm_slab *slab)
+{
+	unsigned int w;
+
+	for (w = 0; w < PM_SLAB_WORDS && !slab->remote[w]; w++)
+		;
+	slab->queued = w < PM_SLAB_WORDS;
+	return slab->queued;
+}
+
+/**
+ * pm_slab_object_is_free() - whether a bitmap says that an object is free
+ * @slab: the slab
+ * @index: which object
+ *
+ * Context: any. Without the owner's lock the answer may be of the past.
+ */
+bool pm_slab_object_is_free(const struct pm_slab *slab, unsigned int index)
+{
+	return test_bit(index, slab->free) || test_bit(index, slab->remote);
 }

@@ -58,7 +58,7 @@ enum pm_slab_fault {
 
 void pm_slab_init(struct pm_slab *slab, struct pm_heap *heap, char *base,
 		  unsigned int class);
-void pm_slab_open(struct pm_slab *slab);
+void pm_slab_open_step(struct pm_slab *slab, bool is_marked);
 unsigned int pm_slab_take(struct pm_slab *slab, void **objs, unsigned int n);
 enum pm_slab_fault pm_slab_put(struct pm_slab *slab, unsigned int index);
 unsigned int pm_slab_put_run(struct pm_slab *slab, void **objs, unsigned int n,
@@ -66,6 +66,8 @@ unsigned int pm_slab_put_run(struct pm_slab *slab, void **objs, unsigned int n,
 enum pm_slab_fault pm_slab_put_remote(struct pm_slab *slab,
 				      unsigned int index);
 unsigned int pm_slab_collect(struct pm_slab *slab);
+bool pm_slab_restart(struct pm_slab *slab);
+bool pm_slab_object_is_free(const struct pm_slab *slab, unsigned int index);
 
 /**
  * pm_slab_capacity() - objects that a slab has
@@ -74,6 +76,87 @@ unsigned int pm_slab_collect(struct pm_slab *slab);
 static inline unsigned int pm_slab_capacity(const struct pm_slab *slab)
 {
 	return pm_classes[slab->class].capacity;
+}
+
+/**
+ * pm_slab_is_open() - whether all objects of a slab may be handed out
+ * @slab: the slab
+ */
+static inline bool pm_slab_is_open(const struct pm_slab *slab)
+{
+	return slab->opened == pm_classes[slab->class].units * PM_UNIT_STEPS;
+}
+
+/**
+ * pm_slab_next_step() - first byte of the step that is opened next
+ * @slab: slab that is not open
+ */
+static inline char *pm_slab_next_step(const struct pm_slab *slab)
+{
+	return slab->base + slab->opened * PM_STEP_SIZE;
+}
+
+/**
+ * pm_slab_nr_ready() - free objects that may be handed out now
+ * @slab: the slab
+ *
+ * An object may be when it ends in a step that was opened.
+ */
+static inline unsigned int pm_slab_nr_ready(const struct pm_slab *slab)
+{
+	const struct pm_class *class = &pm_classes[slab->class];
+
+	if (likely(pm_slab_is_open(slab)))
+		return slab->nr_free;
+	return slab->nr_free - class->capacity +
+	       slab->opened * PM_STEP_SIZE / class->size;
+}
+
+/**
+ * pm_slab_set_queued() - say that a slab is on a remote list
+ * @slab: the slab
+ *
+ * A full barrier: the object's remote bit is set before @queued is read. It
+ * pairs with pm_slab_clear_queued().
+ *
+ * Context: any.
+ * Return: whether it was said already: then somebody else puts it there.
+ */
+static inline bool pm_slab_set_queued(struct pm_slab *slab)
+{
+	return xchg(&slab->queued, 1);
+}
+
+/**
+ * pm_slab_clear_queued() - say that it is on none any more
+ * @slab: the slab
+ *
+ * A full barrier: @queued is cleared before the remote bits are collected. It
+ * pairs with pm_slab_set_queued().
+ *
+ * Context: the owner's lock is held.
+ */
+static inline void pm_slab_clear_queued(struct pm_slab *slab)
+{
+	(void)xchg(&slab->queued, 0);
+}
+
+/**
+ * pm_slab_is_free() - whether all objects of a slab are free
+ * @slab: the slab
+ */
+static inline bool pm_slab_is_free(const struct pm_slab *slab)
+{
+	return slab->nr_free == pm_slab_capacity(slab);
+}
+
+/**
+ * pm_slab_bytes() - size of a slab
+ * @slab: the slab
+ */
+static inline size_t pm_slab_bytes(const struct pm_slab *slab)
+{
+	return pm_classes[slab->class].units * PM_UNIT_SIZE;
 }
 
 /**

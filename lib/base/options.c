@@ -4,12 +4,10 @@
  * parameters, the same table for both.
  */
 #include "base/options.h"
-#include "arena/arena.h"
 
 #define PM_PATH_MAX	4096
 
 struct pm_options pm_options __read_mostly = {
-	.policy = pm_policies,
 	.magazine = true,
 	.magazine_bytes = 4UL << 20,
 	.decay_ms = 1000,
@@ -17,13 +15,19 @@ struct pm_options pm_options __read_mostly = {
 	.populate = true,
 };
 
+/* Those that can be chosen, up to one without a name. */
+static const struct pm_policy *pm_option_policies;
+
 static bool pm_set_policy(const char *value)
 {
-	const struct pm_policy *policy = pm_policy_find(value);
+	const struct pm_policy *policy = pm_option_policies;
 
-	if (policy)
-		pm_options.policy = policy;
-	return policy;
+	while (policy->name && strcmp(policy->name, value))
+		policy++;
+	if (!policy->name)
+		return false;
+	pm_options.policy = policy;
+	return true;
 }
 
 static bool pm_set_number(const char *value, unsigned long *number)
@@ -191,17 +195,21 @@ static void pm_option_parse(char *text)
 /**
  * pm_options_parse() - take over options
  * @text: "name=value" separated by commas, or NULL
+ * @policies: those that can be chosen, up to one without a name; the first is
+ *	the default
  *
  * An option that is unknown or has a bad value costs one line and leaves
  * the default.
  *
  * Context: pm_registry held, before the first arena exists. Allocates nothing.
  */
-void pm_options_parse(const char *text)
+void pm_options_parse(const char *text, const struct pm_policy *policies)
 {
 	static char option[PM_PATH_MAX + 64];	/* too long for a stack */
 	size_t n;
 
+	pm_option_policies = policies;
+	pm_options.policy = policies;
 	while (text && *text) {
 		n = strcspn(text, ",");
 		if (n) {

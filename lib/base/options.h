@@ -7,11 +7,25 @@
 
 #include "platform.h"
 
-struct pm_policy;
+/**
+ * struct pm_policy - which arena a thread uses
+ * @name: what the user calls it
+ * @arenas: how many arenas there are at most
+ * @pick: number of the arena that the caller should use now; one that is too
+ *	large stands for its remainder
+ * @moved: the caller was served by another arena because its own was busy;
+ *	NULL when the policy does not care
+ */
+struct pm_policy {
+	const char *name;
+	unsigned int (*arenas)(void);
+	unsigned int (*pick)(void);
+	void (*moved)(unsigned int id);
+};
 
 /**
  * struct pm_options - what can be chosen at start
- * @policy: which arena a thread uses
+ * @policy: which arena a thread uses; NULL before pm_options_parse()
  * @arenas: number of arenas, 0 lets the policy decide
  * @magazine: put per-CPU magazines in front of the arenas
  * @magazine_bytes: bytes of objects that a CPU's magazine may hold
@@ -44,6 +58,6 @@ struct pm_options {
 
 extern struct pm_options pm_options;
 
-void pm_options_parse(const char *text);
+void pm_options_parse(const char *text, const struct pm_policy *policies);
 
 #endif /* PM_OPTIONS_H */

@@ -37,19 +37,13 @@
  *
  * Without the fence a section that had loaded the old pointer could pop an
  * object that we have taken, or push one into a stack that we have emptied.
- *
- * The mark. A free object's second word is a secret mixed with its address,
- * from the moment on in which its slab is cut.
- * pm_free() that finds it looks closer; pm_malloc() wipes it. It is only
- * compared, never followed, so a program that writes to freed memory can
- * hide a double free from us but lead us nowhere.
  */
 #ifndef PM_MAGAZINE_H
 #define PM_MAGAZINE_H
 
 #include "platform.h"
 #include "back/class.h"
-#include "arena/depot.h"
+#include "back/mark.h"
 #include "back/pagemap.h"
 
 #define PM_MAG_FIRST_SLOTS	4	/* of every class, in no budget */
@@ -93,9 +87,6 @@ struct pm_magazine {
 /* Bytes from a magazine's start to the first slot of a class. */
 extern u32 pm_mag_base[PM_NR_CLASSES];
 
-/* Secret of this process or boot; 0 until the allocator has started. */
-extern u64 pm_mark_secret __pm_local;
-
 #include "pm_percpu.h"
 
 /* ---- the per-CPU section, answered by the host's pm_percpu.h ------------ */
@@ -123,46 +114,7 @@ extern u64 pm_mark_secret __pm_local;
  *	before. False when the host cannot say.
  */
 
-static __always_inline u64 pm_mark(const void *obj)
-{
-	return pm_mark_secret ^ (unsigned long)obj;
-}
-
-static __always_inline bool pm_is_marked(const void *obj)
-{
-	return PM_MARK && ((const u64 *)obj)[1] == pm_mark(obj);
-}
-
-static __always_inline void pm_set_mark(void *obj)
-{
-	if (PM_MARK)
-		((u64 *)obj)[1] = pm_mark(obj);
-}
-
-static __always_inline void pm_wipe_mark(void *obj)
-{
-	if (PM_MARK)
-		((u64 *)obj)[1] = 0;
-}
-
-/* @obj leaves the free ones: what we or others wrote to it goes. */
-static __always_inline void pm_obj_take(void *obj, unsigned long class)
-{
-	if (want_init_on_alloc(0))
-		memset(obj, 0, pm_classes[class].size);
-	else
-		pm_wipe_mark(obj);
-}
-
-/* @obj joins them. */
-static __always_inline void pm_obj_give(void *obj, unsigned long class)
-{
-	if (want_init_on_free())
-		memset(obj, 0, pm_classes[class].size);
-	pm_set_mark(obj);
-}
-
-int pm_mag_init(gfp_t gfp);
+void pm_mag_init(void);
 void pm_mag_exit(void);
 void *pm_mag_refill(unsigned int class, gfp_t gfp);
 bool pm_mag_flush(unsigned int class, void *obj);

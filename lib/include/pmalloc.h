@@ -125,6 +125,33 @@ void pm_free(void *ptr);
 void pm_free_sized(void *ptr, size_t size);
 
 /**
+ * pm_malloc_lock() - allocate memory from an arena, past the magazines
+ * @size: bytes
+ *
+ * The way that pm_malloc() goes when a CPU's magazine is empty: the policy
+ * picks an arena, usually that of the CPU, its lock is tried, another arena is
+ * used when it is busy, and waited for when all are. For programs that want to
+ * see or to measure that; pm_malloc() is faster. What it returns is freed like
+ * any other object.
+ *
+ * Context: as pm_malloc(). Takes and releases an arena's lock; none is held on
+ * return.
+ * Return: as pm_malloc().
+ */
+void *pm_malloc_lock(size_t size);
+
+/**
+ * pm_free_lock() - give an object back to its arena, past the magazines
+ * @ptr: live object or NULL, from whichever function
+ *
+ * Under the arena's lock when that can be had at once; else the object is left
+ * to the next holder.
+ *
+ * Context: as pm_free().
+ */
+void pm_free_lock(void *ptr);
+
+/**
  * pm_usable_size() - bytes that an object can hold
  * @ptr: live object or NULL
  *

@@ -10,6 +10,8 @@
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 #include <linux/vmalloc.h>
+#include "arena/policy.h"
+#include "arena/registry.h"
 #include "back/class.h"
 #include "host.h"
 #include "base/options.h"

@@ -11,7 +11,7 @@
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include "arena/arena.h"
+#include "api/start.h"
 #include "api/core.h"
 #include "host.h"
 #include "back/large.h"
@@ -110,11 +110,7 @@ EXPORT_SYMBOL_GPL(pm_malloc_gfp);
 
 static void pm_release_all(void)
 {
-	pm_mag_exit();
-	pm_large_exit();
-	pm_arena_exit();
-	pm_batch_exit();
-	pm_pagemap_destroy();
+	pm_stop();
 	pm_pages_flush();
 }
 
@@ -130,9 +126,8 @@ static int __init pm_module_init(void)
 	pm_option_add("decay_ms", decay_ms);
 	pm_option_add("large_cache", large_cache);
 	pm_option_add("delay", delay);
-	err = pm_arena_init(GFP_KERNEL);
-	if (err)
-		return err;
+	if (!pm_start(GFP_KERNEL))
+		return -ENOMEM;
 	err = pm_hotplug_init();
 	if (err)
 		goto err_arena;

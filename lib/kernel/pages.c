@@ -17,7 +17,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
-#include "arena/arena.h"
+#include "arena/registry.h"
 #include "back/heap.h"
 #include "host.h"
 #include "back/pagemap.h"

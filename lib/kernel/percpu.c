@@ -19,7 +19,7 @@
 #include <linux/random.h>
 #include <linux/smp.h>
 #include <linux/workqueue.h>
-#include "arena/arena.h"
+#include "arena/registry.h"
 #include "host.h"
 #include "front/magazine.h"
 #include "base/options.h"

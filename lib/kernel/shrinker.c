@@ -10,7 +10,7 @@
 #include <linux/shrinker.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
-#include "arena/arena.h"
+#include "arena/registry.h"
 #include "host.h"
 #include "back/large.h"
 #include "pmalloc.h"
@@ -39,7 +39,7 @@ static unsigned long pm_shrink_count(struct shrinker *shrinker,
 static unsigned long pm_shrink_scan(struct shrinker *shrinker,
 				    struct shrink_control *sc)
 {
-	size_t bytes = pm_large_purge();
+	size_t bytes = pm_extents_purge();
 
 	queue_work(system_unbound_wq, &pm_trim_work);
 	return bytes ? bytes >> PAGE_SHIFT : SHRINK_STOP;

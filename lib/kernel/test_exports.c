@@ -5,7 +5,16 @@
  * it from others.
  */
 #include "arena/arena.h"
-#include "base/check.h"
+#include "api/misuse.h"
+#include "api/start.h"
+#include "arena/check.h"
+#include "arena/free_lock.h"
+#include "arena/malloc_lock.h"
+#include "arena/policy.h"
+#include "arena/registry.h"
+#include "base/testing.h"
+#include "upkeep/standstill.h"
+#include "upkeep/trim.h"
 #include "back/class.h"
 #include "api/core.h"
 #include "arena/depot.h"
@@ -69,25 +78,22 @@ PM_EXPORT_TEST(pm_slab_collect);
 PM_EXPORT_TEST(pm_slab_init);
 PM_EXPORT_TEST(pm_slab_put);
 PM_EXPORT_TEST(pm_slab_put_remote);
-PM_EXPORT_TEST(pm_slab_open);
+PM_EXPORT_TEST(pm_heap_open_slab);
+PM_EXPORT_TEST(pm_heap_take);
+PM_EXPORT_TEST(pm_slab_object_is_free);
 PM_EXPORT_TEST(pm_slab_take);
 
 /* heap.h */
-PM_EXPORT_TEST(pm_heap_create);
-PM_EXPORT_TEST(pm_heap_destroy);
-PM_EXPORT_TEST(pm_heap_get_slab);
-PM_EXPORT_TEST(pm_heap_purge);
-PM_EXPORT_TEST(pm_heap_put_slab);
 
 /* large.h */
 PM_EXPORT_TEST(pm_large_alloc);
 PM_EXPORT_TEST(pm_large_find);
 PM_EXPORT_TEST(pm_large_free);
 PM_EXPORT_TEST(pm_large_get_stats);
-PM_EXPORT_TEST(pm_large_lock_all);
-PM_EXPORT_TEST(pm_large_purge);
+PM_EXPORT_TEST(pm_extents_lock_all);
+PM_EXPORT_TEST(pm_extents_purge);
 PM_EXPORT_TEST(pm_large_resize);
-PM_EXPORT_TEST(pm_large_unlock_all);
+PM_EXPORT_TEST(pm_extents_unlock_all);
 
 /* depot.h */
 PM_EXPORT_TEST(pm_batch_get);
@@ -100,22 +106,26 @@ PM_EXPORT_TEST(pm_depot_take);
 PM_EXPORT_TEST(pm_depot_take_oldest);
 
 /* arena.h */
+PM_EXPORT_TEST(pm_arena_cut_slab);
+PM_EXPORT_TEST(pm_arena_map_heap);
+PM_EXPORT_TEST(pm_arena_purge_heap);
+PM_EXPORT_TEST(pm_arena_put_slab);
+PM_EXPORT_TEST(pm_arena_unmap_heap);
+
 PM_EXPORT_TEST(pm_arena_at);
-PM_EXPORT_TEST(pm_arena_flush_depots_all);
 PM_EXPORT_TEST(pm_arena_lock_all);
-PM_EXPORT_TEST(pm_arena_lock_quiet);
+PM_EXPORT_TEST(pm_arena_lock_uncounted);
 PM_EXPORT_TEST(pm_arena_ready);
-PM_EXPORT_TEST(pm_arena_settle);
-PM_EXPORT_TEST(pm_arena_trim);
+PM_EXPORT_TEST(pm_arena_collect);
+PM_EXPORT_TEST(pm_arena_trim_all);
 PM_EXPORT_TEST(pm_arena_unlock);
 PM_EXPORT_TEST(pm_arena_unlock_all);
 PM_EXPORT_TEST(pm_arenas);
-PM_EXPORT_TEST(pm_free_lock);
+PM_EXPORT_TEST(__pm_free_lock);
 PM_EXPORT_TEST(pm_free_lock_batch);
-PM_EXPORT_TEST(pm_malloc_lock);
-PM_EXPORT_TEST(pm_malloc_lock_batch);
+PM_EXPORT_TEST(__pm_malloc_lock);
 PM_EXPORT_TEST(pm_nr_arena_slots);
-PM_EXPORT_TEST(pm_policy_find);
+PM_EXPORT_TEST(pm_policies);
 PM_EXPORT_TEST(pm_registry);
 PM_EXPORT_TEST(pm_srcu);
 
@@ -165,6 +175,6 @@ PM_EXPORT_TEST(pm_arena_fault);
 PM_EXPORT_TEST(pm_heap_fault);
 PM_EXPORT_TEST(pm_inject);
 PM_EXPORT_TEST(pm_misuse);
-PM_EXPORT_TEST(pm_noted);
+PM_EXPORT_TEST(pm_misuse_noted);
 PM_EXPORT_TEST(pm_point_hook);
 PM_EXPORT_TEST(pm_slab_fault);

@@ -22,10 +22,12 @@
  */
 #include <pthread.h>
 #include "user.h"
-#include "arena/arena.h"
-#include "back/large.h"
+#include "arena/batch.h"
+#include "arena/registry.h"
+#include "back/extent.h"
 #include "front/magazine.h"
 #include "front/transit.h"
+#include "upkeep/standstill.h"
 
 static void pm_fork_prepare(void)
 {
@@ -33,7 +35,7 @@ static void pm_fork_prepare(void)
 	pm_mag_lock_all();
 	urcu_bp_before_fork();
 	pm_arena_lock_all();
-	pm_large_lock_all();
+	pm_extents_lock_all();
 	pm_batch_lock_all();
 	pm_pages_lock();
 }
@@ -42,7 +44,7 @@ static void pm_fork_parent(void)
 {
 	pm_pages_unlock(false);
 	pm_batch_unlock_all();
-	pm_large_unlock_all(false);
+	pm_extents_unlock_all(false);
 	pm_arena_unlock_all();
 	urcu_bp_after_fork_parent();
 	pm_mag_unlock_all(false);
@@ -54,7 +56,7 @@ static void pm_fork_child(void)
 	pm_tls.tid = 0;
 	pm_urcu_restart();
 	pm_pages_unlock(true);
-	pm_large_unlock_all(true);
+	pm_extents_unlock_all(true);
 	pm_arena_restart_all();
 	pm_batch_restart_all();
 	urcu_bp_after_fork_child();

@@ -36,6 +36,7 @@
  */
 #include "user.h"
 #include "arena/arena.h"
+#include "arena/registry.h"
 #include "back/large.h"
 #include "front/magazine.h"
 #include "base/options.h"
@@ -153,7 +154,7 @@ static const struct pm_place pm_places[] = {
 	PM_PLACES("magazine_base", pm_mag_base, , PM_NR_CLASSES),
 	PM_PLACE("large_bytes", pm_large_counts.live),
 	PM_PLACE("large_count", pm_large_counts.live_objects),
-	PM_PLACE("large_cached_bytes", pm_large_counts.cached),
+	PM_PLACE("large_cached_bytes", pm_extent_counts.cached),
 	PM_PLACE("meta_bytes", pm_meta_total),
 };
 

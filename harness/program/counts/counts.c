@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include "pmalloc.h"
 #include "arena/arena.h"
+#include "arena/registry.h"
 #include "front/magazine.h"
 #include "base/options.h"
 #include "api/stats.h"

@@ -5,7 +5,7 @@
 
 fork-objs := $(filter-out %/malloc.o %/new.o,$($(B)/debug-objs))
 
-$(B)/fork/points: harness/program/fork/points.c harness/program/tap.h lib/base/check.h $(fork-objs)
+$(B)/fork/points: harness/program/fork/points.c harness/program/tap.h lib/base/testing.h $(fork-objs)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(PM_CPPFLAGS) -Iharness/program $(PM_CFLAGS) -DPM_DEBUG_BUILD -O1 -o $@ \

@@ -13,13 +13,26 @@
 #include <sys/wait.h>
 #include "tap.h"
 #include "user.h"
+#include "api/start.h"
 #include "arena/arena.h"
-#include "base/check.h"
+#include "arena/free_lock.h"
+#include "arena/malloc_lock.h"
+#include "arena/registry.h"
+#include "base/testing.h"
 #include "back/heap.h"
 #include "front/magazine.h"
 #include "base/options.h"
 #include "back/pagemap.h"
 #include "pmalloc.h"
+
+/* One object from an arena. */
+static void *take_locked(unsigned int class)
+{
+	void *obj;
+
+	return pm_start(GFP_KERNEL) &&
+	       __pm_malloc_lock(class, &obj, 1, GFP_KERNEL) ? obj : NULL;
+}
 
 enum { CLASS = 30, OBJS = 300, BATCH = 8, PATIENCE = 20 };
 
@@ -63,7 +76,7 @@ static enum pm_slab_fault free_one(void *p)
 		return PM_SLAB_DOUBLE_FREE;
 	slab = pm_heap_slab(heap, p, class);
 	pm_slab_index(slab, p, &index);
-	return pm_free_lock(heap, slab, index);
+	return __pm_free_lock(heap, slab, index);
 }
 
 /* ---- the thread that stops ---------------------------------------------- */
@@ -230,7 +243,7 @@ static void get_objects(void)
 	unsigned int i;
 
 	for (i = 0; i < OBJS; i++)
-		objs[i] = pm_malloc_lock(CLASS, GFP_KERNEL);
+		objs[i] = take_locked(CLASS);
 	/* As pm_malloc() would have it. */
 	for (i = 0; i < OBJS; i++)
 		pm_wipe_mark(objs[i]);
@@ -350,7 +363,7 @@ static void run(const struct fork_case *c)
 	get_objects();
 	arena = pm_pagemap_heap(objs[0])->arena;
 	if (c->busy)
-		pm_arena_lock_quiet(arena);
+		pm_arena_lock_uncounted(arena);
 	reached = act(c->point, c->fn);
 	if (c->busy)
 		pm_arena_unlock(arena);
@@ -378,10 +391,10 @@ static void spare_arena(void)
 	pid_t pid;
 
 	picked = 1;
-	p = pm_malloc_lock(CLASS, GFP_KERNEL);
+	p = take_locked(CLASS);
 	arena = pm_pagemap_heap(p)->arena;
 	picked = 0;
-	q = pm_malloc_lock(CLASS, GFP_KERNEL);
+	q = take_locked(CLASS);
 	objs[0] = p;
 	if (!OK(act(PM_POINT_FREE_OWNER, free_first) &&
 		!pm_arena_retire(arena->id) && act_on(PM_POINT_FREE_STALE),
@@ -393,7 +406,7 @@ static void spare_arena(void)
 	if (!pid) {
 		alarm(PATIENCE);
 		picked = 1;
-		_exit(!pm_malloc_lock(CLASS, GFP_KERNEL));
+		_exit(!take_locked(CLASS));
 	}
 	waitpid(pid, &status, 0);
 	OK(!status, "... while its process forks: the child can use the arena (status 0x%x)",

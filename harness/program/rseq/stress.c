@@ -42,6 +42,7 @@
 #include <time.h>
 #include "pmalloc.h"
 #include "arena/arena.h"
+#include "arena/registry.h"
 #include "front/magazine.h"
 #include "base/options.h"
 #include "user.h"

@@ -1,63 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Looking for trouble: reports of misuse, and validators for debug builds.
+ * What tests order: requests to the host that fail, and points at which a
+ * thread is stopped.
  */
-#ifndef PM_CHECK_H
-#define PM_CHECK_H
+#ifndef PM_TESTING_H
+#define PM_TESTING_H
 
 #include "platform.h"
-
-struct pm_arena;
-struct pm_heap;
-struct pm_slab;
-
-/**
- * enum pm_fault - what is wrong with a pointer
- * @PM_FAULT_FOREIGN: not from this allocator, or its memory went back
- * @PM_FAULT_INTERIOR: inside an object of ours, not at its start
- * @PM_FAULT_DOUBLE_FREE: the object is free already
- * @PM_FAULT_SIZE: the object is not of the size that the caller named
- */
-enum pm_fault {
-	PM_FAULT_FOREIGN,
-	PM_FAULT_INTERIOR,
-	PM_FAULT_DOUBLE_FREE,
-	PM_FAULT_SIZE,
-};
-
-void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
-	       size_t size, unsigned int class);
-
-/**
- * struct pm_noted - an object that came home twice
- * @obj: the object, NULL when there is none [atomic]
- * @class: its class
- */
-struct pm_noted {
-	void *obj;
-	unsigned int class;
-};
-
-extern struct pm_noted pm_noted;
-
-void pm_misuse_note(void *obj, unsigned int class);
-void pm_misuse_say_noted(void);
-
-/**
- * pm_misuse_noted() - report what was noted with a lock held
- *
- * Context: any, no lock held.
- */
-static inline void pm_misuse_noted(void)
-{
-	if (unlikely(READ_ONCE(pm_noted.obj)))
-		pm_misuse_say_noted();
-}
-
-const char *pm_slab_fault(const struct pm_slab *slab);
-const char *pm_heap_fault(const struct pm_heap *heap);
-const char *pm_arena_fault(const struct pm_arena *arena);
-void pm_arena_check_failed(const struct pm_arena *arena, const char *fault);
 
 /**
  * struct pm_inject - failures that a test orders
@@ -151,22 +100,4 @@ static inline void pm_point(enum pm_point point)
 		hook(point);
 }
 
-/**
- * pm_arena_check() - validate an arena in a debug build
- * @arena: the arena
- *
- * Context: arena lock held. Every sixteenth time the whole arena is walked;
- * other builds do nothing.
- */
-static inline void pm_arena_check(struct pm_arena *arena)
-{
-	const char *fault;
-
-	if (!PM_DEBUG)
-		return;
-	fault = pm_arena_fault(arena);
-	if (unlikely(fault))
-		pm_arena_check_failed(arena, fault);
-}
-
-#endif /* PM_CHECK_H */
+#endif /* PM_TESTING_H */

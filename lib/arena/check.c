@@ -1,138 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Reports of misuse, and the validators.
+ * Validators.
  *
  * A validator says what is wrong in a few words, or returns NULL. Debug
  * builds run pm_arena_fault() whenever an arena's lock is about to be let
  * go; the tests clobber a byte and expect to hear of it.
+ *
+ * To say so a validator looks into every structure, and writes to none.
  */
-#include "base/check.h"
+#include "arena/check.h"
 #include "arena/arena.h"
 #include "back/heap.h"
-#include "back/large.h"
 #include "back/pagemap.h"
-
-static int pm_describe_object(char *buf, size_t size, const void *ptr,
-			      unsigned int class,
-			      const struct pm_slab **slabp,
-			      unsigned int *index)
-{
-	const struct pm_slab *slab;
-	struct pm_heap *heap;
-
-	if (class >= PM_CLASS_LARGE) {
-		const struct pm_large *large = pm_pagemap_large(ptr);
-
-		return scnprintf(buf, size, "object of %zu bytes (large) in arena -",
-				 large ? large->size : 0);
-	}
-	heap = class ? pm_pagemap_heap(ptr) : NULL;
-	if (!heap)
-		return scnprintf(buf, size, "no object");
-	slab = pm_heap_slab(heap, ptr, class);
-	pm_slab_index(slab, ptr, index);
-	*slabp = slab;
-	return scnprintf(buf, size, "object of %u bytes (class %u) in arena %u",
-			 pm_classes[class].size, class,
-			 READ_ONCE(heap->arena)->id);
-}
-
-/**
- * pm_misuse() - report bad input
- * @fault: what is wrong
- * @who: function that was called
- * @ptr: pointer that it was given
- * @size: size that it was given, for PM_FAULT_SIZE
- * @class: class of the object, 0 to look it up. A caller that looked before
- *	knows more: looking for the object may have emptied its slab.
- *
- * Context: any, no lock held.
- * Return: only where the host lets the system live on.
- */
-__cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
-		      size_t size, unsigned int class)
-{
-	const struct pm_slab *slab = NULL;
-	unsigned long addr = (unsigned long)ptr;
-	char object[80], line[256];
-	unsigned int index = 0;
-
-	pm_describe_object(object, sizeof(object), ptr,
-			   class ? class : pm_pagemap_class(ptr), &slab,
-			   &index);
-	switch (fault) {
-	case PM_FAULT_FOREIGN:
-		scnprintf(line, sizeof(line),
-			  "pmalloc: %s(0x%lx): not a pmalloc object (foreign pointer, or freed and its memory given back)",
-			  who, addr);
-		break;
-	case PM_FAULT_INTERIOR:
-		if (slab)
-			scnprintf(line, sizeof(line),
-				  "pmalloc: %s(0x%lx): inside an %s, %lu bytes after its start 0x%lx",
-				  who, addr, object,
-				  addr - (unsigned long)pm_slab_object(slab, index),
-				  (unsigned long)pm_slab_object(slab, index));
-		else
-			scnprintf(line, sizeof(line),
-				  "pmalloc: %s(0x%lx): not a pmalloc object (inside the first pages of a large object, arena -)",
-				  who, addr);
-		break;
-	case PM_FAULT_DOUBLE_FREE:
-		scnprintf(line, sizeof(line),
-			  "pmalloc: %s(0x%lx): double free: %s",
-			  who, addr, object);
-		break;
-	case PM_FAULT_SIZE:
-		scnprintf(line, sizeof(line),
-			  "pmalloc: %s(0x%lx, %zu): wrong size: %s",
-			  who, addr, size, object);
-		break;
-	}
-	pm_host_misuse(line);
-}
-
-/*
- * Two frees of an object at the same instant can both find it unmarked; then
- * it goes home twice, and the second time is found out in its slab, where a
- * lock is held and nothing can be said. One such object at a time is noted; who
- * did it is long gone.
- */
-struct pm_noted pm_noted;
-
-/**
- * pm_misuse_note() - an object came home that was there already
- * @obj: the object, which was dropped
- * @class: its class
- *
- * Context: any.
- */
-__cold void pm_misuse_note(void *obj, unsigned int class)
-{
-	if (READ_ONCE(pm_noted.obj))
-		return;
-	WRITE_ONCE(pm_noted.class, class);
-	(void)cmpxchg(&pm_noted.obj, NULL, obj);
-}
-
-/**
- * pm_misuse_say_noted() - report it
- *
- * Context: any, no lock held.
- */
-__cold void pm_misuse_say_noted(void)
-{
-	unsigned int class = READ_ONCE(pm_noted.class);
-	void *obj = xchg(&pm_noted.obj, NULL);
-
-	if (obj)
-		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", obj, 0, class);
-}
-
-struct pm_inject pm_inject;
-void (*pm_point_hook)(enum pm_point point);
-
-/* ---- validators -------------------------------------------------------- */
 
 /**
  * pm_slab_fault() - validate a slab

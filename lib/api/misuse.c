@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Reports of misuse: one line that says what is wrong, where, and of which
+ * arena and class the object is.
+ */
+#include "api/misuse.h"
+#include "arena/arena.h"
+#include "back/heap.h"
+#include "back/large.h"
+#include "back/pagemap.h"
+
+static int pm_describe_object(char *buf, size_t size, const void *ptr,
+			      unsigned int class,
+			      const struct pm_slab **slabp,
+			      unsigned int *index)
+{
+	const struct pm_slab *slab;
+	struct pm_heap *heap;
+
+	if (class >= PM_CLASS_LARGE) {
+		const struct pm_extent *large = pm_large_find(ptr);
+
+		return scnprintf(buf, size, "object of %zu bytes (large) in arena -",
+				 large ? pm_large_size(large) : 0);
+	}
+	heap = class ? pm_pagemap_heap(ptr) : NULL;
+	if (!heap)
+		return scnprintf(buf, size, "no object");
+	slab = pm_heap_slab(heap, ptr, class);
+	pm_slab_index(slab, ptr, index);
+	*slabp = slab;
+	return scnprintf(buf, size, "object of %u bytes (class %u) in arena %u",
+			 pm_classes[class].size, class,
+			 pm_heap_owner(heap)->id);
+}
+
+/**
+ * pm_misuse() - report bad input
+ * @fault: what is wrong
+ * @who: function that was called
+ * @ptr: pointer that it was given
+ * @size: size that it was given, for PM_FAULT_SIZE
+ * @class: class of the object, 0 to look it up. A caller that looked before
+ *	knows more: looking for the object may have emptied its slab.
+ *
+ * Context: any, no lock held.
+ * Return: only where the host lets the system live on.
+ */
+__cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
+		      size_t size, unsigned int class)
+{
+	const struct pm_slab *slab = NULL;
+	unsigned long addr = (unsigned long)ptr;
+	char object[80], line[256];
+	unsigned int index = 0;
+
+	pm_describe_object(object, sizeof(object), ptr,
+			   class ? class : pm_pagemap_class(ptr), &slab,
+			   &index);
+	switch (fault) {
+	case PM_FAULT_FOREIGN:
+		scnprintf(line, sizeof(line),
+			  "pmalloc: %s(0x%lx): not a pmalloc object (foreign pointer, or freed and its memory given back)",
+			  who, addr);
+		break;
+	case PM_FAULT_INTERIOR:
+		if (slab)
+			scnprintf(line, sizeof(line),
+				  "pmalloc: %s(0x%lx): inside an %s, %lu bytes after its start 0x%lx",
+				  who, addr, object,
+				  addr - (unsigned long)pm_slab_object(slab, index),
+				  (unsigned long)pm_slab_object(slab, index));
+		else
+			scnprintf(line, sizeof(line),
+				  "pmalloc: %s(0x%lx): not a pmalloc object (inside the first pages of a large object, arena -)",
+				  who, addr);
+		break;
+	case PM_FAULT_DOUBLE_FREE:
+		scnprintf(line, sizeof(line),
+			  "pmalloc: %s(0x%lx): double free: %s",
+			  who, addr, object);
+		break;
+	case PM_FAULT_SIZE:
+		scnprintf(line, sizeof(line),
+			  "pmalloc: %s(0x%lx, %zu): wrong size: %s",
+			  who, addr, size, object);
+		break;
+	}
+	pm_host_misuse(line);
+}
+
+/**
+ * pm_misuse_report_note() - report what was noted with a lock held
+ *
+ * Context: any, no lock held.
+ */
+__cold void pm_misuse_report_note(void)
+{
+	unsigned int class;
+	void *obj = pm_misuse_take_note(&class);
+
+	if (obj)
+		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", obj, 0, class);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * What an arena does once: hand everything over to an heir, begin again in a
+ * child, give everything back.
+ */
+#include "arena/arena.h"
+#include "arena/remote.h"
+#include "back/heap.h"
+
+/**
+ * pm_arena_adopt_accounts() - likewise, with what happened at its lock
+ * @to: the heir
+ * @from: the arena, whose accounts are 0 afterwards
+ *
+ * Context: both locks are held.
+ */
+void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from)
+{
+	unsigned int class;
+
+	lockdep_assert_held(&to->lock);
+	lockdep_assert_held(&from->lock);
+	for (class = 0; class < PM_NR_CLASSES; class++) {
+		to->nr_acquired[class] += from->nr_acquired[class];
+		from->nr_acquired[class] = 0;
+	}
+	to->lockstat.acquired += from->lockstat.acquired;
+	to->lockstat.switches += from->lockstat.switches;
+	from->lockstat.acquired = 0;
+	from->lockstat.switches = 0;
+	pm_lockwait_adopt(&to->waits, &from->waits);
+}
+
+/**
+ * pm_arena_adopt() - everything that an arena has becomes another one's
+ * @to: the heir
+ * @from: the arena, empty afterwards
+ *
+ * Context: both locks are held.
+ */
+void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
+{
+	struct pm_heap *heap;
+	unsigned int class;
+
+	lockdep_assert_held(&to->lock);
+	lockdep_assert_held(&from->lock);
+	list_for_each_entry(heap, &from->heaps, node) {
+		pm_heap_set_owner(heap, to, &to->lock);
+		to->stats.adopted++;
+	}
+	list_splice_init(&from->heaps, &to->heaps);
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		list_splice_init(&from->partial[class], &to->partial[class]);
+		to->nr_out[class] += from->nr_out[class];
+		to->nr_taken[class] += from->nr_taken[class];
+		from->nr_out[class] = 0;
+		from->nr_taken[class] = 0;
+	}
+	pm_arena_adopt_accounts(to, from);
+	to->nr_heaps += from->nr_heaps;
+	to->heap_bytes += from->heap_bytes;
+	to->slab_bytes += from->slab_bytes;
+	to->dirty_units += from->dirty_units;
+	to->stats.remote_in += from->stats.remote_in;
+	to->stats.local_free += from->stats.local_free;
+	to->stats.heap_maps += from->stats.heap_maps;
+	to->stats.heap_unmaps += from->stats.heap_unmaps;
+	to->stats.purged += from->stats.purged;
+	to->stats.batches_in += from->stats.batches_in;
+	to->stats.batches_out += from->stats.batches_out;
+	to->stats.inbox_in += from->stats.inbox_in;
+	to->stats.adopted += from->stats.adopted;
+	to->stats.lent += from->stats.lent;
+	from->nr_heaps = 0;
+	from->heap_bytes = 0;
+	from->slab_bytes = 0;
+	from->dirty_units = 0;
+	memset(&from->stats, 0, sizeof(from->stats));
+}
+
+/**
+ * pm_arena_restart() - begin again in the child of a fork()
+ * @arena: the arena, its lock held or not
+ *
+ * What the lock guards is whole, for the forking thread held it. Other threads
+ * of the parent may have been anywhere in what is done without a lock, and
+ * they are not here to go on.
+ *
+ * Context: the child's one thread.
+ */
+void pm_arena_restart(struct pm_arena *arena)
+{
+	struct llist_node *node;
+	struct pm_heap *heap;
+
+	(void)llist_del_all(&arena->remote);
+	list_for_each_entry(heap, &arena->heaps, node)
+		pm_remote_restart(arena, heap);
+	for (node = arena->inbox.first; node; node = node->next)
+		pm_batch_keep(container_of(node, struct pm_batch, node));
+	atomic_long_set(&arena->waits.waiters, 0);
+	if (arena->lockstat.seq & 1)
+		pm_lockstat_leave(&arena->lockstat);
+	mutex_init(&arena->lock);
+}
+
+/**
+ * pm_arena_abandon() - give back all heaps of an arena
+ * @arena: the arena
+ *
+ * Heaps with live objects go too: nobody is left to use them.
+ *
+ * Context: nobody uses the allocator any more.
+ */
+void pm_arena_abandon(struct pm_arena *arena)
+{
+	struct pm_heap *heap, *next;
+
+	pm_arena_lock_uncounted(arena);
+	list_for_each_entry_safe(heap, next, &arena->heaps, node) {
+		pm_heap_abandon(heap);
+		pm_arena_unmap_heap(arena, heap);
+	}
+	pm_arena_unlock(arena);
+}

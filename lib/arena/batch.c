@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Batches, and the stack of spare ones.
+ *
+ * Spare batches are a stack that free() pops without waiting. The head is an
+ * index and a count of changes in one word: without the count this would be
+ * lost: A reads head X and X's next Y; B pops X and Y and pushes X back; A's
+ * exchange succeeds, for the head is X again, and makes Y the head although
+ * B has it. Indices, not pointers, so that both halves fit on every host.
+ */
+#include "arena/batch.h"
+
+#define PM_BATCH_CHUNK		14		/* batches made at a time */
+#define PM_BATCH_CHUNKS		256
+#define PM_BATCH_CHUNK_BYTES	(PM_BATCH_CHUNK * sizeof(struct pm_batch))
+
+static struct pm_batch *pm_batch_chunk[PM_BATCH_CHUNKS];
+static unsigned int pm_batch_chunks;	/* [pm_batch_lock] */
+static u64 pm_batch_head;		/* changes << 32 | index + 1 */
+static DEFINE_MUTEX(pm_batch_lock);
+
+static struct pm_batch *pm_batch_at(u32 index)
+{
+	return &pm_batch_chunk[index / PM_BATCH_CHUNK][index % PM_BATCH_CHUNK];
+}
+
+/**
+ * pm_batch_get() - take a spare batch
+ *
+ * Context: any. Never waits.
+ * Return: batch, or NULL when there is none.
+ */
+struct pm_batch *pm_batch_get(void)
+{
+	u64 head = READ_ONCE(pm_batch_head), next;
+	struct pm_batch *batch;
+
+	do {
+		if (!(u32)head)
+			return NULL;
+		batch = pm_batch_at((u32)head - 1);
+		next = ((head >> 32) + 1) << 32 | READ_ONCE(batch->next);
+	} while (!try_cmpxchg(&pm_batch_head, &head, next));
+	return batch;
+}
+
+/**
+ * pm_batch_put() - give a batch back
+ * @batch: batch whose objects have gone elsewhere
+ *
+ * Context: any.
+ */
+void pm_batch_put(struct pm_batch *batch)
+{
+	u64 head = READ_ONCE(pm_batch_head), next;
+
+	do {
+		WRITE_ONCE(batch->next, (u32)head);
+		next = ((head >> 32) + 1) << 32 | (batch->self + 1);
+	} while (!try_cmpxchg(&pm_batch_head, &head, next));
+}
+
+/**
+ * pm_batch_provide() - see to it that there are spare batches
+ * @gfp: context
+ *
+ * Called by allocation, which may wait, for free, which may not.
+ *
+ * Context: no lock held.
+ */
+void pm_batch_provide(gfp_t gfp)
+{
+	struct pm_batch *chunk;
+	unsigned int i;
+
+	if (likely((u32)READ_ONCE(pm_batch_head)) ||
+	    !mutex_trylock(&pm_batch_lock))
+		return;
+	if (pm_batch_chunks < PM_BATCH_CHUNKS) {
+		chunk = pm_meta_alloc(PM_BATCH_CHUNK_BYTES, gfp);
+		if (chunk) {
+			/* Published by the exchange in pm_batch_put(). */
+			pm_batch_chunk[pm_batch_chunks] = chunk;
+			for (i = 0; i < PM_BATCH_CHUNK; i++) {
+				chunk[i].self = pm_batch_chunks *
+						PM_BATCH_CHUNK + i;
+				pm_batch_put(&chunk[i]);
+			}
+			pm_batch_chunks++;
+		}
+	}
+	mutex_unlock(&pm_batch_lock);
+}
+
+/**
+ * pm_batch_lock_all() - keep batches from being made, for fork()
+ *
+ * A chunk that is half in use must not be seen: the child would make another
+ * with the same indices.
+ */
+void pm_batch_lock_all(void)
+{
+	mutex_lock(&pm_batch_lock);
+}
+
+/**
+ * pm_batch_unlock_all() - let that go on
+ */
+void pm_batch_unlock_all(void)
+{
+	mutex_unlock(&pm_batch_lock);
+}
+
+#define PM_BATCH_KEPT	(~0U)	/* no spare one has that for @next */
+
+/* Batches in inboxes, counted by pm_batch_keep(). [a child's one thread] */
+static unsigned int pm_batch_kept;
+
+/**
+ * pm_batch_keep() - a batch is in an inbox, in the child of a fork()
+ * @batch: the batch
+ *
+ * Context: one thread.
+ */
+void pm_batch_keep(struct pm_batch *batch)
+{
+	batch->next = PM_BATCH_KEPT;
+	pm_batch_kept++;
+}
+
+static unsigned int pm_batch_count_spare(void)
+{
+	u32 index = (u32)pm_batch_head;
+	unsigned int n = 0;
+
+	for (; index; index = pm_batch_at(index - 1)->next)
+		n++;
+	return n;
+}
+
+/**
+ * pm_batch_restart_all() - begin anew in the child of a fork()
+ *
+ * A batch that is neither spare nor in an inbox was in the hands of a thread
+ * that is not here. It is spare again; its objects, if it held some already,
+ * are lost to the child, as is everything that such a thread owned.
+ *
+ * Context: one thread; pm_batch_keep() was called for all that are in inboxes.
+ */
+void pm_batch_restart_all(void)
+{
+	unsigned int total = pm_batch_chunks * PM_BATCH_CHUNK, i;
+
+	/* Mostly none is missing, and nothing is written to. */
+	if (pm_batch_count_spare() + pm_batch_kept < total) {
+		pm_batch_head = 0;
+		for (i = 0; i < total; i++)
+			if (pm_batch_at(i)->next != PM_BATCH_KEPT)
+				pm_batch_put(pm_batch_at(i));
+	}
+	pm_batch_kept = 0;
+	mutex_init(&pm_batch_lock);
+}
+
+/**
+ * pm_batch_exit() - free all batches
+ *
+ * Context: nobody uses the allocator any more.
+ */
+void pm_batch_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < pm_batch_chunks; i++)
+		pm_meta_free(pm_batch_chunk[i], PM_BATCH_CHUNK_BYTES);
+	pm_batch_chunks = 0;
+	pm_batch_head = 0;
+}

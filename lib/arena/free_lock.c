@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * pm_free_lock(): how objects go back to the arena that owns their heap.
+ *
+ * The idea. A free never waits. When the owner's lock can be had at once the
+ * objects come home under it; when not they are left where its next holder
+ * finds them: a batch in the inbox, a single object in its slab.
+ *
+ * What would be lost without each step:
+ *   - Without the second look at the heap's owner, under the lock: a free that
+ *     read the owner before the heap was adopted, and got the lock after it,
+ *     would change the heir's bitmaps without the heir's lock.
+ */
+#include "arena/free_lock.h"
+#include "arena/arena.h"
+#include "arena/registry.h"
+#include "arena/remote.h"
+#include "back/heap.h"
+#include "back/pagemap.h"
+#include "base/misuse.h"
+#include "base/testing.h"
+#include "base/trace.h"
+
+/*
+ * The arena that owns @heap, locked and entered; NULL when its lock is busy or
+ * this context may not take one. A heap that was adopted between the load
+ * and the lock has another owner now: try that.
+ */
+static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap,
+					   unsigned int class)
+{
+	struct pm_arena *arena;
+
+	while (pm_context_may_lock()) {
+		arena = pm_heap_owner(heap);
+		pm_point(PM_POINT_FREE_OWNER);
+		if (unlikely(!pm_arena_trylock(arena))) {
+			atomic_long_inc(&arena->waits.class[class].free_busy);
+			break;
+		}
+		if (likely(arena == pm_heap_owner(heap))) {
+			pm_arena_enter(arena, class);
+			return arena;
+		}
+		pm_point(PM_POINT_FREE_STALE);
+		pm_arena_unlock(arena);
+	}
+	return NULL;
+}
+
+/**
+ * __pm_free_lock() - give an object back to the arena that owns its heap
+ * @heap: heap that it lies in
+ * @slab: slab that it lies in
+ * @index: which object of the slab it is
+ *
+ * This is pm_free_lock(), by slab.
+ *
+ * Context: any; where the lock cannot be had at once the object is left to
+ * the lock's next holder.
+ * Return: PM_SLAB_OK, or what is wrong; then nothing was changed.
+ */
+enum pm_slab_fault __pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
+				  unsigned int index)
+{
+	struct pm_arena *arena = pm_heap_lock_owner(heap, slab->class);
+	enum pm_slab_fault fault;
+	int idx;
+
+	if (likely(arena)) {
+		fault = pm_arena_put_object(arena, slab, index);
+		pm_arena_leave(arena);
+		return fault;
+	}
+	/* The section holds off the end of the owner's retirement. */
+	idx = srcu_read_lock(&pm_srcu);
+	fault = pm_remote_free(heap, slab, index);
+	srcu_read_unlock(&pm_srcu, idx);
+	return fault;
+}
+
+/*
+ * The lock is busy: leave the batch to the next holder.
+ *
+ * Context: SRCU section, or the inbox might be that of a retired arena, which
+ * nobody looks into until it is used again.
+ * Return: false when there is no spare batch.
+ */
+static bool pm_free_inbox(struct pm_arena *arena, unsigned int class,
+			  void **objs, unsigned int n)
+{
+	struct pm_batch *batch = pm_batch_get();
+
+	if (unlikely(!batch))
+		return false;
+	batch->class = class;
+	batch->nr = n;
+	memcpy(batch->obj, objs, n * sizeof(void *));
+	pm_point(PM_POINT_BATCH);
+	/* Publishes the batch: pairs with llist_del_all(). */
+	llist_add(&batch->node, &arena->inbox);
+	trace_remote_free(arena->id, class, 0, n);
+	return true;
+}
+
+/* Likewise, one by one: each is left to the arena that owns it. */
+static void pm_free_remote(unsigned int class, void **objs, unsigned int n)
+{
+	unsigned int i, index;
+	struct pm_heap *heap;
+	struct pm_slab *slab;
+
+	for (i = 0; i < n; i++) {
+		heap = pm_pagemap_heap(objs[i]);
+		slab = heap ? pm_heap_slab(heap, objs[i], class) : NULL;
+		if (!slab || !pm_slab_index(slab, objs[i], &index) ||
+		    pm_remote_free(heap, slab, index))
+			pm_misuse_note(objs[i], class);
+	}
+}
+
+/**
+ * pm_free_lock_batch() - give objects back to an arena
+ * @class: class number
+ * @objs: objects, up to PM_BATCH_MAX
+ * @n: how many, at least 1
+ *
+ * The batch goes to the owner of its first object: into the depot, and from
+ * there into slabs what the depot has no room for. When the owner's lock
+ * cannot be had at once the batch is left in its inbox.
+ *
+ * Context: any. Objects that came home twice are noted: see base/misuse.h.
+ */
+void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
+{
+	struct pm_heap *heap = pm_pagemap_heap(objs[0]);
+	struct pm_arena *arena;
+	int idx;
+
+	/* Freed twice, and its heap went in the meantime. */
+	while (unlikely(!heap)) {
+		pm_misuse_note(*objs++, class);
+		if (!--n)
+			return;
+		heap = pm_pagemap_heap(objs[0]);
+	}
+	arena = pm_heap_lock_owner(heap, class);
+	if (likely(arena)) {
+		pm_arena_put_batch(arena, class, objs, n);
+		pm_arena_leave(arena);
+	} else {
+		/* The section holds off the end of the owner's retirement. */
+		idx = srcu_read_lock(&pm_srcu);
+		if (n == 1 || unlikely(idx < 0) ||
+		    !pm_free_inbox(pm_heap_owner(heap), class, objs, n))
+			pm_free_remote(class, objs, n);
+		srcu_read_unlock(&pm_srcu, idx);
+	}
+}

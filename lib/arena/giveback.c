@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Giving back, within an arena: from the depots to the slabs, from the slabs
+ * to the heaps, from the heaps to the host.
+ *
+ * The idea. Memory that was just freed is the likeliest to be wanted again. So
+ * it stays for the decay time, and goes when it was not needed for that long.
+ *
+ * The limits. This happens when somebody takes the arena's lock: an arena that
+ * nobody uses keeps what it has until pm_trim().
+ */
+#include "arena/arena.h"
+#include "back/heap.h"
+#include "base/options.h"
+#include "base/trace.h"
+
+/* Give @n objects of a depot to their slabs, the oldest first. */
+static void pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
+				  unsigned int n)
+{
+	struct pm_depot *depot = &arena->depot[class];
+	void *objs[PM_BATCH_MAX];
+	unsigned int got;
+
+	while (n) {
+		got = pm_depot_take_oldest(depot, objs,
+					   min_t(unsigned int, n, PM_BATCH_MAX));
+		if (!got)
+			break;
+		pm_arena_put(arena, class, objs, got);
+		n -= got;
+	}
+}
+
+/**
+ * pm_arena_flush_depots() - give the objects of all depots to their slabs
+ * @arena: the arena
+ *
+ * Context: arena lock held.
+ */
+void pm_arena_flush_depots(struct pm_arena *arena)
+{
+	unsigned int class;
+
+	lockdep_assert_held(&arena->lock);
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		pm_arena_shrink_depot(arena, class, arena->depot[class].nr);
+}
+
+/* Their memory goes too, until they are needed again. */
+static void pm_arena_release_depots(struct pm_arena *arena)
+{
+	unsigned int class;
+
+	lockdep_assert_held(&arena->lock);
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		if (!arena->depot[class].nr)
+			pm_depot_destroy(&arena->depot[class], class);
+}
+
+/* What a depot did not need for a decay time goes to the slabs. */
+static void pm_arena_decay_depots(struct pm_arena *arena)
+{
+	struct pm_depot *depot;
+	unsigned int class;
+
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		depot = &arena->depot[class];
+		if (depot->low)
+			pm_arena_shrink_depot(arena, class, depot->low);
+		depot->low = depot->nr;
+	}
+}
+
+/**
+ * pm_arena_purge_heap() - give the pages of a heap's free units back
+ * @arena: the owner
+ * @heap: the heap
+ *
+ * Context: arena lock held.
+ * Return: bytes given back.
+ */
+size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap)
+{
+	size_t bytes = pm_heap_purge(heap);
+
+	lockdep_assert_held(&arena->lock);
+	arena->dirty_units -= bytes / PM_UNIT_SIZE;
+	return bytes;
+}
+
+static void pm_arena_purge(struct pm_arena *arena, bool everything)
+{
+	u64 begin = pm_trace_begin(arena_purge);
+	struct pm_heap *heap, *next;
+	size_t bytes = 0;
+
+	lockdep_assert_held(&arena->lock);
+	list_for_each_entry_safe(heap, next, &arena->heaps, node) {
+		if (pm_heap_may_go(heap) &&
+		    (everything || arena->nr_heaps > 1)) {
+			bytes += pm_heap_nr_dirty(heap) * PM_UNIT_SIZE;
+			pm_arena_unmap_heap(arena, heap);
+		} else {
+			bytes += pm_arena_purge_heap(arena, heap);
+		}
+	}
+	arena->stats.purged += bytes;
+	if (bytes)
+		trace_arena_purge(arena->id, 0, pm_trace_since(begin), bytes);
+}
+
+/* Slabs that are free go back to their heaps, the last of a class, too. */
+static void pm_arena_release_slabs(struct pm_arena *arena)
+{
+	struct pm_slab *slab, *next;
+	unsigned int class;
+
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		list_for_each_entry_safe(slab, next, &arena->partial[class],
+					 node)
+			if (pm_slab_is_free(slab)) {
+				list_del(&slab->node);
+				pm_arena_put_slab(arena, slab);
+			}
+}
+
+/**
+ * pm_arena_decay() - give back what was not needed for the decay time
+ * @arena: the arena
+ *
+ * Once per decay time, from the
+ * depots to the slabs, from the slabs to the heaps, from the heaps to the host.
+ *
+ * Context: arena lock held.
+ * Return: whether it was time.
+ */
+bool pm_arena_decay(struct pm_arena *arena)
+{
+	u64 now = pm_host_clock_coarse_ns();
+	u64 decay = (u64)pm_options.decay_ms * 1000000;
+
+	lockdep_assert_held(&arena->lock);
+	if (now - arena->decayed_at < decay)
+		return false;
+	arena->decayed_at = now;
+	pm_arena_decay_depots(arena);
+	if (arena->dirty_units && now - arena->dirty_since >= decay) {
+		arena->dirty_since = now;
+		pm_arena_release_slabs(arena);
+		pm_arena_purge(arena, false);
+	}
+	return true;
+}
+
+/**
+ * pm_arena_trim() - give back everything that is free
+ * @arena: the arena
+ *
+ * Context: arena lock held.
+ * Return: bytes that went back to the host.
+ */
+size_t pm_arena_trim(struct pm_arena *arena)
+{
+	size_t before = arena->stats.purged;
+
+	lockdep_assert_held(&arena->lock);
+	pm_arena_flush_depots(arena);
+	pm_arena_release_depots(arena);
+	/* What the depots sent on may have come back. */
+	pm_arena_collect(arena);
+	pm_arena_release_slabs(arena);
+	pm_arena_purge(arena, true);
+	return arena->stats.purged - before;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * The registry.
+ *
+ * The trick: the memory of an arena never becomes anything but an arena again
+ * (the idea of the kernel's SLAB_TYPESAFE_BY_RCU). Whoever holds a pointer of
+ * the past finds a lock there, and under it @retired.
+ */
+#include "arena/registry.h"
+#include "arena/arena.h"
+#include "base/trace.h"
+
+DEFINE_SRCU(pm_srcu);
+DEFINE_MUTEX(pm_registry);
+LIST_HEAD(pm_arenas);
+
+/* Slots of the table; 0 until pm_arena_init(), constant after. */
+unsigned int pm_nr_arena_slots __read_mostly;
+
+/* Arenas by number. [written under the registry; readers SRCU] */
+struct pm_arena **pm_arena_table __read_mostly;
+
+/* Odd while an arena's figures move to its heir. [registry] */
+u32 pm_arenas_seq;
+
+/*
+ * Retired arenas after their grace period, for reuse. [registry] Their
+ * memory never becomes anything but an arena again, so that a look at a
+ * stale one finds a lock and @retired.
+ */
+static LIST_HEAD(pm_spare_arenas);
+
+/**
+ * pm_registry_init() - make the table of arenas
+ * @slots: how many arenas there can be, at least 1
+ * @gfp: context
+ *
+ * Context: pm_registry held; once.
+ * Return: false when there is no memory for it.
+ */
+bool pm_registry_init(unsigned int slots, gfp_t gfp)
+{
+	struct pm_arena **table;
+
+	lockdep_assert_held(&pm_registry);
+	table = pm_meta_alloc(slots * sizeof(struct pm_arena *), gfp);
+	if (!table)
+		return false;
+	pm_arena_table = table;
+	/* Publishes the table to pm_arena_ready(). */
+	smp_store_release(&pm_nr_arena_slots, slots);
+	return true;
+}
+
+/**
+ * pm_arena_ready() - whether the table exists
+ *
+ * Return: true after pm_registry_init().
+ */
+bool pm_arena_ready(void)
+{
+	/* Pairs with pm_registry_init(): the table is there before its length. */
+	return smp_load_acquire(&pm_nr_arena_slots) != 0;
+}
+
+/**
+ * pm_arena_at() - arena of a number
+ * @id: number
+ *
+ * Context: SRCU section, or pm_registry held.
+ * Return: arena, or NULL when there is none now.
+ */
+struct pm_arena *pm_arena_at(unsigned int id)
+{
+	if (!pm_arena_ready() || id >= pm_nr_arena_slots)
+		return NULL;
+	/* Pairs with pm_arena_create(): the arena is complete. */
+	return smp_load_acquire(&pm_arena_table[id]);
+}
+
+/* A spare arena, or one that was just made. */
+static struct pm_arena *pm_arena_new(gfp_t gfp)
+{
+	struct pm_arena *arena;
+
+	lockdep_assert_held(&pm_registry);
+	if (list_empty(&pm_spare_arenas))
+		return pm_arena_make(gfp);
+	arena = list_first_entry(&pm_spare_arenas, struct pm_arena, node);
+	list_del(&arena->node);
+	return arena;
+}
+
+/**
+ * pm_arena_create() - make the arena of a number
+ * @id: number
+ * @gfp: context
+ *
+ * Context: not within an SRCU section.
+ * Return: whether there is such an arena now.
+ */
+bool pm_arena_create(unsigned int id, gfp_t gfp)
+{
+	struct pm_arena *arena;
+
+	mutex_lock(&pm_registry);
+	arena = pm_arena_table[id];
+	if (arena)
+		goto out;
+	arena = pm_arena_new(gfp);
+	if (!arena)
+		goto out;
+	pm_arena_lock_uncounted(arena);
+	arena->id = id;
+	WRITE_ONCE(arena->retired, false);
+	pm_arena_unlock(arena);
+	list_add_tail_rcu(&arena->node, &pm_arenas);
+	/* Pairs with pm_arena_at(): the arena is complete before its number. */
+	smp_store_release(&pm_arena_table[id], arena);
+	trace_arena_create(id, 0, 0, 0);
+out:
+	mutex_unlock(&pm_registry);
+	return arena;
+}
+
+/**
+ * pm_registry_unlink() - let nobody find an arena any more who does not yet
+ * @arena: arena that is going to be retired
+ *
+ * Who reads the process from outside is told that figures are moving.
+ *
+ * Context: pm_registry held.
+ */
+void pm_registry_unlink(struct pm_arena *arena)
+{
+	lockdep_assert_held(&pm_registry);
+	/* For readers from outside: odd before anything moves ... */
+	WRITE_ONCE(pm_arenas_seq, pm_arenas_seq + 1);
+	/* ... which is this barrier. Its partner is in pm_registry_moved(). */
+	smp_wmb();
+	WRITE_ONCE(pm_arena_table[arena->id], NULL);
+	list_del_rcu(&arena->node);
+}
+
+/**
+ * pm_registry_moved() - an unlinked arena's figures have moved to its heir
+ *
+ * Context: pm_registry held.
+ */
+void pm_registry_moved(void)
+{
+	lockdep_assert_held(&pm_registry);
+	/* Even again when all has moved. */
+	smp_store_release(&pm_arenas_seq, pm_arenas_seq + 1);
+}
+
+/**
+ * pm_registry_spare() - keep a retired arena for the next number
+ * @arena: arena whose grace period is over
+ *
+ * Context: pm_registry held.
+ */
+void pm_registry_spare(struct pm_arena *arena)
+{
+	lockdep_assert_held(&pm_registry);
+	list_add_tail(&arena->node, &pm_spare_arenas);
+}
+
+/**
+ * pm_registry_each_spare() - visit the spare arenas
+ * @visit: what to do with one
+ *
+ * Context: pm_registry held, or the child's one thread.
+ */
+void pm_registry_each_spare(void (*visit)(struct pm_arena *arena))
+{
+	struct pm_arena *arena;
+
+	list_for_each_entry(arena, &pm_spare_arenas, node)
+		visit(arena);
+}
+
+static void pm_registry_delete_all(struct list_head *arenas)
+{
+	struct pm_arena *arena, *next;
+
+	list_for_each_entry_safe(arena, next, arenas, node) {
+		pm_arena_abandon(arena);
+		list_del(&arena->node);
+		pm_arena_delete(arena);
+	}
+}
+
+/**
+ * pm_registry_exit() - free all arenas and what they hold
+ *
+ * Heaps with live objects go too: nobody is left to use them.
+ *
+ * Context: nobody uses the allocator any more.
+ */
+void pm_registry_exit(void)
+{
+	pm_registry_delete_all(&pm_arenas);
+	pm_registry_delete_all(&pm_spare_arenas);
+	pm_meta_free(pm_arena_table,
+		     pm_nr_arena_slots * sizeof(struct pm_arena *));
+	pm_arena_table = NULL;
+	pm_nr_arena_slots = 0;
+}

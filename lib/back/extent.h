@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Extents: runs of pages, each in use or free.
+ */
+#ifndef PM_EXTENT_H
+#define PM_EXTENT_H
+
+#include "platform.h"
+
+/**
+ * struct pm_extent - an extent: a run of pages, a large object's or free
+ * @addr: first byte
+ * @size: bytes, all usable; of one in use: changed by its owner only
+ * @dirty_from: pages outside of @dirty_from to @dirty_to are the host's zeroes;
+ *	NULL when all are
+ * @dirty_to: end of that range
+ * @dirty: bytes of that range that have pages, as far as we know
+ * @zero: all of it reads as zero
+ * @is_free: on a free list
+ * @freed_at: coarse time at which the latest part of it was freed
+ * @prev: the extent that ends where this one begins, in the same chunk
+ * @next: the extent that begins where this one ends, in the same chunk
+ * @node: place among the free extents of its size, or the spare descriptors
+ * @age: place among the free extents that are dirty, the longest free first
+ * @inbox: place among those that were freed while the lock was busy
+ *
+ * Everything but @addr, and @size of one in use, is guarded by the extent lock.
+ */
+struct pm_extent {
+	void *addr;
+	size_t size;
+	char *dirty_from;
+	char *dirty_to;
+	size_t dirty;
+	bool zero;
+	bool is_free;
+	u64 freed_at;
+	struct pm_extent *prev;
+	struct pm_extent *next;
+	struct list_head node;
+	struct list_head age;
+	struct llist_node inbox;
+};
+
+/**
+ * struct pm_extent_counts - figures of the free ones
+ * @cached: bytes
+ * @dirty: bytes of these that may have pages
+ * @reused: how often an extent was used again
+ */
+struct pm_extent_counts {
+	/* private: */
+	atomic_long_t cached;
+	atomic_long_t dirty;
+	atomic_long_t reused;
+};
+
+extern struct pm_extent_counts pm_extent_counts;
+
+struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp);
+void pm_extent_put(struct pm_extent *e);
+bool pm_extent_resize(struct pm_extent *e, size_t size);
+struct pm_extent *pm_extent_map(size_t size, size_t align, gfp_t gfp);
+void pm_extent_unmap(struct pm_extent *e);
+bool pm_extent_is_whole(const struct pm_extent *e);
+void pm_extent_replace(struct pm_extent *from, struct pm_extent *to);
+void pm_extents_decay(void);
+size_t pm_extents_purge(void);
+void pm_extents_lock_all(void);
+void pm_extents_unlock_all(bool child);
+void pm_extents_exit(void);
+
+/**
+ * pm_extent_end() - first byte behind an extent
+ * @e: the caller's extent
+ */
+static inline char *pm_extent_end(const struct pm_extent *e)
+{
+	return (char *)e->addr + e->size;
+}
+
+#endif /* PM_EXTENT_H */

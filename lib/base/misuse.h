@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Misuse: what a caller can do wrong, and a note of it where nothing can be
+ * said.
+ *
+ * Two frees of an object at the same instant can both find it unmarked; then
+ * it goes home twice, and the second time is found out in its slab, where a
+ * lock is held and nothing can be said. One such object at a time is noted, and
+ * reported by whoever holds no lock next; who did it is long gone.
+ */
+#ifndef PM_MISUSE_H
+#define PM_MISUSE_H
+
+#include "platform.h"
+
+/**
+ * enum pm_fault - what is wrong with a pointer
+ * @PM_FAULT_FOREIGN: not from this allocator, or its memory went back
+ * @PM_FAULT_INTERIOR: inside an object of ours, not at its start
+ * @PM_FAULT_DOUBLE_FREE: the object is free already
+ * @PM_FAULT_SIZE: the object is not of the size that the caller named
+ */
+enum pm_fault {
+	PM_FAULT_FOREIGN,
+	PM_FAULT_INTERIOR,
+	PM_FAULT_DOUBLE_FREE,
+	PM_FAULT_SIZE,
+};
+
+/**
+ * struct pm_misuse_note - an object that came home twice
+ * @obj: the object, NULL when there is none [atomic]
+ * @class: its class
+ */
+struct pm_misuse_note {
+	void *obj;
+	unsigned int class;
+};
+
+extern struct pm_misuse_note pm_misuse_noted;
+
+void pm_misuse_note(void *obj, unsigned int class);
+void *pm_misuse_take_note(unsigned int *class);
+
+/**
+ * pm_misuse_is_noted() - whether there is something to report
+ *
+ * Context: any.
+ */
+static inline bool pm_misuse_is_noted(void)
+{
+	return unlikely(READ_ONCE(pm_misuse_noted.obj));
+}
+
+#endif /* PM_MISUSE_H */

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Which CPUs have a magazine: making, publishing and draining.
+ */
+#include "arena/batch.h"
+#include "arena/free_lock.h"
+#include "base/options.h"
+#include "base/trace.h"
+#include "front/capacity.h"
+#include "front/drain.h"
+
+/* Bytes of a magazine with all its slots. */
+static size_t pm_mag_bytes __read_mostly;
+
+/* Guards making, publishing and draining. Inside the registry. */
+static DEFINE_MUTEX(pm_mag_lock);
+static LIST_HEAD(pm_spare_mags);
+
+/* Coarse time of the next look at idle magazines. */
+static u64 pm_mag_next_tick;
+
+/**
+ * pm_mag_init() - lay magazines out and find out whether they can be used
+ *
+ * Context: pm_registry held, before the first arena.
+ */
+void pm_mag_init(void)
+{
+	pm_mag_bytes = pm_mag_lay_out();
+	pm_options.magazine = pm_options.magazine && pm_percpu_init();
+}
+
+static struct pm_magazine *pm_mag_new(gfp_t gfp)
+{
+	struct pm_magazine *mag;
+	unsigned int class;
+
+	lockdep_assert_held(&pm_mag_lock);
+	if (!list_empty(&pm_spare_mags)) {
+		mag = list_first_entry(&pm_spare_mags, struct pm_magazine,
+				       node);
+		list_del(&mag->node);
+		return mag;
+	}
+	mag = pm_meta_alloc(pm_mag_bytes, gfp);
+	if (!mag)
+		return NULL;
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		mag->stack[class].top = pm_mag_base[class];
+		mag->stack[class].limit = pm_mag_base[class];
+	}
+	return mag;
+}
+
+/**
+ * pm_mag_here() - magazine of the CPU that we run on, made when there is none
+ * @gfp: context
+ *
+ * By the time the caller uses it the thread may run elsewhere: only advisory
+ * things may be done with it directly.
+ *
+ * Return: magazine, or NULL when there is none to be had.
+ */
+struct pm_magazine *pm_mag_here(gfp_t gfp)
+{
+	struct pm_magazine *mag;
+	unsigned int index;
+
+	if (!pm_percpu_prepare() || !pm_options.magazine)
+		return NULL;
+	index = pm_percpu_index();
+	if (index >= pm_percpu_count())
+		return NULL;
+	mag = pm_percpu_get(index);
+	if (likely(mag))
+		return mag;
+	if (!pm_context_may_lock() || !mutex_trylock(&pm_mag_lock))
+		return NULL;
+	mag = pm_percpu_get(index);
+	if (!mag) {
+		mag = pm_mag_new(gfp);
+		if (mag) {
+			trace_magazine_install(index, 0, 0, 0);
+			pm_percpu_publish(index, mag);
+		}
+	}
+	mutex_unlock(&pm_mag_lock);
+	return mag;
+}
+
+/*
+ * Give back what a magazine that is ours alone holds; make it a spare.
+ *
+ * Return: how many objects it held.
+ */
+static unsigned int pm_mag_retire(struct pm_magazine *mag)
+{
+	unsigned int class, n, objects = 0;
+	u32 base;
+
+	lockdep_assert_held(&pm_mag_lock);
+	for (class = 1; class < PM_NR_CLASSES; class++) {
+		base = pm_mag_base[class];
+		while (mag->stack[class].top > base) {
+			n = min_t(unsigned int, PM_BATCH_MAX,
+				  (mag->stack[class].top - base) / 8);
+			mag->stack[class].top -= n * 8;
+			objects += n;
+			pm_free_lock_batch(class, (void **)((char *)mag +
+					   mag->stack[class].top), n);
+		}
+		mag->stack[class].limit = base;
+	}
+	mag->capacity = 0;
+	list_add(&mag->node, &pm_spare_mags);
+	return objects;
+}
+
+static bool pm_mag_drain_locked(unsigned int index)
+{
+	u64 begin = pm_trace_begin(magazine_drain);
+	struct pm_magazine *mag = pm_percpu_get(index);
+	unsigned int objects;
+
+	lockdep_assert_held(&pm_mag_lock);
+	if (!mag)
+		return false;
+	pm_percpu_publish(index, NULL);
+	if (unlikely(!pm_percpu_fence(index))) {
+		/* It was the CPU's all the time, whichever was found. */
+		pm_percpu_publish(index, mag);
+		return false;
+	}
+	objects = pm_mag_retire(mag);
+	trace_magazine_drain(index, 0, pm_trace_since(begin), objects);
+	return true;
+}
+
+/**
+ * pm_mag_drain() - empty a CPU's magazine, whoever may be using it
+ * @index: its number
+ *
+ * Context: may sleep.
+ * Return: false when there was none, or it cannot be drained.
+ */
+bool pm_mag_drain(unsigned int index)
+{
+	bool drained;
+
+	if (index >= pm_percpu_count())
+		return false;
+	mutex_lock(&pm_mag_lock);
+	drained = pm_mag_drain_locked(index);
+	mutex_unlock(&pm_mag_lock);
+	return drained;
+}
+
+/**
+ * pm_mag_drain_all_locked() - empty every CPU's magazine
+ *
+ * As long as the lock is held no CPU gets another one.
+ *
+ * Context: may sleep; pm_mag_lock_all().
+ * Return: false when there is one that cannot be drained.
+ */
+bool pm_mag_drain_all_locked(void)
+{
+	unsigned int index;
+	bool all = true;
+
+	lockdep_assert_held(&pm_mag_lock);
+	for (index = 0; index < pm_percpu_count(); index++)
+		if (!pm_mag_drain_locked(index) && pm_percpu_get(index))
+			all = false;
+	return all;
+}
+
+/**
+ * pm_mag_drain_all() - empty every CPU's magazine
+ *
+ * Context: may sleep.
+ * Return: false when there is one that cannot be drained.
+ */
+bool pm_mag_drain_all(void)
+{
+	bool all;
+
+	mutex_lock(&pm_mag_lock);
+	all = pm_mag_drain_all_locked();
+	mutex_unlock(&pm_mag_lock);
+	return all;
+}
+
+static u64 pm_mag_sum_tops(const struct pm_magazine *mag)
+{
+	unsigned int class;
+	u64 sum = 0;
+
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		sum += (u64)READ_ONCE(mag->stack[class].top) * class;
+	return sum;
+}
+
+/**
+ * pm_mag_tick() - look for magazines, and classes in them, that are idle
+ *
+ * Once per decay time one of those who come along looks at all magazines.
+ * One whose tops have not moved belongs to a CPU that this process has left:
+ * it is drained. The others' unused classes shrink.
+ *
+ * Context: no lock held.
+ */
+void pm_mag_tick(void)
+{
+	u64 now = pm_host_clock_coarse_ns();
+	u64 next = READ_ONCE(pm_mag_next_tick);
+	struct pm_magazine *mag;
+	unsigned int index;
+	u64 tops;
+
+	if (likely(now < next) || !mutex_trylock(&pm_mag_lock))
+		return;
+	if (next != pm_mag_next_tick)
+		goto out;
+	pm_mag_next_tick = now + (u64)pm_options.decay_ms * 1000000;
+	for (index = 0; index < pm_percpu_count(); index++) {
+		mag = pm_percpu_get(index);
+		if (!mag)
+			continue;
+		tops = pm_mag_sum_tops(mag);
+		if (tops == mag->tops && index != pm_percpu_index()) {
+			pm_mag_drain_locked(index);
+		} else {
+			mag->tops = tops;
+			pm_mag_shrink(mag);
+		}
+	}
+out:
+	mutex_unlock(&pm_mag_lock);
+}
+
+/**
+ * pm_mag_objects() - objects of a class in all magazines
+ * @class: class number
+ *
+ * Return: a snapshot; magazines move while it is taken.
+ */
+size_t pm_mag_objects(unsigned int class)
+{
+	struct pm_magazine *mag;
+	unsigned int index;
+	size_t n = 0;
+
+	for (index = 0; index < pm_percpu_count(); index++) {
+		mag = pm_percpu_get(index);
+		if (mag)
+			n += (READ_ONCE(mag->stack[class].top) -
+			      pm_mag_base[class]) / 8;
+	}
+	return n;
+}
+
+/**
+ * pm_mag_lock_all() - keep magazines from being made or drained, for fork()
+ */
+void pm_mag_lock_all(void)
+{
+	mutex_lock(&pm_mag_lock);
+}
+
+/**
+ * pm_mag_unlock_all() - let that go on
+ * @child: in the child of a fork(): whoever waits for the lock is not there
+ */
+void pm_mag_unlock_all(bool child)
+{
+	if (child)
+		mutex_init(&pm_mag_lock);
+	else
+		mutex_unlock(&pm_mag_lock);
+}
+
+/**
+ * pm_mag_exit() - free all magazines
+ *
+ * Context: nobody uses the allocator any more.
+ */
+void pm_mag_exit(void)
+{
+	struct pm_magazine *mag, *next;
+
+	pm_mag_drain_all();
+	list_for_each_entry_safe(mag, next, &pm_spare_mags, node) {
+		list_del(&mag->node);
+		pm_meta_free(mag, pm_mag_bytes);
+	}
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Which CPUs have a magazine, and how one is taken from a CPU.
+ */
+#ifndef PM_DRAIN_H
+#define PM_DRAIN_H
+
+#include "front/magazine.h"
+
+struct pm_magazine *pm_mag_here(gfp_t gfp);
+void pm_mag_tick(void);
+
+#endif /* PM_DRAIN_H */

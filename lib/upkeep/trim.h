@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Giving back: of all arenas, all magazines, and the large objects.
+ */
+#ifndef PM_TRIM_H
+#define PM_TRIM_H
+
+#include "platform.h"
+
+size_t pm_arena_trim_all(void);
+size_t pm_trim_all(void);
+
+#endif /* PM_TRIM_H */
