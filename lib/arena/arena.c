@@ -341,7 +341,7 @@ void pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
 
 	lockdep_assert_held(&arena->lock);
 	arena->stats.batches_in++;
-	if (likely(!arena->retired))
+	if (likely(!arena->retired))			/* retire P */
 		kept = pm_depot_put(&arena->depot[class], class, objs, n);
 	pm_arena_put(arena, class, objs + kept, n - kept);
 }
@@ -374,7 +374,7 @@ static void pm_arena_collect_inbox(struct pm_arena *arena)
  */
 static void pm_arena_collect_remote(struct pm_arena *arena)
 {
-	struct llist_node *node = llist_del_all(&arena->remote);
+	struct llist_node *node = llist_del_all(&arena->remote); /* remote E */
 	struct pm_slab *slab;
 	struct pm_heap *heap;
 	unsigned int n;
@@ -384,18 +384,18 @@ static void pm_arena_collect_remote(struct pm_arena *arena)
 		slab = container_of(node, struct pm_slab, remote_node);
 		node = node->next;
 		heap = READ_ONCE(slab->heap);
-		if (unlikely(pm_heap_owner(heap) != arena)) {
+		if (unlikely(pm_heap_owner(heap) != arena)) {	/* retire O */
 			pm_remote_queue(slab);
 			continue;
 		}
-		pm_slab_clear_queued(slab);
+		pm_slab_clear_queued(slab);			/* remote F */
 		pm_point(PM_POINT_COLLECT);
-		n = slab->class ? pm_slab_collect(slab) : 0;
+		n = slab->class ? pm_slab_collect(slab) : 0;	/* remote G */
 		if (n) {
 			arena->stats.remote_in += n;
 			pm_arena_slab_filled(arena, slab, n);
 		}
-		pm_heap_unref(heap);
+		pm_heap_unref(heap);				/* remote H */
 	}
 }
 

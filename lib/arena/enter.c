@@ -167,7 +167,7 @@ void pm_arena_enter(struct pm_arena *arena, unsigned int class)
  */
 bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class)
 {
-	if (unlikely(arena->retired)) {
+	if (unlikely(arena->retired)) {			/* retire I */
 		pm_arena_unlock(arena);
 		return false;
 	}

@@ -38,7 +38,7 @@ static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap,
 			atomic_long_inc(&arena->waits.class[class].free_busy);
 			break;
 		}
-		if (likely(arena == pm_heap_owner(heap))) {
+		if (likely(arena == pm_heap_owner(heap))) {	/* retire J */
 			pm_arena_enter(arena, class);
 			return arena;
 		}
@@ -65,18 +65,13 @@ enum pm_slab_fault __pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 {
 	struct pm_arena *arena = pm_heap_lock_owner(heap, slab->class);
 	enum pm_slab_fault fault;
-	int idx;
 
 	if (likely(arena)) {
 		fault = pm_arena_put_object(arena, slab, index);
 		pm_arena_leave(arena);
 		return fault;
 	}
-	/* The section holds off the end of the owner's retirement. */
-	idx = srcu_read_lock(&pm_srcu);
-	fault = pm_remote_free(heap, slab, index);
-	srcu_read_unlock(&pm_srcu, idx);
-	return fault;
+	return pm_remote_free(heap, slab, index);
 }
 
 /*
@@ -149,7 +144,7 @@ void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 		pm_arena_put_batch(arena, class, objs, n);
 		pm_arena_leave(arena);
 	} else {
-		/* The section holds off the end of the owner's retirement. */
+		/* retire K: the section holds off retire G. */
 		idx = srcu_read_lock(&pm_srcu);
 		if (n == 1 || unlikely(idx < 0) ||
 		    !pm_free_inbox(pm_heap_owner(heap), class, objs, n))

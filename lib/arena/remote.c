@@ -6,6 +6,43 @@
  * for its word @queued says whether it is on a list already. So a free costs
  * two atomic operations, and three when it is the slab's first.
  *
+ * Steps, as in remote.pml:
+ *
+ *	A  pm_remote_free() takes a reference to the heap
+ *	B  it sets the object's remote bit, an atomic OR
+ *	C  it sets queued, an exchange; if that was set before, the reference
+ *	   is dropped, and it is done
+ *	D  pm_remote_queue() puts the slab on the remote list
+ *	E  pm_arena_collect_remote() takes the list
+ *	F  it clears queued, an exchange
+ *	G  it takes the remote bits in, an exchange
+ *	H  it drops the reference that came with the entry
+ *	I  pm_heap_may_go() lets a heap go that has no references
+ *
+ * What is lost without each:
+ *
+ *   - Without A, or with A after B: as soon as the bit is set a collector to whom
+ *     somebody else queued the slab takes the object in (G); if it was the heap's
+ *     last one the heap goes (I), and C and D touch what is no more.
+ *   - Were B a load and a store, two frees of one slab would lose a bit.
+ *   - B before C, F before G: the two exchanges are full barriers and each other's
+ *     partners. Either C finds queued clear and D follows, or B came before F and
+ *     G sees the bit. With G before F:
+ *
+ *	free			holder of the lock
+ *	----			------------------
+ *				G takes the bits in
+ *	B sets its bit
+ *	C finds queued set
+ *				F clears queued
+ *
+ *     the bit is set and the slab on no list, until its next remote free.
+ *   - Without C's look the slab would be on the list twice: the list breaks.
+ *   - Were the reference of C dropped before D, or not looked at in I, the heap
+ *     could go while its slab is about to be queued. So it passes to the entry.
+ *   - A slab that is cut again keeps queued and its place on the list: a free of
+ *     its former life may stand between C and D.
+ *
  * The limits: an object that is left here is of no use to anybody until
  * somebody takes the lock. Whoever allocates from the arena does.
  */
@@ -53,11 +90,11 @@ void pm_remote_queue(struct pm_slab *slab)
 	while (node) {
 		next = node->next;
 		slab = container_of(node, struct pm_slab, remote_node);
-		owner = pm_heap_owner(READ_ONCE(slab->heap));
+		owner = pm_heap_owner(READ_ONCE(slab->heap));	/* retire L */
 		pm_point(PM_POINT_REMOTE_OWNER);
-		llist_add(node, &owner->remote);
+		llist_add(node, &owner->remote);	/* remote D, retire M */
 		node = next;
-		/* Pairs with pm_arena_retire(): its heaps have new owners. */
+		/* retire N. Pairs with retire E: its heaps have new owners. */
 		if (unlikely(smp_load_acquire(&owner->retired)))
 			node = pm_llist_join(llist_del_all(&owner->remote),
 					     node);
@@ -84,15 +121,15 @@ enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
 	unsigned int class = slab->class, owner;
 	enum pm_slab_fault fault;
 
-	pm_heap_ref(heap);
+	pm_heap_ref(heap);				/* remote A */
 	pm_point(PM_POINT_REMOTE_REF);
 	/* Collected a moment later, the slab may have another class. */
 	owner = pm_heap_owner(heap)->id;
-	fault = pm_slab_put_remote(slab, index);
+	fault = pm_slab_put_remote(slab, index);	/* remote B */
 	pm_point(PM_POINT_REMOTE_BIT);
 	if (likely(!fault))
 		trace_remote_free(owner, class, 0, 1);
-	/* The bit is set before @queued is read: pairs with the collector. */
+	/* remote C. Pairs with remote F: the bit is set before @queued is read. */
 	if (fault || pm_slab_set_queued(slab)) {
 		pm_heap_unref(heap);
 		return fault;

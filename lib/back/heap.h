@@ -173,7 +173,7 @@ static inline bool pm_heap_has_refs(const struct pm_heap *heap)
  */
 static inline bool pm_heap_may_go(const struct pm_heap *heap)
 {
-	return pm_heap_is_free(heap) && !pm_heap_has_refs(heap);
+	return pm_heap_is_free(heap) && !pm_heap_has_refs(heap); /* remote I */
 }
 
 /**

@@ -2,41 +2,57 @@
 /*
  * Retirement: an arena's heaps go to an heir, and its descriptor to the spares.
  *
- * Retiring an arena R in favour of a survivor S:
+ * The idea. Arenas follow the CPUs that a system has. When one is retired its
+ * heaps find an heir, while other threads go on with whatever they found before.
+ * Its memory never becomes anything but an arena again.
  *
- *	retire				somebody else
- *	------				-------------
- *	lock registry
- *	table[R] = NULL, unlink R	still sees R: in the table before, on
- *					the list, or as heap->arena
- *	lock R and S
- *	heaps: arena = S, partial
- *	  slabs, figures to S
- *	retired = true
- *	unlock both
- *	synchronize_srcu()		its section ends
- *	take R's remote list once more
- *	R goes to the spares
+ * Steps, as in retire.pml:
  *
- * What would be lost without each step:
- *   - Without @retired: a reader that had picked R before the unlink and got
- *     the lock after the adoption would build new slabs in an arena that
- *     nobody will ever find again. It checks, unlocks, and picks anew.
- *   - Without the check of heap->arena under the lock: a free that read
- *     heap->arena == R before the adoption, and got R's lock after it, would
- *     change S's bitmaps without S's lock. It compares and tries again.
- *   - Without the second look at the remote list: a free that read R, found
- *     the lock busy (the adoption holds it) and added its slab to R's list
- *     after the adoption emptied that, would leave the object there for ever.
- *     Such a free is inside an SRCU section that began before the unlock, so
- *     it has ended when synchronize_srcu() returns. The list's new entries
- *     go to the slabs' present owner.
- *   - Without the look at @retired after an entry: a depot that gives R's
- *     objects back does so under its own arena's lock and in no section, so
- *     it may read R as the owner and add its entry after the second look.
- *     It then sees @retired, and takes the entry to the new owner itself.
- *   - Without the grace period R's memory could be another arena's while a
- *     reader still holds a pointer to it.
+ *	A  pm_arena_retire() takes the old arena out of table and list
+ *	B  it locks the old arena and the heir
+ *	C  it moves the old arena's inbox, remote list and depots to slabs
+ *	D  it gives the heaps to the heir: heap->arena
+ *	E  it sets the old arena's retired, a release
+ *	F  it unlocks both and waits for a grace period
+ *	G  under both locks it takes inbox and remote list once more
+ *	H  it makes the old arena a spare one
+ *	I  pm_arena_enter_or_unlock() looks at retired under the lock
+ *	J  pm_heap_lock_owner() looks at heap->arena again under the lock
+ *	K  pm_free_lock_batch() reads heap->arena and fills the inbox, both
+ *	   within one section
+ *	L  pm_remote_queue() reads heap->arena
+ *	M  it puts the slab on that arena's remote list
+ *	N  it looks at retired; if set it takes the list back and goes to L
+ *	O  pm_arena_collect_remote() sends a slab of another arena's heap to L
+ *	P  pm_arena_put_batch() fills no depot of an arena that is retired
+ *
+ * What is lost without each:
+ *
+ *   - Without A before F a reader could still find the old arena after the
+ *     grace period and stand at it on the list when H moves it to another.
+ *   - Without the old arena's lock (B) a free that holds it (J) would write to
+ *     bitmaps that D has just made the heir's.
+ *   - Without C for the depots what lies in them would stay in an arena that
+ *     nobody locks any more.
+ *   - D before E: N goes back to L for a new owner. The other way round L would
+ *     find the same owner again, and a free would go round and round until D.
+ *   - Without E or I a reader that had found the old arena before A and got its
+ *     lock after F would cut slabs from heaps that nobody will adopt.
+ *   - Without J a free that read heap->arena before D and got the old arena's
+ *     lock after F would write to bitmaps that are the heir's.
+ *   - Without F, or with K in no section, a batch could come into the inbox
+ *     after G. Within one it is there before F ends, and G finds it.
+ *   - Without G what K or M left between C and E would stay: M's look (N) found
+ *     the arena in use.
+ *   - Without N, or with N before M, a slab that M adds after G would stay. Not
+ *     everybody is in a section there: a depot gives objects to other arenas
+ *     with its own arena's lock held, where none may begin. M and N have a full
+ *     barrier between them (the exchange in llist_add()), and so have E and G
+ *     (the grace period): either N sees E, or G sees M.
+ *   - Without O a slab that M put on the list of an arena which H had made spare
+ *     and somebody had taken into use again would be collected under a lock that
+ *     is not its own.
+ *   - Without P the batch that G finds would go into the retired arena's depot.
  */
 #include "arena/arena.h"
 #include "arena/registry.h"
@@ -83,27 +99,27 @@ int pm_arena_retire(unsigned int cpu)
 	}
 	if (pm_options.policy->pick == pm_host_cpu)
 		pm_mag_drain(cpu);
-	pm_registry_unlink(arena);
-	pm_arena_lock_two(arena, to);
-	pm_arena_collect(arena);
-	pm_arena_flush_depots(arena);
-	pm_arena_adopt(to, arena);
-	/* Pairs with pm_remote_queue(): who sees it sees the new owner. */
+	pm_registry_unlink(arena);			/* retire A */
+	pm_arena_lock_two(arena, to);			/* retire B */
+	pm_arena_collect(arena);			/* retire C ... */
+	pm_arena_flush_depots(arena);			/* ... and for depots */
+	pm_arena_adopt(to, arena);			/* retire D */
+	/* retire E. Pairs with retire N: who sees it sees the new owner. */
 	smp_store_release(&arena->retired, true);
 	pm_registry_moved();
 	pm_arena_unlock(arena);
 	pm_arena_leave(to);
 
-	/* Whoever read heap->arena or the table before has finished then. */
+	/* retire F. Whoever read heap->arena or the table before has finished. */
 	synchronize_srcu(&pm_srcu);
 
 	pm_arena_lock_two(arena, to);
-	pm_arena_collect(arena);
+	pm_arena_collect(arena);			/* retire G */
 	/* Some may have waited for it until it was retired. */
 	pm_arena_adopt_accounts(to, arena);
 	pm_arena_unlock(arena);
 	pm_arena_unlock(to);
-	pm_registry_spare(arena);
+	pm_registry_spare(arena);			/* retire H */
 	trace_arena_retire(cpu, 0, pm_trace_since(begin), to->id);
 out:
 	mutex_unlock(&pm_registry);
