@@ -18,14 +18,14 @@ static void arena_table(struct pm_test *t)
 	int idx;
 
 	PM_EXPECT(t, pm_arena_ready());
-	PM_EXPECT(t, pm_nr_arena_slots >= 1);
+	PM_EXPECT(t, pm_arena_table_size >= 1);
 	arena = pm_test_arena(0);
 	PM_REQUIRE(t, arena);
 	PM_EXPECT_EQ(t, arena->id, pm_test_id(0));
 	PM_EXPECT(t, !arena->retired);
 	PM_EXPECT(t, pm_test_arena(0) == arena);
 	idx = srcu_read_lock(&pm_srcu);
-	PM_EXPECT(t, !pm_arena_at(pm_nr_arena_slots));
+	PM_EXPECT(t, !pm_arena_at(pm_arena_table_size));
 	PM_EXPECT(t, !pm_arena_at(~0U));
 	srcu_read_unlock(&pm_srcu, idx);
 }
@@ -328,7 +328,7 @@ static unsigned int arena_pick(void)
 {
 	unsigned int id = READ_ONCE(pm_options.policy)->pick();
 
-	return id % pm_nr_arena_slots;
+	return id % pm_arena_table_size;
 }
 
 static void arena_policy_single(struct pm_test *t)
@@ -378,7 +378,7 @@ static void arena_policy_thread(struct pm_test *t)
 	for (i = 1; i < crowd.nr; i++)
 		different += env.first[i] != env.first[0];
 	PM_EXPECT_EQ(t, atomic_long_read(&env.moved), 0);
-	PM_EXPECT(t, different || pm_nr_arena_slots == 1);
+	PM_EXPECT(t, different || pm_arena_table_size == 1);
 }
 
 static void arena_policy_pool(struct pm_test *t)
@@ -401,7 +401,7 @@ static void arena_policy_moves(struct pm_test *t)
 	pm_test_policy("thread");
 	PM_EXPECT(t, pm_options.policy->moved);
 	id = arena_pick();
-	own = pm_test_arena(pm_nr_arena_slots - 1 - id);
+	own = pm_test_arena(pm_arena_table_size - 1 - id);
 	PM_REQUIRE(t, own && own->id == id);
 	pm_test_policy("thread");
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
@@ -469,12 +469,12 @@ static void arena_ids_beyond(struct pm_test *t)
 	void *p;
 
 	for (i = 0; i < ARRAY_SIZE(beyond); i++) {
-		id = pm_nr_arena_slots + beyond[i];
+		id = pm_arena_table_size + beyond[i];
 		pm_test_pick(id);
 		p = pm_test_malloc_lock(7);
 		if (!PM_EXPECT(t, p))
 			return;
-		PM_EXPECT(t, pm_test_owner(p) < pm_nr_arena_slots);
+		PM_EXPECT(t, pm_test_owner(p) < pm_arena_table_size);
 		PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
 	}
 }

@@ -332,14 +332,14 @@ static void depot_trim(struct pm_test *t)
 			pm_free_lock_batch(pm_class_of(SIZE), objs + i, 2);
 	idx = srcu_read_lock(&pm_srcu);
 	pm_for_each_arena(arena)
-		before += arena->depot[pm_class_of(SIZE)].slot != NULL;
+		before += arena->depot[pm_class_of(SIZE)].objs != NULL;
 	srcu_read_unlock(&pm_srcu, idx);
 	PM_EXPECT(t, before > 0);
 	pm_trim();
 	idx = srcu_read_lock(&pm_srcu);
 	pm_for_each_arena(arena)
 		for (class = 1; class < PM_NR_CLASSES; class++)
-			after += arena->depot[class].slot != NULL;
+			after += arena->depot[class].objs != NULL;
 	srcu_read_unlock(&pm_srcu, idx);
 	PM_EXPECT_EQ(t, after, 0);
 }

@@ -188,7 +188,7 @@ static u64 lockstat_sum_in(void)
 	unsigned int id;
 	u64 sum = 0;
 
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		if (pm_arena_figures(id, &fig))
 			sum += fig.fallback_in;
 	return sum;
@@ -364,7 +364,7 @@ static const char *lockstat_add_up(struct pm_arena_figures *all)
 	unsigned int id, i;
 
 	memset(all, 0, sizeof(*all));
-	for (id = 0; id < pm_nr_arena_slots && !fault; id++) {
+	for (id = 0; id < pm_arena_table_size && !fault; id++) {
 		memset(&fig, 0, sizeof(fig));
 		fault = lockstat_fault(id, &fig);
 		for (i = 0; i < sizeof(fig) / sizeof(u64); i++)

@@ -107,7 +107,7 @@ static u64 magazine_acquired(void)
 	unsigned int id;
 	u64 sum = 0;
 
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		if (pm_arena_figures(id, &fig))
 			sum += fig.acquired;
 	return sum;

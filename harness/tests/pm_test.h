@@ -195,7 +195,7 @@ bool pm_test_two_arenas(struct pm_test *t, struct pm_arena **own,
 			struct pm_arena **other);
 
 #define PM_NEED_ARENAS(t, n)						\
-	PM_NEED(t, pm_nr_arena_slots >= (n), "not enough arenas")
+	PM_NEED(t, pm_arena_table_size >= (n), "not enough arenas")
 #define PM_NEED_MAGAZINES(t)						\
 	PM_NEED(t, pm_options.magazine, "magazines are off")
 
@@ -231,7 +231,7 @@ void pm_test_release_lock(struct pm_test_holder *h);
 struct pm_test_stop {
 	struct pm_thread thread;
 	void (*fn)(struct pm_test_stop *stop);
-	enum pm_point point;
+	enum pm_stop_point point;
 	unsigned int skip;
 	bool reached;
 	struct pm_event there;
@@ -245,7 +245,7 @@ struct pm_test_stop {
 #define PM_NEED_POINTS(t)						\
 	PM_NEED(t, PM_DEBUG, "no points to stop at in this build")
 
-bool pm_test_stop_at(struct pm_test_stop *stop, enum pm_point point,
+bool pm_test_stop_at(struct pm_test_stop *stop, enum pm_stop_point point,
 		     unsigned int skip, void (*fn)(struct pm_test_stop *stop));
 void pm_test_go_on(struct pm_test_stop *stop);
 

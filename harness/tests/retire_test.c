@@ -72,7 +72,7 @@ static void retire_errors(struct pm_test *t)
 	if (!pm_test_two_arenas(t, &arena, NULL))
 		return;
 	id = arena->id;
-	PM_EXPECT_EQ(t, pm_arena_retire(pm_nr_arena_slots), -ENOENT);
+	PM_EXPECT_EQ(t, pm_arena_retire(pm_arena_table_size), -ENOENT);
 	PM_EXPECT_EQ(t, pm_arena_retire(~0U), -ENOENT);
 	PM_EXPECT_EQ(t, pm_arena_retire(id), 0);
 	PM_EXPECT_EQ(t, pm_arena_retire(id), -ENOENT);
@@ -84,9 +84,9 @@ static void retire_last(struct pm_test *t)
 	unsigned int id, left = 0, busy = 0;
 
 	PM_REQUIRE(t, pm_test_arena(0));
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		busy += pm_arena_retire(id) == -EBUSY;
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		left += retire_exists(id);
 	PM_EXPECT_EQ(t, busy, 1);
 	PM_EXPECT(t, left >= 1);
@@ -210,7 +210,7 @@ static void retire_stale_owner(struct pm_test *t)
 	q = pm_test_malloc_lock(30);
 	PM_REQUIRE(t, p && q && pm_test_resolve(p, &ref));
 	stop.p = p;
-	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_FREE_OWNER, 0,
+	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_STOP_FREE_OWNER, 0,
 				      retire_stop_free));
 	/* It is in no read-side section: the whole retirement passes. */
 	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
@@ -257,7 +257,7 @@ static void retire_stale_depot(struct pm_test *t)
 	PM_EXPECT_EQ(t, pm_test_owner(mixed[1]), old->id);
 	stop.objs = mixed;
 	stop.n = 2;
-	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_REMOTE_OWNER, 0,
+	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_STOP_REMOTE_OWNER, 0,
 				      retire_stop_free_batch));
 	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
 	pm_test_go_on(&stop);
@@ -279,7 +279,7 @@ static void retire_stale_pick(struct pm_test *t)
 		return;
 	/* With its lock busy the first try, which needs no section, fails. */
 	PM_REQUIRE(t, pm_test_hold(&holder, old));
-	if (!PM_EXPECT(t, pm_test_stop_at(&stop, PM_POINT_MALLOC_PICKED, 1,
+	if (!PM_EXPECT(t, pm_test_stop_at(&stop, PM_STOP_MALLOC_PICKED, 1,
 					  retire_stop_malloc))) {
 		pm_test_release_lock(&holder);
 		return;
@@ -310,7 +310,7 @@ static void retire_stale_first_pick(struct pm_test *t)
 	PM_NEED_POINTS(t);
 	if (!pm_test_two_arenas(t, &old, NULL))
 		return;
-	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_MALLOC_PICKED, 0,
+	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_STOP_MALLOC_PICKED, 0,
 				      retire_stop_malloc));
 	PM_EXPECT_EQ(t, pm_arena_retire(old->id), 0);
 	pm_test_go_on(&stop);
@@ -341,7 +341,7 @@ static bool retire_overtake(struct pm_test *t, struct pm_test_stop *stop,
 	if (!PM_EXPECT(t, own && stop->p && q && pm_test_resolve(stop->p, ref)) ||
 	    !PM_EXPECT(t, pm_test_hold(&holder, own)))
 		return false;
-	stopped = PM_EXPECT(t, pm_test_stop_at(stop, PM_POINT_REMOTE_BIT, 0,
+	stopped = PM_EXPECT(t, pm_test_stop_at(stop, PM_STOP_REMOTE_BIT, 0,
 					       retire_stop_free));
 	if (stopped)
 		PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
@@ -419,7 +419,7 @@ static void retire_free_while_collected(struct pm_test *t)
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
 	PM_EXPECT_EQ(t, pm_test_free_lock(p), PM_SLAB_OK);
 	pm_test_release_lock(&holder);
-	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_POINT_COLLECT, 0,
+	PM_REQUIRE(t, pm_test_stop_at(&stop, PM_STOP_COLLECT, 0,
 				      retire_stop_collect));
 	PM_EXPECT_EQ(t, pm_test_free_lock(q), PM_SLAB_OK);
 	pm_test_go_on(&stop);
@@ -693,7 +693,7 @@ static void retire_crowd_retire(struct pm_test_crowd *crowd)
 	/* On a busy machine the crowd may be done before our first turn. */
 	while (!pm_test_crowd_done(crowd) || (!env->retired && --more)) {
 		env->retired += !pm_arena_retire(pm_rnd_below(rnd,
-							pm_nr_arena_slots));
+							pm_arena_table_size));
 		if (!pm_rnd_below(rnd, 16))
 			pm_trim();
 		pm_test_pause();

@@ -81,7 +81,7 @@ static void transit_free_in_turn(struct pm_test_stop *stop)
 static void transit_misuse_flush(void *unused)
 {
 	transit_carrier.n = 0;
-	if (pm_test_stop_at(&transit_carrier, PM_POINT_FLUSH, 0,
+	if (pm_test_stop_at(&transit_carrier, PM_STOP_FLUSH, 0,
 			    transit_free_in_turn))
 		transit_free_again(transit_objs[transit_carrier.n - 1]);
 }
@@ -112,10 +112,10 @@ static void transit_misuse_refill(void *arg)
 
 	pm_arena_lock_uncounted(arena);
 	if (depot->nr)
-		p = depot->slot[depot->nr - 1];
+		p = depot->objs[depot->nr - 1];
 	pm_arena_unlock(arena);
 	transit_carrier.objs = transit_objs;
-	if (p && pm_test_stop_at(&transit_carrier, PM_POINT_REFILL, 0,
+	if (p && pm_test_stop_at(&transit_carrier, PM_STOP_REFILL, 0,
 				 transit_take)) {
 		transit_free_again(p);
 		pm_free(transit_objs[0]);

@@ -108,7 +108,7 @@ static unsigned int pm_test_roaming;
 
 static unsigned int pm_test_pick_arenas(void)
 {
-	return pm_nr_arena_slots;
+	return pm_arena_table_size;
 }
 
 static unsigned int pm_test_pick_now(void)
@@ -156,7 +156,7 @@ void pm_test_policy(const char *name)
  */
 unsigned int pm_test_id(unsigned int n)
 {
-	return pm_nr_arena_slots - 1 - n;
+	return pm_arena_table_size - 1 - n;
 }
 
 /**
@@ -195,7 +195,7 @@ bool pm_test_two_arenas(struct pm_test *t, struct pm_arena **own,
 {
 	struct pm_arena *second;
 
-	if (pm_nr_arena_slots < 2) {
+	if (pm_arena_table_size < 2) {
 		t->skip = "not enough arenas";
 		return false;
 	}
@@ -350,7 +350,7 @@ void pm_test_release_lock(struct pm_test_holder *h)
 
 static struct pm_test_stop *pm_test_stopped;
 
-static void pm_test_point(enum pm_point point)
+static void pm_test_point(enum pm_stop_point point)
 {
 	struct pm_test_stop *stop = READ_ONCE(pm_test_stopped);
 
@@ -385,7 +385,7 @@ static void pm_test_stop_main(void *arg)
  *
  * Return: false when it never was there; then it has ended.
  */
-bool pm_test_stop_at(struct pm_test_stop *stop, enum pm_point point,
+bool pm_test_stop_at(struct pm_test_stop *stop, enum pm_stop_point point,
 		     unsigned int skip, void (*fn)(struct pm_test_stop *stop))
 {
 	stop->fn = fn;
@@ -396,15 +396,15 @@ bool pm_test_stop_at(struct pm_test_stop *stop, enum pm_point point,
 	pm_event_init(&stop->there);
 	pm_event_init(&stop->go);
 	WRITE_ONCE(pm_test_stopped, stop);
-	WRITE_ONCE(pm_point_hook, pm_test_point);
+	WRITE_ONCE(pm_stop_hook, pm_test_point);
 	if (!pm_thread_start(&stop->thread, pm_test_stop_main, stop)) {
-		WRITE_ONCE(pm_point_hook, NULL);
+		WRITE_ONCE(pm_stop_hook, NULL);
 		return false;
 	}
 	pm_event_wait(&stop->there);
 	if (!stop->reached) {
 		pm_thread_join(&stop->thread);
-		WRITE_ONCE(pm_point_hook, NULL);
+		WRITE_ONCE(pm_stop_hook, NULL);
 	}
 	return stop->reached;
 }
@@ -417,7 +417,7 @@ void pm_test_go_on(struct pm_test_stop *stop)
 {
 	pm_event_set(&stop->go);
 	pm_thread_join(&stop->thread);
-	WRITE_ONCE(pm_point_hook, NULL);
+	WRITE_ONCE(pm_stop_hook, NULL);
 	WRITE_ONCE(pm_test_stopped, NULL);
 }
 

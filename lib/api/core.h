@@ -12,7 +12,7 @@
 void *pm_alloc(size_t size, size_t align, gfp_t gfp);
 void pm_free_from(void *ptr, const char *who);
 void pm_free_full(void *ptr, unsigned long class, const char *who);
-void pm_free_odd(void *ptr, unsigned long class, const char *who);
+void pm_free_slow(void *ptr, unsigned long class, const char *who);
 void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who);
 void *pm_realloc_from(void *ptr, size_t size, const char *who);
 /**
@@ -28,8 +28,8 @@ static __always_inline void pm_free_named(void *ptr, const char *who)
 	result = pm_free_fast(ptr, &class);
 	if (unlikely(result == PM_FREE_FULL))
 		pm_free_full(ptr, class, who);
-	else if (unlikely(result == PM_FREE_ODD))
-		pm_free_odd(ptr, class, who);
+	else if (unlikely(result == PM_FREE_SLOW))
+		pm_free_slow(ptr, class, who);
 }
 
 /**
@@ -49,14 +49,14 @@ static __always_inline void pm_free_sized_named(void *ptr, size_t size,
 						unsigned long class,
 						bool aligned, const char *who)
 {
-	enum pm_free_result result = PM_FREE_ODD;
+	enum pm_free_result result = PM_FREE_SLOW;
 
 	/* Nothing is the start of an object of class 0. */
 	if (likely(pm_pagemap_class(ptr) == class))
 		result = pm_free_class_fast(ptr, class);
 	if (unlikely(result == PM_FREE_FULL))
 		pm_free_full(ptr, class, who);
-	else if (unlikely(result == PM_FREE_ODD))
+	else if (unlikely(result == PM_FREE_SLOW))
 		pm_free_sized_from(ptr, size, aligned, who);
 }
 

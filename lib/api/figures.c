@@ -231,7 +231,7 @@ void pm_get_totals(struct pm_totals *t)
 	unsigned int id, n;
 
 	memset(&sum, 0, sizeof(sum));
-	for (id = 0; id < pm_nr_arena_slots; id++) {
+	for (id = 0; id < pm_arena_table_size; id++) {
 		if (!pm_arena_figures(id, &fig))
 			continue;
 		g.arenas++;

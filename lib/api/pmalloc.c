@@ -215,14 +215,14 @@ void pm_free_full(void *ptr, unsigned long class, const char *who)
 }
 
 /**
- * pm_free_odd() - free what does not look like a live object of a slab
+ * pm_free_slow() - free what does not look like a live object of a slab
  * @ptr: whatever was passed, NULL included
  * @class: page-map byte of @ptr
  * @who: name that a report of misuse shall have
  *
  * Context: any.
  */
-void pm_free_odd(void *ptr, unsigned long class, const char *who)
+void pm_free_slow(void *ptr, unsigned long class, const char *who)
 {
 	struct pm_ref ref;
 
@@ -409,7 +409,7 @@ void pm_free_lock(void *ptr)
 	if (!ptr || !pm_resolve_live(ptr, &ref, "pm_free_lock"))
 		return;
 	if (ref.class >= PM_CLASS_LARGE) {
-		pm_free_odd(ptr, ref.class, "pm_free_lock");
+		pm_free_slow(ptr, ref.class, "pm_free_lock");
 		return;
 	}
 	pm_obj_give(ptr, ref.class);

@@ -59,10 +59,10 @@ static void pm_write_head(struct pm_writer *w, enum pm_format format)
 	pm_host_describe(host, sizeof(host));
 	if (format == PM_TEXT)
 		pm_write(w, "pmalloc: arena=%s, %u arenas at most, %u CPUs possible; %s\n",
-			 policy, pm_nr_arena_slots, pm_host_nr_cpus(), host);
+			 policy, pm_arena_table_size, pm_host_nr_cpus(), host);
 	else if (format == PM_JSON)
 		pm_write(w, "{\"policy\":\"%s\",\"arena_slots\":%u,\"cpus\":%u,\"host\":\"%s\",",
-			 policy, pm_nr_arena_slots, pm_host_nr_cpus(), host);
+			 policy, pm_arena_table_size, pm_host_nr_cpus(), host);
 	else
 		pm_write(w, "<malloc version=\"1\" allocator=\"pmalloc\" policy=\"%s\">\n",
 			 policy);
@@ -135,7 +135,7 @@ static void pm_text_waits(struct pm_writer *w)
 	bool first = true;
 	unsigned int id;
 
-	for (id = 0; id < pm_nr_arena_slots; id++) {
+	for (id = 0; id < pm_arena_table_size; id++) {
 		if (!pm_arena_figures(id, &f) || !(f.waited | f.free_busy))
 			continue;
 		if (first)
@@ -172,7 +172,7 @@ static void pm_text(struct pm_writer *w)
 
 	pm_write(w, "arena     acquired  contended    wait us    max us  fallback  fallback  remote in  heaps       out  in depot slab free heap free\n%56s%10s\n",
 		 "out", "in");
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		if (pm_arena_figures(id, &fig))
 			pm_text_arena(w, &fig);
 	pm_text_waits(w);
@@ -279,7 +279,7 @@ static void pm_json(struct pm_writer *w)
 	unsigned int id;
 
 	pm_write(w, "\"arenas\":[");
-	for (id = 0; id < pm_nr_arena_slots; id++) {
+	for (id = 0; id < pm_arena_table_size; id++) {
 		if (!pm_arena_figures(id, &fig))
 			continue;
 		pm_write(w, "%s{", pm_comma(&first));
@@ -342,7 +342,7 @@ static void pm_xml(struct pm_writer *w)
 	struct pm_totals t;
 	unsigned int id;
 
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		if (pm_arena_figures(id, &fig))
 			pm_xml_arena(w, &fig);
 	pm_get_totals(&t);

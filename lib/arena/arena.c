@@ -389,7 +389,7 @@ static void pm_arena_collect_remote(struct pm_arena *arena)
 			continue;
 		}
 		pm_slab_clear_queued(slab);			/* remote F */
-		pm_point(PM_POINT_COLLECT);
+		pm_stop_point(PM_STOP_COLLECT);
 		n = slab->class ? pm_slab_collect(slab) : 0;	/* remote G */
 		if (n) {
 			arena->stats.remote_in += n;

@@ -29,15 +29,15 @@ unsigned int pm_depot_put(struct pm_depot *depot, unsigned int class,
 {
 	unsigned int capacity = pm_depot_capacity(class);
 
-	if (unlikely(!depot->slot)) {
-		depot->slot = pm_meta_alloc(capacity * sizeof(void *),
+	if (unlikely(!depot->objs)) {
+		depot->objs = pm_meta_alloc(capacity * sizeof(void *),
 					    GFP_NOWAIT);
-		if (!depot->slot)
+		if (!depot->objs)
 			return 0;
 	}
 	if (n > capacity - depot->nr)
 		n = capacity - depot->nr;
-	memcpy(depot->slot + depot->nr, objs, n * sizeof(void *));
+	memcpy(depot->objs + depot->nr, objs, n * sizeof(void *));
 	depot->nr += n;
 	return n;
 }
@@ -59,7 +59,7 @@ unsigned int pm_depot_take(struct pm_depot *depot, void **objs,
 	if (!n)
 		return 0;
 	depot->nr -= n;
-	memcpy(objs, depot->slot + depot->nr, n * sizeof(void *));
+	memcpy(objs, depot->objs + depot->nr, n * sizeof(void *));
 	if (depot->nr < depot->low)
 		depot->low = depot->nr;
 	return n;
@@ -81,9 +81,9 @@ unsigned int pm_depot_take_oldest(struct pm_depot *depot, void **objs,
 		n = depot->nr;
 	if (!n)
 		return 0;
-	memcpy(objs, depot->slot, n * sizeof(void *));
+	memcpy(objs, depot->objs, n * sizeof(void *));
 	depot->nr -= n;
-	memmove(depot->slot, depot->slot + n, depot->nr * sizeof(void *));
+	memmove(depot->objs, depot->objs + n, depot->nr * sizeof(void *));
 	depot->low = min_t(u32, depot->low, depot->nr);
 	return n;
 }
@@ -95,8 +95,8 @@ unsigned int pm_depot_take_oldest(struct pm_depot *depot, void **objs,
  */
 void pm_depot_destroy(struct pm_depot *depot, unsigned int class)
 {
-	pm_meta_free(depot->slot, pm_depot_capacity(class) * sizeof(void *));
-	depot->slot = NULL;
+	pm_meta_free(depot->objs, pm_depot_capacity(class) * sizeof(void *));
+	depot->objs = NULL;
 	depot->nr = 0;
 	depot->low = 0;
 }

@@ -26,14 +26,14 @@
 
 /**
  * struct pm_depot - free objects of one class
- * @slot: the stack, NULL until it is needed
+ * @objs: the stack, NULL until it is needed
  * @nr: objects in it
  * @low: fewest since the last decay: those were not needed since
  *
  * Guarded by the arena's lock.
  */
 struct pm_depot {
-	void **slot;
+	void **objs;
 	u32 nr;
 	u32 low;
 };

@@ -33,7 +33,7 @@ static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap,
 
 	while (pm_context_may_lock()) {
 		arena = pm_heap_owner(heap);
-		pm_point(PM_POINT_FREE_OWNER);
+		pm_stop_point(PM_STOP_FREE_OWNER);
 		if (unlikely(!pm_arena_trylock(arena))) {
 			atomic_long_inc(&arena->waits.class[class].free_busy);
 			break;
@@ -42,7 +42,7 @@ static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap,
 			pm_arena_enter(arena, class);
 			return arena;
 		}
-		pm_point(PM_POINT_FREE_STALE);
+		pm_stop_point(PM_STOP_FREE_STALE);
 		pm_arena_unlock(arena);
 	}
 	return NULL;
@@ -91,7 +91,7 @@ static bool pm_free_inbox(struct pm_arena *arena, unsigned int class,
 	batch->class = class;
 	batch->nr = n;
 	memcpy(batch->obj, objs, n * sizeof(void *));
-	pm_point(PM_POINT_BATCH);
+	pm_stop_point(PM_STOP_BATCH);
 	/* Publishes the batch: pairs with llist_del_all(). */
 	llist_add(&batch->node, &arena->inbox);
 	trace_remote_free(arena->id, class, 0, n);

@@ -41,7 +41,7 @@ static unsigned int pm_arena_pick(void)
 {
 	unsigned int id = pm_options.policy->pick();
 
-	return likely(id < pm_nr_arena_slots) ? id : id % pm_nr_arena_slots;
+	return likely(id < pm_arena_table_size) ? id : id % pm_arena_table_size;
 }
 
 /*
@@ -55,7 +55,7 @@ static struct pm_arena *pm_arena_try(unsigned int id, unsigned int class,
 
 	if (unlikely(!arena))
 		return NULL;
-	pm_point(PM_POINT_MALLOC_PICKED);
+	pm_stop_point(PM_STOP_MALLOC_PICKED);
 	if (unlikely(!pm_arena_trylock(arena))) {
 		pm_arena_contended(arena, class);
 		*busy = arena;
@@ -136,7 +136,7 @@ static struct pm_arena *pm_arena_lock_pick(unsigned int id, unsigned int class,
 
 	if (!arena)
 		return NULL;
-	pm_point(PM_POINT_MALLOC_PICKED);
+	pm_stop_point(PM_STOP_MALLOC_PICKED);
 	if (!pm_arena_trylock(arena)) {
 		if (arena != busy)
 			pm_arena_contended(arena, class);
@@ -189,7 +189,7 @@ static noinline unsigned int pm_malloc_ask_all(unsigned int class, void **objs,
 	unsigned int id, own = pm_arena_pick(), got = 0;
 	struct pm_arena *arena;
 
-	for (id = 0; id < pm_nr_arena_slots && !got; id++) {
+	for (id = 0; id < pm_arena_table_size && !got; id++) {
 		arena = pm_arena_at(id);
 		if (!arena)
 			continue;

@@ -44,16 +44,16 @@ static unsigned int pm_pool_arenas(void)
 /* The thread's arena number is kept plus one; 0 means none yet. */
 static unsigned int pm_pick_thread(void)
 {
-	unsigned int *slot = pm_host_thread_slot();
+	unsigned int *number = pm_host_thread_slot();
 	unsigned int next;
 
-	if (unlikely(!*slot)) {
+	if (unlikely(!*number)) {
 		do {
 			next = READ_ONCE(pm_policy_next);
 		} while (cmpxchg(&pm_policy_next, next, next + 1) != next);
-		*slot = next % PM_POLICY_NUMBERS + 1;
+		*number = next % PM_POLICY_NUMBERS + 1;
 	}
-	return *slot - 1;
+	return *number - 1;
 }
 
 static void pm_moved_thread(unsigned int id)

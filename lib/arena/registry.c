@@ -15,7 +15,7 @@ DEFINE_MUTEX(pm_registry);
 LIST_HEAD(pm_arenas);
 
 /* Slots of the table; 0 until pm_arena_init(), constant after. */
-unsigned int pm_nr_arena_slots __read_mostly;
+unsigned int pm_arena_table_size __read_mostly;
 
 /* Arenas by number. [written under the registry; readers SRCU] */
 struct pm_arena **pm_arena_table __read_mostly;
@@ -48,7 +48,7 @@ bool pm_registry_init(unsigned int slots, gfp_t gfp)
 		return false;
 	pm_arena_table = table;
 	/* Publishes the table to pm_arena_ready(). */
-	smp_store_release(&pm_nr_arena_slots, slots);
+	smp_store_release(&pm_arena_table_size, slots);
 	return true;
 }
 
@@ -60,7 +60,7 @@ bool pm_registry_init(unsigned int slots, gfp_t gfp)
 bool pm_arena_ready(void)
 {
 	/* Pairs with pm_registry_init(): the table is there before its length. */
-	return smp_load_acquire(&pm_nr_arena_slots) != 0;
+	return smp_load_acquire(&pm_arena_table_size) != 0;
 }
 
 /**
@@ -72,7 +72,7 @@ bool pm_arena_ready(void)
  */
 struct pm_arena *pm_arena_at(unsigned int id)
 {
-	if (!pm_arena_ready() || id >= pm_nr_arena_slots)
+	if (!pm_arena_ready() || id >= pm_arena_table_size)
 		return NULL;
 	/* Pairs with pm_arena_create(): the arena is complete. */
 	return smp_load_acquire(&pm_arena_table[id]);
@@ -203,7 +203,7 @@ void pm_registry_exit(void)
 	pm_registry_delete_all(&pm_arenas);
 	pm_registry_delete_all(&pm_spare_arenas);
 	pm_meta_free(pm_arena_table,
-		     pm_nr_arena_slots * sizeof(struct pm_arena *));
+		     pm_arena_table_size * sizeof(struct pm_arena *));
 	pm_arena_table = NULL;
-	pm_nr_arena_slots = 0;
+	pm_arena_table_size = 0;
 }

@@ -16,7 +16,7 @@ struct pm_arena;
 extern struct srcu_struct pm_srcu;
 extern struct mutex pm_registry;
 extern struct list_head pm_arenas;
-extern unsigned int pm_nr_arena_slots;
+extern unsigned int pm_arena_table_size;
 
 /* For who reads a process from outside (lib/user/publish.c), else private. */
 extern struct pm_arena **pm_arena_table;

@@ -91,7 +91,7 @@ void pm_remote_queue(struct pm_slab *slab)
 		next = node->next;
 		slab = container_of(node, struct pm_slab, remote_node);
 		owner = pm_heap_owner(READ_ONCE(slab->heap));	/* retire L */
-		pm_point(PM_POINT_REMOTE_OWNER);
+		pm_stop_point(PM_STOP_REMOTE_OWNER);
 		llist_add(node, &owner->remote);	/* remote D, retire M */
 		node = next;
 		/* retire N. Pairs with retire E: its heaps have new owners. */
@@ -122,11 +122,11 @@ enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
 	enum pm_slab_fault fault;
 
 	pm_heap_ref(heap);				/* remote A */
-	pm_point(PM_POINT_REMOTE_REF);
+	pm_stop_point(PM_STOP_REMOTE_REF);
 	/* Collected a moment later, the slab may have another class. */
 	owner = pm_heap_owner(heap)->id;
 	fault = pm_slab_put_remote(slab, index);	/* remote B */
-	pm_point(PM_POINT_REMOTE_BIT);
+	pm_stop_point(PM_STOP_REMOTE_BIT);
 	if (likely(!fault))
 		trace_remote_free(owner, class, 0, 1);
 	/* remote C. Pairs with remote F: the bit is set before @queued is read. */

@@ -29,332 +29,14 @@
  * lock. Memory is never asked for with it held: the kernel might come to its
  * shrinker, which wants this lock.
  */
-#include "back/extent.h"
+#include "back/pool.h"
 #include "base/options.h"
 #include "base/testing.h"
 #include "base/trace.h"
 
-#define PM_NR_BINS		(4 * (PM_ADDR_BITS - PAGE_SHIFT))
-#define PM_BIN_WORDS		BITS_TO_LONGS(PM_NR_BINS)
-#define PM_BIN_PROBES		8
 #define PM_CACHE_MAX_OBJECT	(32UL << 20)	/* longer ones are not kept */
 #define PM_DECAY_STEPS		16		/* extents to clean at once */
 #define PM_TRIM_BYTES		(256UL << 10)	/* least to give back at once */
-#define PM_SPARE_MIN		3		/* descriptors a request may use */
-#define PM_SPARE_MORE		8
-
-static DEFINE_MUTEX(pm_pool_lock);
-
-/* [extent lock] */
-static struct {
-	struct list_head bin[PM_NR_BINS];	/* free extents by size */
-	unsigned long map[PM_BIN_WORDS];	/* bins that are not empty */
-	struct list_head age;
-	struct list_head spare;
-	unsigned int nr_spare;
-	struct pm_extent *lowest;	/* first extent of the latest chunk */
-	size_t mapped;
-	bool ready;
-} pm_pool;
-
-/* Extents freed while the lock was busy. [lock-less] */
-static struct llist_head pm_pool_inbox;
-
-struct pm_extent_counts pm_extent_counts;
-
-/* ---- free extents ------------------------------------------------------ */
-
-/* The bin of a size: every extent in a later bin is at least as long. */
-static unsigned int pm_bin_of(size_t size)
-{
-	unsigned int shift = ilog2(size);
-
-	return (shift - PAGE_SHIFT) * 4 + ((size >> (shift - 2)) & 3);
-}
-
-/*
- * Let the range that has pages end within @from and @to. What has pages is
- * taken to lie evenly in it.
- */
-static void pm_extent_clip(struct pm_extent *e, char *from, char *to)
-{
-	size_t before = e->dirty_to - e->dirty_from, after;
-
-	if (e->dirty_from < from)
-		e->dirty_from = from;
-	if (e->dirty_to > to)
-		e->dirty_to = to;
-	if (e->dirty_from >= e->dirty_to) {
-		e->dirty_from = NULL;
-		e->dirty_to = NULL;
-		e->dirty = 0;
-		return;
-	}
-	after = e->dirty_to - e->dirty_from;
-	if (after < before)
-		e->dirty = (e->dirty >> PAGE_SHIFT) * (after >> PAGE_SHIFT) /
-			   (before >> PAGE_SHIFT) << PAGE_SHIFT;
-}
-
-static void pm_pool_add(struct pm_extent *e)
-{
-	unsigned int bin = pm_bin_of(e->size);
-	struct pm_extent *older;
-
-	lockdep_assert_held(&pm_pool_lock);
-	e->is_free = true;
-	list_add(&e->node, &pm_pool.bin[bin]);
-	__set_bit(bin, pm_pool.map);
-	atomic_long_add(e->size, &pm_extent_counts.cached);
-	if (!e->dirty_from)
-		return;
-	atomic_long_add(e->dirty, &pm_extent_counts.dirty);
-	/* Nearly always the youngest. */
-	list_for_each_entry_reverse(older, &pm_pool.age, age)
-		if (older->freed_at <= e->freed_at)
-			break;
-	list_add(&e->age, &older->age);
-}
-
-static void pm_pool_del(struct pm_extent *e)
-{
-	unsigned int bin = pm_bin_of(e->size);
-
-	lockdep_assert_held(&pm_pool_lock);
-	e->is_free = false;
-	list_del(&e->node);
-	if (list_empty(&pm_pool.bin[bin]))
-		__clear_bit(bin, pm_pool.map);
-	atomic_long_sub(e->size, &pm_extent_counts.cached);
-	if (!e->dirty_from)
-		return;
-	atomic_long_sub(e->dirty, &pm_extent_counts.dirty);
-	list_del(&e->age);
-}
-
-/* First bin from @bin on that is not empty, PM_NR_BINS when all are. */
-static unsigned int pm_bin_next(unsigned int bin)
-{
-	unsigned int w = bin / BITS_PER_LONG;
-	unsigned long bits;
-
-	if (bin >= PM_NR_BINS)
-		return PM_NR_BINS;
-	bits = pm_pool.map[w] & (~0UL << (bin % BITS_PER_LONG));
-	while (!bits) {
-		if (++w == PM_BIN_WORDS)
-			return PM_NR_BINS;
-		bits = pm_pool.map[w];
-	}
-	return w * BITS_PER_LONG + __ffs(bits);
-}
-
-/* The shortest extent of @size bytes or more, as far as one quickly finds. */
-static struct pm_extent *pm_pool_find(size_t size)
-{
-	unsigned int bin = pm_bin_of(size), probes = 0;
-	struct pm_extent *e, *best = NULL;
-
-	lockdep_assert_held(&pm_pool_lock);
-	for (; !best; bin++) {
-		bin = pm_bin_next(bin);
-		if (bin == PM_NR_BINS)
-			return NULL;
-		list_for_each_entry(e, &pm_pool.bin[bin], node) {
-			if (e->size >= size && (!best || e->size < best->size))
-				best = e;
-			if (++probes >= PM_BIN_PROBES)
-				break;
-		}
-		probes = 0;
-	}
-	return best;
-}
-
-/* ---- descriptors ------------------------------------------------------- */
-
-static struct pm_extent *pm_spare_get(void)
-{
-	struct pm_extent *e;
-
-	lockdep_assert_held(&pm_pool_lock);
-	e = list_first_entry(&pm_pool.spare, struct pm_extent, node);
-	list_del(&e->node);
-	pm_pool.nr_spare--;
-	return e;
-}
-
-static void pm_spare_put(struct pm_extent *e)
-{
-	lockdep_assert_held(&pm_pool_lock);
-	list_add(&e->node, &pm_pool.spare);
-	pm_pool.nr_spare++;
-}
-
-static void pm_pool_prepare(void)
-{
-	unsigned int bin;
-
-	lockdep_assert_held(&pm_pool_lock);
-	if (likely(pm_pool.ready))
-		return;
-	for (bin = 0; bin < PM_NR_BINS; bin++)
-		INIT_LIST_HEAD(&pm_pool.bin[bin]);
-	INIT_LIST_HEAD(&pm_pool.age);
-	INIT_LIST_HEAD(&pm_pool.spare);
-	pm_pool.ready = true;
-}
-
-/*
- * Take the lock with descriptors at hand for whatever a request may split.
- *
- * Return: false when there is no memory for them; then it is not held.
- */
-static bool pm_pool_lock_provided(gfp_t gfp)
-{
-	struct pm_extent *e;
-	unsigned int i;
-	bool enough;
-
-	mutex_lock(&pm_pool_lock);
-	pm_pool_prepare();
-	while (unlikely(pm_pool.nr_spare < PM_SPARE_MIN)) {
-		mutex_unlock(&pm_pool_lock);
-		for (i = 0; i < PM_SPARE_MORE; i++) {
-			e = pm_inject_fails(&pm_inject.meta) ? NULL :
-				pm_meta_alloc(sizeof(*e), gfp);
-			if (!e)
-				break;
-			mutex_lock(&pm_pool_lock);
-			pm_spare_put(e);
-			mutex_unlock(&pm_pool_lock);
-		}
-		mutex_lock(&pm_pool_lock);
-		enough = pm_pool.nr_spare >= PM_SPARE_MIN;
-		if (!e && !enough) {
-			mutex_unlock(&pm_pool_lock);
-			return false;
-		}
-	}
-	return true;
-}
-
-/* ---- split, merge, release --------------------------------------------- */
-
-/* Cut @e behind @size bytes. Return: the rest, on no list. */
-static struct pm_extent *pm_extent_split(struct pm_extent *e, size_t size)
-{
-	struct pm_extent *rest = pm_spare_get();
-	char *at = (char *)e->addr + size;
-
-	rest->addr = at;
-	rest->size = e->size - size;
-	rest->dirty_from = e->dirty_from;
-	rest->dirty_to = e->dirty_to;
-	rest->dirty = e->dirty;
-	pm_extent_clip(rest, at, at + rest->size);
-	rest->zero = e->zero;
-	rest->is_free = false;
-	rest->freed_at = e->freed_at;
-	rest->prev = e;
-	rest->next = e->next;
-	if (rest->next)
-		rest->next->prev = rest;
-	e->next = rest;
-	pm_extent_clip(e, e->addr, at);
-	WRITE_ONCE(e->size, size);
-	return rest;
-}
-
-/* @e takes in its right neighbour, which is on no list. */
-static void pm_extent_join(struct pm_extent *e)
-{
-	struct pm_extent *next = e->next;
-
-	WRITE_ONCE(e->size, e->size + next->size);
-	if (next->dirty_from) {
-		if (!e->dirty_from)
-			e->dirty_from = next->dirty_from;
-		e->dirty_to = next->dirty_to;
-		e->dirty += next->dirty;
-	}
-	e->zero = e->zero && next->zero;
-	e->next = next->next;
-	if (e->next)
-		e->next->prev = e;
-	if (next->freed_at > e->freed_at)
-		e->freed_at = next->freed_at;
-	pm_spare_put(next);
-}
-
-static bool pm_extent_is_free(const struct pm_extent *e)
-{
-	return e && e->is_free;
-}
-
-/* Make an extent available, together with its free neighbours. */
-static void pm_pool_merge(struct pm_extent *e)
-{
-	lockdep_assert_held(&pm_pool_lock);
-	if (pm_extent_is_free(e->next)) {
-		pm_pool_del(e->next);
-		pm_extent_join(e);
-	}
-	if (pm_extent_is_free(e->prev)) {
-		e = e->prev;
-		pm_pool_del(e);
-		pm_extent_join(e);
-	}
-	pm_pool_add(e);
-}
-
-/*
- * Whether an extent can go back to the host by itself: always, where a
- * mapping may be given back in pieces.
- */
-static bool pm_extent_whole(const struct pm_extent *e)
-{
-	return PM_CHUNK_MIN || (!e->prev && !e->next);
-}
-
-static void pm_extent_unlink(struct pm_extent *e)
-{
-	if (e->prev)
-		e->prev->next = NULL;
-	if (e->next)
-		e->next->prev = NULL;
-	e->prev = NULL;
-	e->next = NULL;
-	if (pm_pool.lowest == e)
-		pm_pool.lowest = NULL;
-}
-
-/*
- * A chunk has come. Hosts hand out addresses downwards: where it ends at the
- * start of the one before, the two are one from now on.
- */
-static void pm_chunk_link(struct pm_extent *e)
-{
-	struct pm_extent *above = pm_pool.lowest;
-
-	lockdep_assert_held(&pm_pool_lock);
-	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped + e->size);
-	if (PM_CHUNK_MIN && above && !above->prev &&
-	    (char *)e->addr + e->size == (char *)above->addr) {
-		e->next = above;
-		above->prev = e;
-	}
-	pm_pool.lowest = e;
-}
-
-/* Take a free extent out for good; the caller gives it back to the host. */
-static void pm_extent_expel(struct pm_extent *e, struct list_head *out)
-{
-	pm_pool_del(e);
-	pm_extent_unlink(e);
-	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - e->size);
-	list_add(&e->node, out);
-}
 
 /* Without the lock: give extents back to the host. Return: bytes. */
 static size_t pm_pool_release(struct list_head *list)
@@ -409,7 +91,7 @@ static void pm_pool_decay(struct list_head *out)
 	unsigned int n;
 	long excess;
 
-	lockdep_assert_held(&pm_pool_lock);
+	lockdep_assert_held(&pm_pool.lock);
 	if (list_empty(&pm_pool.age))
 		return;
 	now = pm_host_clock_coarse_ns();
@@ -431,10 +113,10 @@ static void pm_pool_collect(void)
 	struct llist_node *node;
 	struct pm_extent *e;
 
-	lockdep_assert_held(&pm_pool_lock);
-	if (likely(llist_empty(&pm_pool_inbox)))
+	lockdep_assert_held(&pm_pool.lock);
+	if (likely(llist_empty(&pm_pool.inbox)))
 		return;
-	node = llist_del_all(&pm_pool_inbox);
+	node = llist_del_all(&pm_pool.inbox);
 	while (node) {
 		e = container_of(node, struct pm_extent, inbox);
 		node = node->next;
@@ -444,49 +126,11 @@ static void pm_pool_collect(void)
 
 static void pm_pool_unlock(struct list_head *out)
 {
-	mutex_unlock(&pm_pool_lock);
+	mutex_unlock(&pm_pool.lock);
 	pm_pool_release(out);
 }
 
 /* ---- get and put -------------------------------------------------------- */
-
-/*
- * Cut @size bytes at a multiple of @align out of a free extent that is long
- * enough for both, where it has pages if it has; what is before and behind
- * stays free.
- */
-static struct pm_extent *pm_extent_carve(struct pm_extent *e, size_t size,
-					size_t align)
-{
-	char *last = (char *)e->addr + e->size - size, *at = e->addr;
-	struct pm_extent *rest;
-
-	if (e->dirty_from)
-		at = e->dirty_from < last ? e->dirty_from : last;
-	at = (char *)ALIGN((unsigned long)at, align);
-	if (at > last)
-		at = (char *)ALIGN_DOWN((unsigned long)last, align);
-	pm_pool_del(e);
-	if (at > (char *)e->addr) {
-		rest = pm_extent_split(e, at - (char *)e->addr);
-		pm_pool_add(e);
-		e = rest;
-	}
-	if (e->size > size)
-		pm_pool_add(pm_extent_split(e, size));
-	return e;
-}
-
-static struct pm_extent *pm_pool_get(size_t size, size_t align)
-{
-	struct pm_extent *e = pm_pool_find(size + align - PAGE_SIZE);
-
-	if (!e)
-		return NULL;
-	if (e->dirty_from)
-		atomic_long_inc(&pm_extent_counts.reused);
-	return pm_extent_carve(e, size, align);
-}
 
 /**
  * pm_extent_map() - map a new chunk, as one fresh extent that is on no list
@@ -555,7 +199,7 @@ struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp)
 		pm_pool_unlock(&out);
 		return e;
 	}
-	mutex_unlock(&pm_pool_lock);
+	mutex_unlock(&pm_pool.lock);
 	chunk = pm_extent_map(size, align, gfp);
 	if (!chunk)
 		return NULL;
@@ -567,7 +211,7 @@ struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp)
 	pm_chunk_link(chunk);
 	pm_pool_add(chunk);
 	e = pm_extent_carve(chunk, size, align);
-	mutex_unlock(&pm_pool_lock);
+	mutex_unlock(&pm_pool.lock);
 	return e;
 }
 
@@ -592,13 +236,13 @@ void pm_extent_put(struct pm_extent *e)
 
 	pm_extent_soil(e);
 	e->freed_at = pm_host_clock_coarse_ns();
-	if (!pm_context_may_lock() || !mutex_trylock(&pm_pool_lock)) {
+	if (!pm_context_may_lock() || !mutex_trylock(&pm_pool.lock)) {
 		/* Publishes the extent: pairs with llist_del_all(). */
-		llist_add(&e->inbox, &pm_pool_inbox);
+		llist_add(&e->inbox, &pm_pool.inbox);
 		return;
 	}
 	pm_pool_collect();
-	if (e->size > PM_CACHE_MAX_OBJECT && pm_extent_whole(e)) {
+	if (e->size > PM_CACHE_MAX_OBJECT && pm_extent_can_go(e)) {
 		pm_pool_add(e);
 		pm_extent_expel(e, &out);
 	} else {
@@ -666,12 +310,12 @@ bool pm_extent_is_whole(const struct pm_extent *e)
  */
 void pm_extent_replace(struct pm_extent *from, struct pm_extent *to)
 {
-	mutex_lock(&pm_pool_lock);
+	mutex_lock(&pm_pool.lock);
 	pm_extent_unlink(from);
 	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - from->size);
 	pm_spare_put(from);
 	pm_chunk_link(to);
-	mutex_unlock(&pm_pool_lock);
+	mutex_unlock(&pm_pool.lock);
 }
 
 /**
@@ -700,23 +344,12 @@ void pm_extents_decay(void)
 {
 	LIST_HEAD(out);
 
-	if (!mutex_trylock(&pm_pool_lock))
+	if (!mutex_trylock(&pm_pool.lock))
 		return;
 	pm_pool_prepare();
 	pm_pool_collect();
 	pm_pool_decay(&out);
 	pm_pool_unlock(&out);
-}
-
-static void pm_pool_expel_all(struct list_head *out)
-{
-	struct pm_extent *e, *next;
-	unsigned int bin;
-
-	for (bin = pm_bin_next(0); bin < PM_NR_BINS; bin = pm_bin_next(bin + 1))
-		list_for_each_entry_safe(e, next, &pm_pool.bin[bin], node)
-			if (pm_extent_whole(e))
-				pm_extent_expel(e, out);
 }
 
 /**
@@ -731,11 +364,11 @@ size_t pm_extents_purge(void)
 {
 	LIST_HEAD(out);
 
-	mutex_lock(&pm_pool_lock);
+	mutex_lock(&pm_pool.lock);
 	pm_pool_prepare();
 	pm_pool_collect();
 	pm_pool_expel_all(&out);
-	mutex_unlock(&pm_pool_lock);
+	mutex_unlock(&pm_pool.lock);
 	return pm_pool_release(&out);
 }
 
@@ -744,7 +377,7 @@ size_t pm_extents_purge(void)
  */
 void pm_extents_lock_all(void)
 {
-	mutex_lock(&pm_pool_lock);
+	mutex_lock(&pm_pool.lock);
 }
 
 /**
@@ -754,9 +387,9 @@ void pm_extents_lock_all(void)
 void pm_extents_unlock_all(bool child)
 {
 	if (child)
-		mutex_init(&pm_pool_lock);
+		mutex_init(&pm_pool.lock);
 	else
-		mutex_unlock(&pm_pool_lock);
+		mutex_unlock(&pm_pool.lock);
 }
 
 /**
@@ -769,11 +402,11 @@ void pm_extents_exit(void)
 	struct pm_extent *e, *next;
 
 	pm_extents_purge();
-	mutex_lock(&pm_pool_lock);
+	mutex_lock(&pm_pool.lock);
 	list_for_each_entry_safe(e, next, &pm_pool.spare, node) {
 		list_del(&e->node);
 		pm_pool.nr_spare--;
 		pm_meta_free(e, sizeof(*e));
 	}
-	mutex_unlock(&pm_pool_lock);
+	mutex_unlock(&pm_pool.lock);
 }

@@ -6,7 +6,7 @@
 #include "base/testing.h"
 
 struct pm_branch *pm_root[PM_ROOT_ENTRIES];
-struct pm_home pm_home __read_mostly = { .index = ~0UL };
+struct pm_first_leaf pm_first_leaf __read_mostly = { .index = ~0UL };
 
 /* Where a leaf says what an address is. */
 static u8 *pm_leaf_class(struct pm_leaf *leaf, const void *p)
@@ -57,9 +57,9 @@ struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp)
 		return NULL;
 	leaf = pm_node_provide((void **)&branch->leaf[index % PM_BRANCH_LEAVES],
 			       sizeof(*leaf), gfp);
-	if (leaf && !cmpxchg(&pm_home.leaf, NULL, leaf)) {
+	if (leaf && !cmpxchg(&pm_first_leaf.leaf, NULL, leaf)) {
 		/* The leaf before its index: pm_leaf_of(). */
-		smp_store_release(&pm_home.index, index);
+		smp_store_release(&pm_first_leaf.index, index);
 	}
 	return leaf;
 }
@@ -71,31 +71,31 @@ static struct pm_heap **pm_leaf_heap(struct pm_leaf *leaf, const void *base)
 
 static bool pm_is_table(const struct pm_heap *entry)
 {
-	return PM_SLOT_HEAPS > 1 && (unsigned long)entry & PM_SLOT_TABLE;
+	return PM_PLACE_HEAPS > 1 && (unsigned long)entry & PM_PLACE_TABLE;
 }
 
 /*
- * A short heap comes: see to it that its slot has a table. No heap has the slot
+ * A short heap comes: see to it that its place has a table. No heap has the place
  * for itself, for the short one's memory lies there. Two may make the table
  * at once, as in pm_pagemap_leaf().
  */
-static bool pm_slot_provide(struct pm_heap **entry, gfp_t gfp)
+static bool pm_place_provide(struct pm_heap **entry, gfp_t gfp)
 {
-	struct pm_slot *slot;
+	struct pm_place_heaps *place;
 
 	if (pm_is_table(READ_ONCE(*entry)))
 		return true;
-	slot = pm_inject_fails(&pm_inject.meta) ? NULL :
-		pm_meta_alloc(sizeof(*slot), gfp);
-	if (!slot)
+	place = pm_inject_fails(&pm_inject.meta) ? NULL :
+		pm_meta_alloc(sizeof(*place), gfp);
+	if (!place)
 		return false;
-	if (cmpxchg(entry, NULL, (void *)((unsigned long)slot + PM_SLOT_TABLE)))
-		pm_meta_free(slot, sizeof(*slot));
+	if (cmpxchg(entry, NULL, (void *)((unsigned long)place + PM_PLACE_TABLE)))
+		pm_meta_free(place, sizeof(*place));
 	return true;
 }
 
 /* Let the map lead to @to, or nowhere, from @size bytes at @base. */
-static void pm_slot_set(struct pm_heap **entry, const void *base, size_t size,
+static void pm_place_set(struct pm_heap **entry, const void *base, size_t size,
 			struct pm_heap *to)
 {
 	unsigned long key = pm_addr_key(base), end;
@@ -107,7 +107,7 @@ static void pm_slot_set(struct pm_heap **entry, const void *base, size_t size,
 	}
 	for (end = key + size; key < end;
 	     key += 1UL << PM_HEAP_ALIGN_SHIFT)
-		smp_store_release(pm_slot_heap(*entry, key), to); /* likewise */
+		smp_store_release(pm_place_heap(*entry, key), to); /* likewise */
 }
 
 /**
@@ -128,10 +128,10 @@ bool pm_pagemap_add_heap(struct pm_heap *heap, const void *base, size_t size,
 	if (!leaf)
 		return false;
 	entry = pm_leaf_heap(leaf, base);
-	if (PM_SLOT_HEAPS > 1 && size < 1UL << PM_HEAP_SHIFT &&
-	    !pm_slot_provide(entry, gfp))
+	if (PM_PLACE_HEAPS > 1 && size < 1UL << PM_HEAP_SHIFT &&
+	    !pm_place_provide(entry, gfp))
 		return false;
-	pm_slot_set(entry, base, size, heap);
+	pm_place_set(entry, base, size, heap);
 	return true;
 }
 
@@ -144,7 +144,7 @@ void pm_pagemap_del_heap(const void *base, size_t size)
 {
 	struct pm_leaf *leaf = pm_pagemap_leaf(base, GFP_NOWAIT);
 
-	pm_slot_set(pm_leaf_heap(leaf, base), base, size, NULL);
+	pm_place_set(pm_leaf_heap(leaf, base), base, size, NULL);
 }
 
 /**
@@ -161,15 +161,15 @@ void pm_pagemap_set_class(const void *p, unsigned int steps, u8 class)
 		WRITE_ONCE(*byte++, class);
 }
 
-static struct pm_region **pm_region_slot(struct pm_leaf *leaf, const void *p)
+static struct pm_region **pm_region_entry(struct pm_leaf *leaf, const void *p)
 {
 	return &leaf->region[(u32)pm_addr_key(p) >> PM_REGION_SHIFT];
 }
 
-static struct pm_extent **pm_large_slot(const void *p)
+static struct pm_extent **pm_large_entry(const void *p)
 {
 	struct pm_leaf *leaf = pm_leaf_of(pm_addr_key(p));
-	struct pm_region *region = READ_ONCE(*pm_region_slot(leaf, p));
+	struct pm_region *region = READ_ONCE(*pm_region_entry(leaf, p));
 
 	return &region->large[pm_addr_key(p) >> PM_UNIT_SHIFT &
 			      (PM_REGION_UNITS - 1)];
@@ -200,11 +200,11 @@ bool pm_pagemap_add_large(struct pm_extent *large, const void *p, gfp_t gfp)
 	struct pm_leaf *leaf = pm_pagemap_leaf(p, gfp);
 
 	if (!leaf ||
-	    !pm_node_provide((void **)pm_region_slot(leaf, p),
+	    !pm_node_provide((void **)pm_region_entry(leaf, p),
 			     sizeof(struct pm_region), gfp))
 		return false;
 	/* The descriptor is complete before it can be found. */
-	smp_store_release(pm_large_slot(p), large);
+	smp_store_release(pm_large_entry(p), large);
 	pm_large_set_class(p, PM_CLASS_LARGE);
 	return true;
 }
@@ -218,7 +218,7 @@ bool pm_pagemap_add_large(struct pm_extent *large, const void *p, gfp_t gfp)
  */
 struct pm_extent *pm_pagemap_large(const void *p)
 {
-	return READ_ONCE(*pm_large_slot(p));
+	return READ_ONCE(*pm_large_entry(p));
 }
 
 /**
@@ -232,7 +232,7 @@ struct pm_extent *pm_pagemap_large(const void *p)
  */
 bool pm_pagemap_take_large(struct pm_extent *large, const void *p)
 {
-	if (cmpxchg(pm_large_slot(p), large, NULL) != large)
+	if (cmpxchg(pm_large_entry(p), large, NULL) != large)
 		return false;
 	pm_large_set_class(p, 0);
 	return true;
@@ -280,8 +280,8 @@ static void pm_leaf_destroy(struct pm_leaf *leaf)
 		pm_meta_free(leaf->region[i], sizeof(*leaf->region[i]));
 	for (i = 0; i < PM_LEAF_HEAPS; i++)
 		if (pm_is_table(leaf->heap[i]))
-			pm_meta_free((char *)leaf->heap[i] - PM_SLOT_TABLE,
-				     sizeof(struct pm_slot));
+			pm_meta_free((char *)leaf->heap[i] - PM_PLACE_TABLE,
+				     sizeof(struct pm_place_heaps));
 	pm_meta_free(leaf, sizeof(*leaf));
 }
 
@@ -301,6 +301,6 @@ void pm_pagemap_destroy(void)
 		pm_meta_free(pm_root[i], sizeof(*pm_root[i]));
 		pm_root[i] = NULL;
 	}
-	pm_home.index = ~0UL;
-	pm_home.leaf = NULL;
+	pm_first_leaf.index = ~0UL;
+	pm_first_leaf.leaf = NULL;
 }

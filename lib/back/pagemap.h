@@ -10,8 +10,8 @@
  * one load that waits for it; else two more go through root and branch.
  *
  *	key = address - PM_ADDR_BASE
- *	root[key >> 39] -> branch[key >> 32] -> leaf { class[step], heap[slot],
- *						       region[slot] }
+ *	root[key >> 39] -> branch[key >> 32] -> leaf { class[step], heap[place],
+ *						       region[place] }
  *
  * Writers: a byte is set under the lock of the arena that owns the step,
  * before any object of it is handed out, and cleared after the slab's last
@@ -48,21 +48,21 @@ struct pm_region {
 	struct pm_extent *large[PM_REGION_UNITS];
 };
 
-#define PM_SLOT_HEAPS		(1UL << (PM_HEAP_SHIFT - PM_HEAP_ALIGN_SHIFT))
+#define PM_PLACE_HEAPS		(1UL << (PM_HEAP_SHIFT - PM_HEAP_ALIGN_SHIFT))
 
 /**
- * struct pm_slot - heaps of a slot in which short ones lie
+ * struct pm_place_heaps - heaps of a place in which short ones lie
  * @heap: per least alignment of a heap, the one that lies there
  *
- * A leaf's entry of a slot is a heap that has the slot for itself, or such a
+ * A leaf's entry of a place is a heap that has the place for itself, or such a
  * table, told by the lowest bit. A table is made when the first short heap
- * comes, and stays; hosts whose heaps never share a slot have none.
+ * comes, and stays; hosts whose heaps never share a place have none.
  */
-struct pm_slot {
-	struct pm_heap *heap[PM_SLOT_HEAPS];
+struct pm_place_heaps {
+	struct pm_heap *heap[PM_PLACE_HEAPS];
 };
 
-#define PM_SLOT_TABLE		1UL
+#define PM_PLACE_TABLE		1UL
 
 struct pm_leaf {
 	u8 class[PM_LEAF_STEPS];
@@ -79,7 +79,7 @@ struct pm_branch {
 };
 
 /**
- * struct pm_home - the leaf that nearly all addresses belong to
+ * struct pm_first_leaf - the leaf that nearly all addresses belong to
  * @index: its number; beyond every number while there is none
  * @leaf: the leaf
  *
@@ -87,13 +87,13 @@ struct pm_branch {
  * leaf does not depend on the address: the class is one load away, not three,
  * and that is in the chain from malloc to free to malloc.
  */
-struct pm_home {
+struct pm_first_leaf {
 	unsigned long index;
 	struct pm_leaf *leaf;
 };
 
 extern struct pm_branch *pm_root[PM_ROOT_ENTRIES];
-extern struct pm_home pm_home __pm_local;
+extern struct pm_first_leaf pm_first_leaf __pm_local;
 
 static __always_inline unsigned long pm_addr_key(const void *p)
 {
@@ -101,10 +101,10 @@ static __always_inline unsigned long pm_addr_key(const void *p)
 }
 
 /* Whether a key belongs to the leaf that nearly all do. */
-static __always_inline bool pm_is_home(unsigned long key)
+static __always_inline bool pm_is_first_leaf(unsigned long key)
 {
 	/* Pairs with the release in pm_pagemap_leaf(). */
-	return key >> PM_LEAF_SHIFT == smp_load_acquire(&pm_home.index);
+	return key >> PM_LEAF_SHIFT == smp_load_acquire(&pm_first_leaf.index);
 }
 
 /* The leaf of a key, or NULL, the long way. */
@@ -128,7 +128,7 @@ static __always_inline struct pm_leaf *pm_leaf_by_root(unsigned long key)
  */
 static inline struct pm_leaf *pm_leaf_of(unsigned long key)
 {
-	return likely(pm_is_home(key)) ? pm_home.leaf : pm_leaf_by_root(key);
+	return likely(pm_is_first_leaf(key)) ? pm_first_leaf.leaf : pm_leaf_by_root(key);
 }
 
 /**
@@ -143,8 +143,8 @@ static __always_inline unsigned long pm_pagemap_class(const void *p)
 	unsigned long key = pm_addr_key(p);
 	struct pm_leaf *leaf;
 
-	if (likely(pm_is_home(key))) {
-		leaf = pm_home.leaf;
+	if (likely(pm_is_first_leaf(key))) {
+		leaf = pm_first_leaf.leaf;
 	} else {
 		leaf = pm_leaf_by_root(key);
 		if (unlikely(!leaf))
@@ -154,12 +154,12 @@ static __always_inline unsigned long pm_pagemap_class(const void *p)
 }
 
 /* Where a leaf's entry that is a table keeps the heap of an address. */
-static inline struct pm_heap **pm_slot_heap(struct pm_heap *entry,
+static inline struct pm_heap **pm_place_heap(struct pm_heap *entry,
 					    unsigned long key)
 {
-	struct pm_slot *slot = (void *)((unsigned long)entry - PM_SLOT_TABLE);
+	struct pm_place_heaps *place = (void *)((unsigned long)entry - PM_PLACE_TABLE);
 
-	return &slot->heap[key >> PM_HEAP_ALIGN_SHIFT & (PM_SLOT_HEAPS - 1)];
+	return &place->heap[key >> PM_HEAP_ALIGN_SHIFT & (PM_PLACE_HEAPS - 1)];
 }
 
 /**
@@ -174,8 +174,8 @@ static inline struct pm_heap *pm_pagemap_heap(const void *p)
 	struct pm_leaf *leaf = pm_leaf_of(key);
 	struct pm_heap *heap = READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]);
 
-	if (PM_SLOT_HEAPS > 1 && unlikely((unsigned long)heap & PM_SLOT_TABLE))
-		heap = READ_ONCE(*pm_slot_heap(heap, key));
+	if (PM_PLACE_HEAPS > 1 && unlikely((unsigned long)heap & PM_PLACE_TABLE))
+		heap = READ_ONCE(*pm_place_heap(heap, key));
 	return heap;
 }
 

@@ -5,4 +5,4 @@
 #include "base/testing.h"
 
 struct pm_inject pm_inject;
-void (*pm_point_hook)(enum pm_point point);
+void (*pm_stop_hook)(enum pm_stop_point point);

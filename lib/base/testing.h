@@ -55,47 +55,47 @@ static inline size_t pm_inject_heap_size(size_t least, size_t whole)
 }
 
 /**
- * enum pm_point - places where a test may stop a thread
- * @PM_POINT_MALLOC_PICKED: an arena was picked, its lock not yet tried
- * @PM_POINT_FREE_OWNER: an object's owner was read, its lock not yet tried
- * @PM_POINT_FREE_STALE: the lock of an arena is held that is not the owner
- * @PM_POINT_REMOTE_REF: the heap is referenced, the remote free not yet visible
- * @PM_POINT_REMOTE_BIT: a remote free is visible, its slab not yet queued
- * @PM_POINT_REMOTE_OWNER: the slab's owner was read, its list not yet written
- * @PM_POINT_COLLECT: a slab is off the remote list, its bits not yet collected
- * @PM_POINT_BATCH: a batch is ready for an inbox, and not yet in it
- * @PM_POINT_REFILL: a batch has left its arena, and is in no magazine yet
- * @PM_POINT_FLUSH: a batch has left its magazine, and is in no arena yet
+ * enum pm_stop_point - places where a test may stop a thread
+ * @PM_STOP_MALLOC_PICKED: an arena was picked, its lock not yet tried
+ * @PM_STOP_FREE_OWNER: an object's owner was read, its lock not yet tried
+ * @PM_STOP_FREE_STALE: the lock of an arena is held that is not the owner
+ * @PM_STOP_REMOTE_REF: the heap is referenced, the remote free not yet visible
+ * @PM_STOP_REMOTE_BIT: a remote free is visible, its slab not yet queued
+ * @PM_STOP_REMOTE_OWNER: the slab's owner was read, its list not yet written
+ * @PM_STOP_COLLECT: a slab is off the remote list, its bits not yet collected
+ * @PM_STOP_BATCH: a batch is ready for an inbox, and not yet in it
+ * @PM_STOP_REFILL: a batch has left its arena, and is in no magazine yet
+ * @PM_STOP_FLUSH: a batch has left its magazine, and is in no arena yet
  */
-enum pm_point {
-	PM_POINT_MALLOC_PICKED,
-	PM_POINT_FREE_OWNER,
-	PM_POINT_FREE_STALE,
-	PM_POINT_REMOTE_REF,
-	PM_POINT_REMOTE_BIT,
-	PM_POINT_REMOTE_OWNER,
-	PM_POINT_COLLECT,
-	PM_POINT_BATCH,
-	PM_POINT_REFILL,
-	PM_POINT_FLUSH,
+enum pm_stop_point {
+	PM_STOP_MALLOC_PICKED,
+	PM_STOP_FREE_OWNER,
+	PM_STOP_FREE_STALE,
+	PM_STOP_REMOTE_REF,
+	PM_STOP_REMOTE_BIT,
+	PM_STOP_REMOTE_OWNER,
+	PM_STOP_COLLECT,
+	PM_STOP_BATCH,
+	PM_STOP_REFILL,
+	PM_STOP_FLUSH,
 };
 
-extern void (*pm_point_hook)(enum pm_point point);
+extern void (*pm_stop_hook)(enum pm_stop_point point);
 
 /**
- * pm_point() - a place at which an interleaving may lose something
+ * pm_stop_point() - a place at which an interleaving may lose something
  * @point: which one
  *
  * Tests of debug builds put one thread to sleep here and see what others can
  * do meanwhile. Other builds do nothing.
  */
-static inline void pm_point(enum pm_point point)
+static inline void pm_stop_point(enum pm_stop_point point)
 {
-	void (*hook)(enum pm_point point);
+	void (*hook)(enum pm_stop_point point);
 
 	if (!PM_DEBUG)
 		return;
-	hook = READ_ONCE(pm_point_hook);
+	hook = READ_ONCE(pm_stop_hook);
 	if (unlikely(hook))
 		hook(point);
 }

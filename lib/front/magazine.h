@@ -182,9 +182,9 @@ static __always_inline void *pm_malloc_aligned_fast(size_t size, size_t align)
  * enum pm_free_result - how far pm_free_fast() got
  * @PM_FREE_DONE: the object is in the magazine
  * @PM_FREE_FULL: it is marked, and the magazine has no room
- * @PM_FREE_ODD: not the start of an object in a slab, or marked already
+ * @PM_FREE_SLOW: not the start of an object in a slab, or marked already
  */
-enum pm_free_result { PM_FREE_DONE, PM_FREE_FULL, PM_FREE_ODD };
+enum pm_free_result { PM_FREE_DONE, PM_FREE_FULL, PM_FREE_SLOW };
 
 /**
  * pm_free_class_fast() - put an object of a class into this CPU's magazine
@@ -197,9 +197,9 @@ static __always_inline enum pm_free_result
 pm_free_class_fast(void *ptr, unsigned long class)
 {
 	if (unlikely(!pm_class_is_start(class, ptr)))
-		return PM_FREE_ODD;
+		return PM_FREE_SLOW;
 	if (unlikely(pm_is_marked(ptr)))
-		return PM_FREE_ODD;
+		return PM_FREE_SLOW;
 	pm_obj_give(ptr, class);
 	if (unlikely(!pm_percpu_push(class, ptr)))
 		return PM_FREE_FULL;

@@ -85,7 +85,7 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 	void *objs[PM_BATCH_MAX + 1];
 	struct pm_magazine *mag;
 	unsigned int n = 0, got, pushed;
-	int slot = -1;
+	int carrier = -1;
 
 	pm_mag_count_miss();
 	if (!gfpflags_allow_blocking(gfp))
@@ -97,11 +97,11 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 	if (likely(mag)) {
 		pm_mag_grow(mag, class, PM_MISS_EMPTY);
 		n = pm_mag_want(mag, class);
-		slot = pm_transit_begin();
+		carrier = pm_transit_begin();
 	}
-	got = __pm_malloc_lock(class, objs, slot < 0 ? 1 : n + 1, gfp);
+	got = __pm_malloc_lock(class, objs, carrier < 0 ? 1 : n + 1, gfp);
 	if (got > 1) {
-		pm_point(PM_POINT_REFILL);
+		pm_stop_point(PM_STOP_REFILL);
 		pushed = pm_percpu_push_batch(class, objs + 1, got - 1);
 		if (trace_magazine_refill_enabled())
 			trace_magazine_refill(pm_mag_owner(objs), class,
@@ -110,8 +110,8 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 			pm_free_lock_batch(class, objs + 1 + pushed,
 					   got - 1 - pushed);
 	}
-	if (likely(slot >= 0))
-		pm_transit_end(slot);
+	if (likely(carrier >= 0))
+		pm_transit_end(carrier);
 	if (unlikely(!got))
 		return NULL;
 	if (got > 1) {
@@ -144,31 +144,31 @@ static void pm_mag_flush_batch(unsigned int class, unsigned int n)
 {
 	u64 begin = pm_trace_begin(magazine_flush);
 	void *objs[PM_BATCH_MAX];
-	int slot = pm_transit_begin();
+	int carrier = pm_transit_begin();
 	int owner = PM_NO_ARENA;
 
-	if (unlikely(slot < 0))
+	if (unlikely(carrier < 0))
 		return;
 	n = pm_percpu_pop_batch(class, objs, n);
 	if (n) {
-		pm_point(PM_POINT_FLUSH);
+		pm_stop_point(PM_STOP_FLUSH);
 		if (trace_magazine_flush_enabled())
 			owner = pm_mag_owner(objs);
 		pm_free_lock_batch(class, objs, n);
 		trace_magazine_flush(owner, class, pm_trace_since(begin), n);
 	}
-	pm_transit_end(slot);
+	pm_transit_end(carrier);
 }
 
 /* Carry @obj to its arena. */
 static bool pm_mag_send_home(unsigned int class, void *obj)
 {
-	int slot = pm_transit_begin();
+	int carrier = pm_transit_begin();
 
-	if (unlikely(slot < 0))
+	if (unlikely(carrier < 0))
 		return false;
 	pm_free_lock_batch(class, &obj, 1);
-	pm_transit_end(slot);
+	pm_transit_end(carrier);
 	return true;
 }
 

@@ -25,26 +25,26 @@ static DEFINE_MUTEX(pm_transit_lock);
  */
 int pm_transit_begin(void)
 {
-	int slot = pm_host_cpu() % PM_TRANSIT_SLOTS;
+	int carrier = pm_host_cpu() % PM_TRANSIT_SLOTS;
 
 	/* Full barrier between count and gate: pairs with pm_transit_stop(). */
-	(void)atomic_long_inc_return(&pm_transit_slot[slot].carriers);
+	(void)atomic_long_inc_return(&pm_transit_slot[carrier].carriers);
 	if (likely(!READ_ONCE(pm_transit_gate)))
-		return slot;
-	pm_transit_end(slot);
+		return carrier;
+	pm_transit_end(carrier);
 	return -1;
 }
 
 /**
  * pm_transit_end() - the objects are where others can find them
- * @slot: as pm_transit_begin() returned it
+ * @carrier: as pm_transit_begin() returned it
  *
  * Context: any.
  */
-void pm_transit_end(int slot)
+void pm_transit_end(int carrier)
 {
 	/* Full barrier: who finds the count down finds the objects. */
-	(void)atomic_long_dec_return(&pm_transit_slot[slot].carriers);
+	(void)atomic_long_dec_return(&pm_transit_slot[carrier].carriers);
 }
 
 /**
@@ -54,14 +54,14 @@ void pm_transit_end(int slot)
  */
 void pm_transit_stop(void)
 {
-	unsigned int slot;
+	unsigned int carrier;
 
 	mutex_lock(&pm_transit_lock);
 	WRITE_ONCE(pm_transit_gate, true);
 	/* Between gate and counts: pairs with pm_transit_begin(). */
 	smp_mb();
-	for (slot = 0; slot < PM_TRANSIT_SLOTS; slot++)
-		while (atomic_long_read(&pm_transit_slot[slot].carriers))
+	for (carrier = 0; carrier < PM_TRANSIT_SLOTS; carrier++)
+		while (atomic_long_read(&pm_transit_slot[carrier].carriers))
 			pm_host_nap();
 	/* Between counts and objects: pairs with pm_transit_end(). */
 	smp_mb();
@@ -94,10 +94,10 @@ bool pm_transit_stopped(void)
  */
 void pm_transit_forget(void)
 {
-	unsigned int slot;
+	unsigned int carrier;
 
-	for (slot = 0; slot < PM_TRANSIT_SLOTS; slot++)
-		atomic_long_set(&pm_transit_slot[slot].carriers, 0);
+	for (carrier = 0; carrier < PM_TRANSIT_SLOTS; carrier++)
+		atomic_long_set(&pm_transit_slot[carrier].carriers, 0);
 	WRITE_ONCE(pm_transit_gate, false);
 	mutex_init(&pm_transit_lock);
 }

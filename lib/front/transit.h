@@ -38,7 +38,7 @@
 #include "platform.h"
 
 int pm_transit_begin(void);
-void pm_transit_end(int slot);
+void pm_transit_end(int carrier);
 void pm_transit_stop(void);
 void pm_transit_resume(void);
 bool pm_transit_stopped(void);

@@ -81,7 +81,7 @@ static int policy_show(struct seq_file *m, void *unused)
 		seq_printf(m, policy == pm_options.policy ? "[%s] " : "%s ",
 			   policy->name);
 	seq_printf(m, "\narenas %u\ndecay_ms %lu\nlarge_cache %lu\n",
-		   pm_nr_arena_slots, pm_options.decay_ms,
+		   pm_arena_table_size, pm_options.decay_ms,
 		   pm_options.large_cache);
 	return 0;
 }

@@ -136,7 +136,7 @@ static int __init pm_module_init(void)
 		goto err_hotplug;
 	pm_debugfs_init();
 	pr_info("pmalloc: arena=%s, at most %u arenas, magazines %s\n",
-		pm_options.policy->name, pm_nr_arena_slots,
+		pm_options.policy->name, pm_arena_table_size,
 		pm_options.magazine ? "on" : "off");
 	return 0;
 

@@ -146,7 +146,7 @@ static struct cpumask pm_dead_cpus;
 static bool pm_arenas_are_cpus(void)
 {
 	return pm_options.policy->pick == pm_host_cpu &&
-	       pm_nr_arena_slots >= nr_cpu_ids;
+	       pm_arena_table_size >= nr_cpu_ids;
 }
 
 static void pm_retire_dead(struct work_struct *work)

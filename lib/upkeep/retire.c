@@ -66,9 +66,9 @@ static struct pm_arena *pm_arena_survivor(unsigned int id)
 {
 	unsigned int i;
 
-	for (i = 1; i < pm_nr_arena_slots; i++) {
+	for (i = 1; i < pm_arena_table_size; i++) {
 		struct pm_arena *arena =
-			pm_arena_at((id + i) % pm_nr_arena_slots);
+			pm_arena_at((id + i) % pm_arena_table_size);
 
 		if (arena)
 			return arena;

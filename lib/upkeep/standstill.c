@@ -16,7 +16,7 @@ void pm_arena_lock_all(void)
 	unsigned int id;
 
 	lockdep_assert_held(&pm_registry);
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		if (pm_arena_at(id))
 			pm_arena_lock_uncounted(pm_arena_at(id));
 }
@@ -28,7 +28,7 @@ void pm_arena_unlock_all(void)
 {
 	unsigned int id;
 
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		if (pm_arena_at(id))
 			pm_arena_unlock(pm_arena_at(id));
 }
@@ -48,7 +48,7 @@ void pm_arena_restart_all(void)
 {
 	unsigned int id;
 
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		if (pm_arena_at(id))
 			pm_arena_restart(pm_arena_at(id));
 	pm_registry_each_spare(pm_arena_restart);

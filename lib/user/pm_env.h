@@ -324,7 +324,8 @@ struct mutex {
 #endif
 };
 
-#define DEFINE_MUTEX(m)		struct mutex m = { .state = 0 }
+#define __MUTEX_INITIALIZER(m)	{ .state = 0 }
+#define DEFINE_MUTEX(m)		struct mutex m = __MUTEX_INITIALIZER(m)
 
 /**
  * struct pm_sleep - what waiting for a mutex was like

@@ -140,7 +140,7 @@ static const struct pm_field pm_magazine_state[] = {
 	  .count = _count }
 
 static const struct pm_place pm_places[] = {
-	PM_PLACE("arena_slots", pm_nr_arena_slots),
+	PM_PLACE("arena_slots", pm_arena_table_size),
 	PM_PLACE("arena_table", pm_arena_table),
 	PM_PLACE("arenas_seq", pm_arenas_seq),
 	PM_PLACE("policy", pm_options.policy),

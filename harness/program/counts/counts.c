@@ -130,7 +130,7 @@ static void count(struct counts *c)
 
 	pm_mag_get_counts(&c->hits, &c->misses);
 	c->locks = 0;
-	for (id = 0; id < pm_nr_arena_slots; id++)
+	for (id = 0; id < pm_arena_table_size; id++)
 		if (pm_arena_figures(id, &fig))
 			c->locks += fig.acquired;
 }

@@ -84,7 +84,7 @@ static enum pm_slab_fault free_one(void *p)
 struct actor {
 	pthread_t thread;
 	void (*fn)(void);
-	enum pm_point point;
+	enum pm_stop_point point;
 	unsigned int stops;
 	unsigned int goes;
 	bool ended;
@@ -98,13 +98,13 @@ static void doze(void)
 	usleep(100);
 }
 
-static void hook(enum pm_point point)
+static void hook(enum pm_stop_point point)
 {
 	unsigned int stop;
 
 	if (!is_actor || point != READ_ONCE(actor.point))
 		return;
-	WRITE_ONCE(actor.point, (enum pm_point)-1);
+	WRITE_ONCE(actor.point, (enum pm_stop_point)-1);
 	stop = __atomic_add_fetch(&actor.stops, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&actor.goes, __ATOMIC_SEQ_CST) < stop)
 		doze();
@@ -127,16 +127,16 @@ static bool stops(unsigned int nth)
 	return actor.stops == nth;
 }
 
-static bool act(enum pm_point point, void (*fn)(void))
+static bool act(enum pm_stop_point point, void (*fn)(void))
 {
 	actor = (struct actor){ .fn = fn, .point = point };
-	WRITE_ONCE(pm_point_hook, hook);
+	WRITE_ONCE(pm_stop_hook, hook);
 	if (pthread_create(&actor.thread, NULL, actor_main, NULL))
 		return false;
 	return stops(1);
 }
 
-static bool act_on(enum pm_point point)
+static bool act_on(enum pm_stop_point point)
 {
 	WRITE_ONCE(actor.point, point);
 	__atomic_add_fetch(&actor.goes, 1, __ATOMIC_SEQ_CST);
@@ -147,7 +147,7 @@ static void go_on(void)
 {
 	__atomic_store_n(&actor.goes, 2, __ATOMIC_SEQ_CST);
 	pthread_join(actor.thread, NULL);
-	WRITE_ONCE(pm_point_hook, NULL);
+	WRITE_ONCE(pm_stop_hook, NULL);
 }
 
 /* ---- what it does --------------------------------------------------------- */
@@ -191,7 +191,7 @@ static void take_with_refill(void)
  */
 struct fork_case {
 	const char *name;
-	enum pm_point point;
+	enum pm_stop_point point;
 	void (*fn)(void);
 	bool busy;
 	bool magazine;
@@ -200,21 +200,21 @@ struct fork_case {
 };
 
 static const struct fork_case cases[] = {
-	{ "has read an object's owner", PM_POINT_FREE_OWNER, free_first,
+	{ "has read an object's owner", PM_STOP_FREE_OWNER, free_first,
 	  .first = 0 },
-	{ "has picked an arena", PM_POINT_MALLOC_PICKED, take_with_refill,
+	{ "has picked an arena", PM_STOP_MALLOC_PICKED, take_with_refill,
 	  .first = 0 },
-	{ "has referenced a heap for a remote free", PM_POINT_REMOTE_REF,
+	{ "has referenced a heap for a remote free", PM_STOP_REMOTE_REF,
 	  free_first, .busy = true },
-	{ "has set a remote bit", PM_POINT_REMOTE_BIT, free_first,
+	{ "has set a remote bit", PM_STOP_REMOTE_BIT, free_first,
 	  .busy = true, .first = 1 },
 	{ "has marked a slab as queued, and not yet put it on the list",
-	  PM_POINT_REMOTE_OWNER, free_first, .busy = true, .first = 1 },
-	{ "has filled a batch for an inbox", PM_POINT_BATCH, free_batch,
+	  PM_STOP_REMOTE_OWNER, free_first, .busy = true, .first = 1 },
+	{ "has filled a batch for an inbox", PM_STOP_BATCH, free_batch,
 	  .busy = true, .first = BATCH, .lost = BATCH },
-	{ "carries a batch of a flush", PM_POINT_FLUSH, free_until_flush,
+	{ "carries a batch of a flush", PM_STOP_FLUSH, free_until_flush,
 	  .magazine = true, .lost = PM_BATCH_MAX + 1 },
-	{ "carries a batch of a refill", PM_POINT_REFILL, take_with_refill,
+	{ "carries a batch of a refill", PM_STOP_REFILL, take_with_refill,
 	  .magazine = true, .lost = PM_BATCH_MAX },
 };
 
@@ -396,8 +396,8 @@ static void spare_arena(void)
 	picked = 0;
 	q = take_locked(CLASS);
 	objs[0] = p;
-	if (!OK(act(PM_POINT_FREE_OWNER, free_first) &&
-		!pm_arena_retire(arena->id) && act_on(PM_POINT_FREE_STALE),
+	if (!OK(act(PM_STOP_FREE_OWNER, free_first) &&
+		!pm_arena_retire(arena->id) && act_on(PM_STOP_FREE_STALE),
 		"a thread holds the lock of an arena that was retired")) {
 		go_on();
 		return;

@@ -418,7 +418,7 @@ static void *torment(void *arg)
 			/* Without membarrier liburcu has no grace periods. */
 			if (!mode->late)
 				pm_arena_retire(below(&state,
-						      pm_nr_arena_slots));
+						      pm_arena_table_size));
 			break;
 		case 5:
 			pm_get_totals(&totals);
