@@ -26,8 +26,7 @@ static inline bool test_and_set_bit(unsigned long nr, unsigned long *map)
 {
 	unsigned long bit = 1UL << (nr % BITS_PER_LONG);
 
-	return __atomic_fetch_or(&map[nr / BITS_PER_LONG], bit,
-				 __ATOMIC_SEQ_CST) & bit;
+	return pm_rmw(__atomic_fetch_or, &map[nr / BITS_PER_LONG], bit) & bit;
 }
 
 #endif /* PM_WORDS_BITOPS_H */

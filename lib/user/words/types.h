@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "compiler.h"
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -19,6 +20,7 @@ typedef int64_t s64;
 typedef int32_t s32;
 
 #define BITS_PER_LONG		64
+static_assert(sizeof(long) * 8 == BITS_PER_LONG, "a long is a word");
 #define BITS_TO_LONGS(n)	(((n) + BITS_PER_LONG - 1) / BITS_PER_LONG)
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 #define ALIGN(x, a)		(((x) + (a) - 1) & ~((typeof(x))(a) - 1))
