@@ -6,4 +6,4 @@
 .PHONY: check-seam
 
 check-seam: ## userspace's words are as strong as the kernel's
-	@prove $(if $(V),-v) -e '' harness/seam/words :: $(B)/seam
+	@prove $(if $(V),-v) -e '' harness/prove/seam/words :: $(B)/seam

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * One function for each word that promises an order. harness/seam/words
+ * One function for each word that promises an order. harness/prove/seam/words
  * compiles this for each architecture, and looks at the instructions: a
  * function's name begins with what is expected of it.
  *
