@@ -11,6 +11,7 @@
 #include <urcu/urcu-bp.h>
 #include <urcu/list.h>
 #include <urcu/rculist.h>
+#include "lockdep.h"
 
 #define list_head		cds_list_head
 #define INIT_LIST_HEAD(l)	CDS_INIT_LIST_HEAD(l)
@@ -34,10 +35,15 @@
 	cds_list_for_each_entry_safe(p, n, l, m)
 #define list_add_tail_rcu(n, l)	cds_list_add_tail_rcu(n, l)
 #define list_del_rcu(n)		cds_list_del_rcu(n)
-/* Pairs with the release in cds_list_add_tail_rcu(). */
-#define list_for_each_entry_srcu(p, l, m, cond) \
-	for (p = cds_list_entry(rcu_dereference((l)->next), typeof(*p), m); \
-	     &p->m != (l); \
+/*
+ * The load pairs with the release in cds_list_add_tail_rcu(), and what it finds
+ * is looked at through it: an address dependency. @cond says what makes the
+ * walk safe; the debug build looks at it.
+ */
+#define list_for_each_entry_srcu(p, l, m, cond)				\
+	for (RCU_LOCKDEP_WARN(!(cond), "list walked outside of a section"), \
+	     p = cds_list_entry(rcu_dereference((l)->next), typeof(*p), m); \
+	     &p->m != (l);						\
 	     p = cds_list_entry(rcu_dereference(p->m.next), typeof(*p), m))
 
 #endif /* PM_WORDS_LIST_H */

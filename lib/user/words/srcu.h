@@ -10,6 +10,8 @@
 #endif
 #include <urcu/urcu-bp.h>
 #include "atomic.h"
+#include "config.h"
+#include "lockdep.h"
 #include "thread.h"
 
 /*
@@ -26,23 +28,46 @@ struct srcu_struct { char unused; };
 
 int pm_urcu_register(void);
 
+/* Read-side sections that this thread is in: known in the debug build. */
+#if PM_DEBUG
+extern __thread unsigned int pm_srcu_nesting
+	__attribute__((tls_model("initial-exec")));
+#define pm_srcu_nest(n)		(pm_srcu_nesting += (n))
+#define srcu_read_lock_held(s)	(pm_srcu_nesting != 0)
+#else
+#define pm_srcu_nest(n)		do { } while (0)
+/* As the kernel's without lockdep: nobody can say, so nothing is found. */
+#define srcu_read_lock_held(s)	true
+#endif
+
 static inline int srcu_read_lock(struct srcu_struct *s __maybe_unused)
 {
-	if (unlikely(!pm_tls.urcu_seen || !URCU_TLS(urcu_bp_reader)))
-		return pm_urcu_register();
-	_urcu_bp_read_lock();
+	if (unlikely(!pm_tls.urcu_seen || !URCU_TLS(urcu_bp_reader))) {
+		if (pm_urcu_register())
+			return -1;
+	} else {
+		_urcu_bp_read_lock();
+	}
+	pm_srcu_nest(1);
 	return 0;
 }
 
 static inline void srcu_read_unlock(struct srcu_struct *s __maybe_unused,
 				    int idx)
 {
-	if (likely(idx >= 0))
+	if (likely(idx >= 0)) {
+		pm_srcu_nest(-1);
 		_urcu_bp_read_unlock();
+	}
 }
 
-#define srcu_read_lock_held(s)	true
-#define synchronize_srcu(s)	urcu_bp_synchronize_rcu()
+/* Who waits for sections must be in none: it would wait for itself. */
+#define synchronize_srcu(s)						\
+	do {								\
+		RCU_LOCKDEP_WARN(srcu_read_lock_held(s),		\
+				 "grace period waited for in a section"); \
+		urcu_bp_synchronize_rcu();				\
+	} while (0)
 #define srcu_dereference(p, s)	rcu_dereference(p)
 #define RCU_INIT_POINTER(p, v)	WRITE_ONCE(p, v)
 #define cond_resched()		do { } while (0)
