@@ -19,14 +19,10 @@
 #define list_add(n, l)		cds_list_add(n, l)
 #define list_add_tail(n, l)	cds_list_add_tail(n, l)
 #define list_del(n)		cds_list_del(n)
-#define list_del_init(n)	cds_list_del_init(n)
-#define list_move(n, l)		cds_list_move(n, l)
 #define list_empty(l)		cds_list_empty(l)
 #define list_splice_init(l, h)	\
 	do { cds_list_splice(l, h); CDS_INIT_LIST_HEAD(l); } while (0)
-#define list_entry(p, t, m)	cds_list_entry(p, t, m)
 #define list_first_entry(l, t, m) cds_list_first_entry(l, t, m)
-#define list_last_entry(l, t, m) cds_list_entry((l)->prev, t, m)
 #define list_is_singular(l)	(!cds_list_empty(l) && (l)->next == (l)->prev)
 #define list_for_each_entry(p, l, m) cds_list_for_each_entry(p, l, m)
 #define list_for_each_entry_reverse(p, l, m) \

@@ -89,11 +89,6 @@ static inline void mutex_unlock(struct mutex *m)
 			1, NULL, NULL, 0);
 }
 
-static inline bool mutex_is_locked(struct mutex *m)
-{
-	return READ_ONCE(m->state) != 0;
-}
-
 #define mutex_lock_nested(m, sub)	mutex_lock(m)
 #define SINGLE_DEPTH_NESTING		1
 

@@ -24,7 +24,6 @@
  */
 struct srcu_struct { char unused; };
 #define DEFINE_SRCU(name)	struct srcu_struct name
-#define DEFINE_STATIC_SRCU(name) static struct srcu_struct name
 
 int pm_urcu_register(void);
 
@@ -68,8 +67,6 @@ static inline void srcu_read_unlock(struct srcu_struct *s __maybe_unused,
 				 "grace period waited for in a section"); \
 		urcu_bp_synchronize_rcu();				\
 	} while (0)
-#define srcu_dereference(p, s)	rcu_dereference(p)
-#define RCU_INIT_POINTER(p, v)	WRITE_ONCE(p, v)
 #define cond_resched()		do { } while (0)
 
 #endif /* PM_WORDS_SRCU_H */

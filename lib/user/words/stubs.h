@@ -14,7 +14,6 @@ typedef unsigned int gfp_t;
 #define __init
 #define __exit
 #define __read_mostly		__attribute__((section(".data.read_mostly")))
-#define __rcu
 #define EXPORT_SYMBOL_GPL(x)
 
 /*
