@@ -2,13 +2,13 @@
 /*
  * The contract between the core and its host.
  *
- * The core (the files of lib/ itself) is kernel C. Words that the kernel has (mutex_lock,
- * READ_ONCE, list_head, srcu_read_lock ...) are used as the kernel means
- * them; a host's pm_env.h brings them along. This header holds what the hosts
- * answer differently: memory, CPUs, threads, time, and what to do about bad
- * input. Each function is answered once in lib/kernel/ and once in lib/user/.
+ * The core (all of lib/ but kernel/ and user/) is kernel C. Words that the kernel
+ * has (mutex_lock, READ_ONCE, list_head ...) are used as the kernel means them; a
+ * host's pm_env.h brings them along. This header holds what the hosts answer
+ * differently: memory, CPUs, threads, time, and what to do about bad input.
+ * Each function is answered once in lib/kernel/ and once in lib/user/.
  *
- * pm_env.h also defines:
+ * Constants, which pm_env.h defines:
  *   PM_HEAP_SHIFT	log2 of the size and alignment of a heap
  *   PM_HEAP_ALIGN_SHIFT	log2 of the least alignment of one that is shorter
  *   PM_STEP_SHIFT	log2 of the steps in which slabs are opened, 12 to 14: of
@@ -23,6 +23,48 @@
  *   PM_MARK		1: free objects carry a mark; 0 in a build that is made to
  *			measure what that costs
  *   PM_DEBUG		1 in builds that run the validators, else 0
+ *
+ * Other words of the host, from pm_env.h:
+ *   pm_context_may_lock()	whether the caller may take a mutex, or even try
+ *   mutex_lock_sleep()	mutex_lock(), and returns what the wait was like:
+ *   pm_sleep		struct: calls to the host to sleep, and times it did
+ *
+ * pm_trace.h defines trace_NAME() and trace_NAME_enabled() for each event of the
+ * table in trace.h; pm_percpu.h what magazine.h lists.
+ *
+ * The words of the kernel that the core uses, with the kernel's meaning:
+ *   compiler	likely unlikely noinline __always_inline __cold __printf
+ *		static_assert container_of EXPORT_SYMBOL_GPL __read_mostly
+ *		____cacheline_aligned_in_smp SMP_CACHE_BYTES
+ *   types	u8 u16 u32 u64 s64
+ *   errors	EBUSY ENOENT ENOMEM EPERM
+ *   numbers	ALIGN ALIGN_DOWN IS_ALIGNED DIV_ROUND_UP ARRAY_SIZE min_t max_t
+ *		is_power_of_2 ilog2 check_mul_overflow PAGE_SHIFT PAGE_SIZE
+ *   bits	BITS_PER_LONG BITS_TO_LONGS __ffs hweight_long __set_bit
+ *		__clear_bit test_bit test_and_set_bit
+ *   text	memcpy memmove memset strchr strcmp strcspn strlen strncmp
+ *		strspn kstrtoul scnprintf vsnprintf
+ *   lists	list_head LIST_HEAD INIT_LIST_HEAD list_add list_add_tail
+ *		list_del list_splice_init list_empty list_is_singular
+ *		list_first_entry list_for_each_entry
+ *		list_for_each_entry_reverse list_for_each_entry_safe
+ *		llist_head llist_node llist_add llist_del_all llist_empty
+ *   order	READ_ONCE WRITE_ONCE smp_mb smp_wmb smp_load_acquire
+ *		smp_store_release xchg cmpxchg try_cmpxchg cpu_relax
+ *   atomics	atomic_long_t atomic_long_read atomic_long_set atomic_long_add
+ *		atomic_long_sub atomic_long_inc atomic_long_dec
+ *		atomic_long_inc_return atomic_long_dec_return
+ *   mutexes	mutex DEFINE_MUTEX mutex_init mutex_lock mutex_lock_nested
+ *		SINGLE_DEPTH_NESTING mutex_trylock mutex_unlock
+ *   existence	srcu_struct DEFINE_SRCU srcu_read_lock srcu_read_unlock
+ *		synchronize_srcu list_add_tail_rcu list_del_rcu
+ *		list_for_each_entry_srcu
+ *   checks	BUG_ON lockdep_assert_held lockdep_is_held srcu_read_lock_held
+ *   requests	gfp_t GFP_KERNEL GFP_NOWAIT __GFP_ZERO gfpflags_allow_blocking
+ *		want_init_on_alloc want_init_on_free
+ *
+ * scripts/check-seam compares these lists, the functions below, and the list of
+ * the per-CPU section with what the core uses, both ways.
  */
 #ifndef PM_PLATFORM_H
 #define PM_PLATFORM_H

@@ -34,6 +34,7 @@ void pm_registry_each_spare(void (*visit)(struct pm_arena *arena));
 
 #define pm_for_each_arena(arena)					\
 	list_for_each_entry_srcu(arena, &pm_arenas, node,		\
-				 srcu_read_lock_held(&pm_srcu))
+				 srcu_read_lock_held(&pm_srcu) ||	\
+				 lockdep_is_held(&pm_registry))
 
 #endif /* PM_REGISTRY_H */

@@ -101,6 +101,10 @@ extern u32 pm_mag_base[PM_NR_CLASSES];
  * unsigned int pm_percpu_push_batch(unsigned int class, void **objs, n);
  *	The first of n objects, n at least 1, as many as there is room for; one
  *	commit.
+ * bool pm_percpu_init(void);
+ *	Called once, before any other: whether there can be sections.
+ * unsigned int pm_percpu_count(void);
+ *	Magazines that can be published: their numbers are below.
  * bool pm_percpu_prepare(void);
  *	Whether this thread can use sections; registers it when need be.
  * unsigned int pm_percpu_index(void);

@@ -130,6 +130,10 @@ void pm_host_nap(void)
 
 /* ---- locks ------------------------------------------------------------- */
 
+#if PM_DEBUG
+__thread unsigned int pm_srcu_nesting;
+#endif
+
 /*
  * Whoever comes here leaves the word at 2, so that the holder knows that it
  * has to wake somebody. One waiter is woken per unlock; it takes the lock

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Customised: what a thread has (initial-exec, at most 64 bytes).
+ */
+#ifndef PM_WORDS_THREAD_H
+#define PM_WORDS_THREAD_H
+
+#include <sys/rseq.h>
+#include "types.h"
+
+/**
+ * struct pm_tls - the library's storage per thread
+ * @rseq: rseq area for threads that the C library registered none for
+ * @area: the thread's rseq area; before the thread's first slow path, and
+ *	where there is none, one that is shared and says "unregistered"
+ * @index: the field in it that numbers magazines: cpu_id, or mm_cid
+ * @slot: the policy's arena number plus one, 0 when none
+ * @tid: kernel thread id, 0 until asked for
+ * @in_urcu: within liburcu's registration, which may call malloc
+ * @no_rseq: no (further) registration of @rseq in this thread
+ * @urcu_seen: the reader TLS of liburcu is allocated in this thread
+ * @vforks: children of vfork() that run on this thread's behalf
+ */
+struct pm_tls {
+	struct rseq rseq;
+	struct rseq *area;
+	s32 *index;
+	unsigned int slot;
+	unsigned int tid;
+	u8 in_urcu;
+	u8 no_rseq;
+	u8 urcu_seen;
+	u8 vforks;
+};
+
+extern __thread struct pm_tls pm_tls
+	__attribute__((tls_model("initial-exec")));
+
+#endif /* PM_WORDS_THREAD_H */
