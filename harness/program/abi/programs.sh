@@ -229,13 +229,13 @@ int main()
 	std::cout << std::get<0>(std::make_tuple(t.size(), 2.0)) << '\n';
 }
 END
-	cp "${abi_source:?}"/*.c "${abi_source:?}"/*.h "$work"
+	cp "$top"/harness/program/abi/*.c "$top"/harness/program/*.h "$work"
 	(
 		cd "$work" || exit 1
 		g++ -std=c++17 -O1 -frandom-seed=1 -c -o all.o all.cc &&
-		gcc -D_GNU_SOURCE -O2 -g -frandom-seed=1 -I"$api" -c \
+		gcc -D_GNU_SOURCE -O2 -g -frandom-seed=1 -I"$top/lib/include" -c \
 			-o stress.o stress.c &&
-		gcc -D_GNU_SOURCE -O3 -frandom-seed=1 -I"$api" -S \
+		gcc -D_GNU_SOURCE -O3 -frandom-seed=1 -I"$top/lib/include" -S \
 			-o oracle.s oracle.c &&
 		g++ -o all all.o && ./all && md5sum all.o stress.o oracle.s
 	)
@@ -326,8 +326,6 @@ job_stressng() {
 
 # ---- which processes must have been on the library --------------------------
 
-abi_source=$top/harness/program/abi
-api=$top/lib/include
 export GIT_CONFIG_NOSYSTEM=1 HOME="$tmp" GIT_AUTHOR_DATE='1500000000 +0000'
 [ $# -gt 0 ] || set -- python sqlite redis gcc git perl sort xz stressng
 for job; do
