@@ -43,20 +43,50 @@ PM_LDFLAGS := -shared -Wl,-soname,libpmalloc.so.0 -Wl,-z,nodelete \
 	   -Wl,-z,relro -Wl,-z,now -Wl,-z,defs \
 	   -Wl,--version-script=lib/user/pmalloc.map
 
+# ---- one recipe ------------------------------------------------------------
+#
+# Whatever is compiled for userspace is compiled by pm-compile and linked by
+# pm-link. The command is kept in a file that changes with it and at no other
+# time: what was made by another command is made again.
+
+# $(1) file, $(2) command
+define pm-command
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' >$$@
+endef
+
+# $(1) directory of the objects, $(2) pattern of their sources, $(3) command
+define pm-compile
+$(1)/%.o: $(2) $(1)/command$(subst .,-,$(suffix $(2)))
+	@echo "  CC      $$@"
+	@mkdir -p $$(@D)
+	@$(3) -MMD -MP -c -o $$@ $$<
+$(call pm-command,$(1)/command$(subst .,-,$(suffix $(2))),$(3))
+-include $$(wildcard $(1)/*.d $(1)/*/*.d)
+endef
+
+# $(1) what is linked, $(2) what it needs, $(3) command, $(4) libraries
+define pm-link
+$(1): $(2) $(firstword $(1)).command
+	@echo "  LD      $$@"
+	@$(3) -o $$@ $$(filter %.o %.a,$$^) $(4)
+$(call pm-command,$(firstword $(1)).command,$(3) $(4))
+endef
+
 # One kind of build: $(1) directory, $(2) flags more.
 define pm-build
 $(1)-objs := $$(core-srcs:lib/%.c=$(1)/%.o) $$(user-srcs:lib/user/%.c=$(1)/user/%.o)
-$(1)/%.o: lib/%.c
-	@echo "  CC      $$@"
-	@mkdir -p $$(@D)
-	@$$(CC) $$(PM_CPPFLAGS) $$(PM_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
--include $$(wildcard $(1)/*/*.d)
+$(call pm-compile,$(1),lib/%.c,$(CC) $(PM_CPPFLAGS) $(PM_CFLAGS) $(2))
 endef
+
+# What programs contain that bring no malloc() along: $(1) directory of a build.
+pm-core = $(filter-out %/malloc.o %/new.o,$($(1)-objs))
 
 $(eval $(call pm-build,$(B)/lib,))
 $(eval $(call pm-build,$(B)/debug,-DPM_DEBUG_BUILD -O1))
 
-.PHONY: all lib debug clean help
+.PHONY: all lib debug clean help FORCE
 
 all: lib
 
@@ -64,13 +94,10 @@ lib: $(B)/libpmalloc.so $(B)/libpmalloc.a ## build the userspace library
 
 debug: $(B)/libpmalloc-debug.so ## build it with validators and checked locks
 
-$(B)/libpmalloc.so: $($(B)/lib-objs) lib/user/pmalloc.map
-	@echo "  LD      $@"
-	@$(CC) $(PM_LDFLAGS) -o $@ $($(B)/lib-objs) $(PM_LIBS)
-
-$(B)/libpmalloc-debug.so: $($(B)/debug-objs) lib/user/pmalloc.map
-	@echo "  LD      $@"
-	@$(CC) $(PM_LDFLAGS) -o $@ $($(B)/debug-objs) $(PM_LIBS)
+$(eval $(call pm-link,$(B)/libpmalloc.so,$($(B)/lib-objs) lib/user/pmalloc.map,\
+	$(CC) $(PM_LDFLAGS),$(PM_LIBS)))
+$(eval $(call pm-link,$(B)/libpmalloc-debug.so,$($(B)/debug-objs) lib/user/pmalloc.map,\
+	$(CC) $(PM_LDFLAGS),$(PM_LIBS)))
 
 $(B)/libpmalloc.a: $($(B)/lib-objs)
 	@echo "  AR      $@"

@@ -2,7 +2,7 @@
 #
 # What one does with the project, besides building it.
 
-.PHONY: deps run check style docs check-docs install uninstall
+.PHONY: deps run check style docs check-docs check-build install uninstall
 
 deps: ## install the Debian packages that `run` and `check` need
 	@scripts/deps check
@@ -24,6 +24,9 @@ docs: ## make the book: build/docs/index.html
 
 check-docs: ## make the book without warnings, and hold it against the source
 	@scripts/check-docs
+
+check-build: ## what was made by another command is made again, and nothing else
+	@scripts/check-build
 
 # ---- installation ----------------------------------------------------------
 

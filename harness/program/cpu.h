@@ -2,8 +2,8 @@
 /*
  * Threads that stay on a CPU.
  */
-#ifndef HARNESS_ABI_CPU_H
-#define HARNESS_ABI_CPU_H
+#ifndef HARNESS_CPU_H
+#define HARNESS_CPU_H
 
 #include <sched.h>
 
@@ -17,4 +17,4 @@ static inline void pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-#endif /* HARNESS_ABI_CPU_H */
+#endif /* HARNESS_CPU_H */

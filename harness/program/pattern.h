@@ -7,8 +7,8 @@
  * lets it. An object is filled with a pattern made from a tag that no other
  * object has at the time, so that a byte written by anybody else shows.
  */
-#ifndef HARNESS_ABI_PATTERN_H
-#define HARNESS_ABI_PATTERN_H
+#ifndef HARNESS_PATTERN_H
+#define HARNESS_PATTERN_H
 
 #include <stdint.h>
 #include <time.h>
@@ -135,4 +135,4 @@ static inline size_t tagged_free(struct tagged *o)
 	return fault;
 }
 
-#endif /* HARNESS_ABI_PATTERN_H */
+#endif /* HARNESS_PATTERN_H */

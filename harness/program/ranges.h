@@ -6,8 +6,8 @@
  * the allocator under test). Every object is entered with its whole usable
  * size; entering one that meets another is the failure looked for.
  */
-#ifndef HARNESS_ABI_RANGES_H
-#define HARNESS_ABI_RANGES_H
+#ifndef HARNESS_RANGES_H
+#define HARNESS_RANGES_H
 
 #include <sys/mman.h>
 #include "pattern.h"
@@ -133,4 +133,4 @@ static bool ranges_starts_at(uintptr_t addr)
 	return node != 0;
 }
 
-#endif /* HARNESS_ABI_RANGES_H */
+#endif /* HARNESS_RANGES_H */

@@ -15,8 +15,8 @@
  * themselves. PM_OK() states what only pmalloc promises, or only a newer
  * glibc than the one at hand; it is skipped there.
  */
-#ifndef HARNESS_ABI_TAP_H
-#define HARNESS_ABI_TAP_H
+#ifndef HARNESS_TAP_H
+#define HARNESS_TAP_H
 
 #include <dlfcn.h>
 #include <stdarg.h>
@@ -146,4 +146,4 @@ static int tap_end(void)
 	return tap_failed != 0;
 }
 
-#endif /* HARNESS_ABI_TAP_H */
+#endif /* HARNESS_TAP_H */

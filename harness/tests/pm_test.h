@@ -35,11 +35,25 @@
 #include "upkeep/trim.h"
 #include "pm_test_env.h"
 
-/* The suites, in the order in which they run: what others stand on first. */
+/*
+ * The suites, in the order in which they run: what others stand on first. This
+ * is the only list: Kbuild reads it, and so name_test.c is compiled for a name.
+ */
 #define PM_SUITES(X)							\
-	X(class) X(pagemap) X(slab) X(heap) X(depot) X(arena)		\
-	X(lockstat) X(large) X(magazine) X(transit) X(api) X(oom)	\
-	X(retire) X(stress)
+	X(class)							\
+	X(pagemap)							\
+	X(slab)								\
+	X(heap)								\
+	X(depot)							\
+	X(arena)							\
+	X(lockstat)							\
+	X(large)							\
+	X(magazine)							\
+	X(transit)							\
+	X(api)								\
+	X(oom)								\
+	X(retire)							\
+	X(stress)
 
 /**
  * struct pm_rnd - pseudo-random numbers, one stream per thread

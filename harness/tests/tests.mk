@@ -13,24 +13,21 @@
 
 include harness/tests/Kbuild
 
-tests-core = $(filter-out %/malloc.o %/new.o,$($(1)-objs))
 tests-names := $(filter %_test,$(pmalloc-suites:.o=))
-tests-cppflags := -Iharness/tests -Iharness/tests/user
+tests-unlisted := $(filter-out $(tests-names:%=harness/tests/%.c), \
+	$(wildcard harness/tests/*_test.c))
+$(if $(tests-unlisted),$(error PM_SUITES in pm_test.h lacks $(tests-unlisted)))
+tests-flags := -Iharness/tests -Iharness/tests/user
 
 # $(1) kind, $(2) directory of the core's objects, $(3) flags more, $(4) glue.
 define tests-build
-$(B)/tests/$(1)-objs := $$(pmalloc-suites:%=$(B)/tests/$(1)/%) \
-	$(4:%=$(B)/tests/$(1)/user/%)
-$(B)/tests/$(1)/%.o: harness/tests/%.c | $(B)/tests/$(1)/user
-	@echo "  CC      $$@"
-	@$$(CC) $$(PM_CPPFLAGS) $$(tests-cppflags) $$(PM_CFLAGS) $(3) -MMD -MP -c -o $$@ $$<
-$(B)/tests/$(1)/user:
-	@mkdir -p $$@
-$(B)/tests/$(1)/pmalloc_test: $$($(B)/tests/$(1)-objs) $$(call tests-core,$(2))
-	@echo "  LD      $$@"
-	@$$(CC) $$(PM_CFLAGS) $(3) -o $$@ $$^ $$(PM_LIBS)
-	@for name in $$(tests-names); do ln -sf pmalloc_test $$(@D)/$$$$name; done
--include $$(wildcard $(B)/tests/$(1)/*.d $(B)/tests/$(1)/user/*.d)
+$(B)/tests/$(1)-objs := $(addprefix $(B)/tests/$(1)/,$(pmalloc-suites) $(4:%=user/%))
+$(call pm-compile,$(B)/tests/$(1),harness/tests/%.c,\
+	$(CC) $(PM_CPPFLAGS) $(tests-flags) $(PM_CFLAGS) $(3))
+$(call pm-link,$(B)/tests/$(1)/pmalloc_test,$$($(B)/tests/$(1)-objs) \
+	$(call pm-core,$(2)),$(CC) $(PM_CFLAGS) $(3),$(PM_LIBS))
+$(tests-names:%=$(B)/tests/$(1)/%): $(B)/tests/$(1)/pmalloc_test
+	@ln -sf pmalloc_test $$@
 endef
 
 # Alignment is not checked, as in the kernel on this architecture: a list's
@@ -50,32 +47,31 @@ $(eval $(call tests-build,debug,$(B)/debug,-DPM_DEBUG_BUILD -O1,main.o))
 $(eval $(call tests-build,asan,$(B)/asan,$(asan-flags),main.o))
 $(eval $(call tests-build,tsan,$(B)/tsan,$(tsan-flags),main.o tsan.o))
 
-# Other flags, other objects.
-$($(B)/asan-objs) $($(B)/tsan-objs) $($(B)/tests/asan-objs) \
-	$($(B)/tests/tsan-objs): harness/tests/tests.mk
+# The programs of one kind.
+tests-of = $(tests-names:%=$(B)/tests/$(1)/%)
 
 # Verbose, so that a log holds every result; one program at a time, for each
 # uses all CPUs.
-tests-prove = prove -v -e '$(2)' $(addprefix $(B)/tests/$(1)/,$(tests-names))
+tests-prove = prove -v -e '$(2)' $(tests-of)
 
 .PHONY: tests check-tests check-asan check-tsan check-core core-identity \
 	compare-ktap
 
-tests: $(B)/tests/normal/pmalloc_test $(B)/tests/debug/pmalloc_test
+tests: $(call tests-of,normal) $(call tests-of,debug)
 
 check-tests: tests ## run the suites in userspace, normal and debug build
 	@rm -f $(B)/tests/user.ktap
 	@PMALLOC_TEST_LOG=$(B)/tests/user.ktap $(call tests-prove,normal)
 	@$(call tests-prove,debug)
 
-check-asan: $(B)/tests/asan/pmalloc_test ## run the suites under ASan and UBSan
+check-asan: $(call tests-of,asan) ## run the suites under ASan and UBSan
 	@ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 $(call tests-prove,asan)
 
 # ThreadSanitizer wants its shadow where address space randomisation may put
 # something else: setarch -R. Without magazines: that a section orders what
 # runs on one CPU is not to be seen in its instructions.
-check-tsan: $(B)/tests/tsan/pmalloc_test ## run the suites under ThreadSanitizer
+check-tsan: $(call tests-of,tsan) ## run the suites under ThreadSanitizer
 	@PMALLOC_OPTIONS=arenas=16,magazine=off \
 		TSAN_OPTIONS=$(tsan-options) $(call tests-prove,tsan,setarch -R)
 

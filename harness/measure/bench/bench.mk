@@ -2,25 +2,24 @@
 #
 # The bench: its C program, the limit, and the runs of the driver.
 
-BENCH_FLAGS := -std=gnu11 -g -O2 $(WARN) -fno-builtin-malloc \
+bench-cc := $(CC) -std=gnu11 -g -O2 $(WARN) -fno-builtin-malloc \
 	-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
-	-fno-builtin-posix_memalign
-bench-srcs := $(filter-out harness/measure/bench/limit.c,$(wildcard harness/measure/bench/*.c))
+	-fno-builtin-posix_memalign -pthread
+bench-limit := $(bench-cc) -fno-builtin -fPIC -fvisibility=hidden \
+	-Wno-missing-prototypes -ftls-model=initial-exec
+bench-objs := $(patsubst harness/measure/%.c,$(B)/%.o, \
+	$(filter-out %/limit.c,$(wildcard harness/measure/bench/*.c)))
+bench-ldflags := -Wl,-z,now
+
+$(eval $(call pm-compile,$(B)/bench,harness/measure/bench/%.c,$(bench-cc)))
+$(eval $(call pm-link,$(B)/bench/bench,$(bench-objs),$(bench-cc) $(bench-ldflags),-lm))
+$(eval $(call pm-compile,$(B)/bench/limit,harness/measure/bench/%.c,$(bench-limit)))
+$(eval $(call pm-link,$(B)/bench/liblimit.so,$(B)/bench/limit/limit.o,\
+	$(bench-limit) -shared))
 
 .PHONY: bench bench-quick bench-builds bench-selftest bench-programs
 
 bench-programs: $(B)/bench/bench $(B)/bench/liblimit.so ## workloads of bench and study
-
-$(B)/bench/bench: $(bench-srcs) harness/measure/bench/bench.h
-	@mkdir -p $(@D)
-	@echo "  CC      $@"
-	@$(CC) $(BENCH_FLAGS) -pthread -Wl,-z,now -o $@ $(bench-srcs) -lm
-
-$(B)/bench/liblimit.so: harness/measure/bench/limit.c
-	@mkdir -p $(@D)
-	@echo "  CC      $@"
-	@$(CC) $(BENCH_FLAGS) -fno-builtin -fPIC -fvisibility=hidden \
-		-Wno-missing-prototypes -ftls-model=initial-exec -shared -o $@ $<
 
 # What marks and probes cost: the same library without either.
 bench-builds:

@@ -5,25 +5,11 @@
 # symbols, its thread-local storage, and its flags.
 set -u
 
-header=${PMALLOC_HEADER:-lib/include/pmalloc.h}
-lib=${PMALLOC_LIB:?}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+# shellcheck source=harness/program/tap.sh
+. "$(dirname "$0")/../tap.sh"
+header=${PMALLOC_HEADER:-$top/lib/include/pmalloc.h}
 
-n=0
-result() { # status name
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-	fi
-}
-
-if [ "$lib" = none ]; then
-	echo "1..0 # SKIP no library to look at"
-	exit 0
-fi
+[ "$lib" != none ] || skip_all "no library to look at"
 
 tr ' ' '\n' > "$tmp/abi" <<END
 malloc free calloc realloc reallocarray memalign posix_memalign
@@ -53,11 +39,11 @@ result $? "the header declares a public API"
 comm -23 "$tmp/want" "$tmp/have" > "$tmp/missing"
 [ ! -s "$tmp/missing" ]
 result $? "every name of the malloc ABI and of pmalloc.h is exported"
-sed 's/^/# missing: /' "$tmp/missing"
+remark "$tmp/missing" "missing: "
 comm -13 "$tmp/want" "$tmp/have" > "$tmp/extra"
 [ ! -s "$tmp/extra" ]
 result $? "and no other"
-sed 's/^/# should be hidden: /' "$tmp/extra"
+remark "$tmp/extra" "should be hidden: "
 
 nm -D "$lib" | awk '$1 ~ /^[0-9a-f]+$/ && $2 !~ /^[TWA]$/ &&
 	$3 != "pmalloc_figures"' > "$tmp/data"
@@ -65,7 +51,7 @@ nm -D "$lib" | awk '$1 ~ /^[0-9a-f]+$/ && $2 !~ /^[TWA]$/ &&
 result $? "functions alone are exported, and the block of figures"
 nm -D "$lib" | grep -q ' [DR] pmalloc_figures$'
 result $? "which nobody writes to after the start"
-sed 's/^/# /' "$tmp/data"
+remark "$tmp/data"
 
 tls=$(readelf -lW "$lib" | awk '$1 == "TLS" { print $6 }')
 size=$((${tls:-0}))
@@ -84,7 +70,7 @@ readelf -rW "$lib" | awk '/R_X86_64_TPOFF64/ && $5 != "" && $5 ~ /[a-z]/ {
 	print $5 }' > "$tmp/tpoff"
 [ ! -s "$tmp/tpoff" ]
 result $? "and makes no other library's thread-local storage static"
-sed 's/^/# initial-exec: /' "$tmp/tpoff"
+remark "$tmp/tpoff" "initial-exec: "
 ! grep -q TEXTREL "$tmp/dynamic"
 result $? "no text relocation"
 grep FLAGS_1 "$tmp/dynamic" | grep -q NODELETE
@@ -106,4 +92,4 @@ ldd -r "$lib" > "$tmp/ldd" 2>&1
 result $? "no symbol is left undefined"
 grep 'undefined symbol' "$tmp/ldd" | sed 's/^/# /'
 
-echo "1..$n"
+plan

@@ -6,15 +6,9 @@
 # for the 64 bytes that the library may take.
 set -u
 
-lib=${PMALLOC_LIB:?}
-build=${ABI_BUILD:?}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-
-if [ "$lib" = none ]; then
-	echo "1..0 # SKIP no library to load"
-	exit 0
-fi
+# shellcheck source=harness/program/tap.sh
+. "$(dirname "$0")/../tap.sh"
+[ "$lib" != none ] || skip_all "no library to load"
 
 # Copies of the eater that fit beside a library that is loaded late.
 i=0
@@ -37,32 +31,15 @@ for eater in $eaters; do
 	[ $k -gt $((i - 2)) ] || few="$few $eater"
 done
 
-n=1
-if [ $i -gt 4 ] && [ $i -lt 100 ]; then
-	echo "ok $n - static TLS for latecomers ends after $i eaters"
-else
-	echo "not ok $n - static TLS for latecomers ends after $i eaters"
-fi
+[ $i -gt 4 ] && [ $i -lt 100 ]
+result $? "static TLS for latecomers ends after $i eaters"
 for eaters in "" "$few"; do
 	# shellcheck disable=SC2086
 	"$build/late" "$lib" $eaters > "$tmp/out" 2>&1
 	status=$?
-	while read -r line; do
-		case $line in
-		"ok "*|"not ok "*)
-			n=$((n + 1))
-			text=${line#*- }
-			[ -z "$eaters" ] || text="$text (little TLS left)"
-			echo "${line%%ok *}ok $n - $text"
-			;;
-		"#"*)	echo "$line" ;;
-		esac
-	done < "$tmp/out"
-	n=$((n + 1))
-	if [ $status -eq 0 ]; then
-		echo "ok $n - ended well"
-	else
-		echo "not ok $n - ended with status $status"
-	fi
+	pass_on "$tmp/out" "${eaters:+ (little TLS left)}"
+	what="ended well"
+	[ $status -eq 0 ] || what="ended with status $status"
+	result $status "$what"
 done
-echo "1..$n"
+plan

@@ -10,26 +10,12 @@
 # own mapping included, is the program's loss and counts against it.
 set -u
 
-lib=${PMALLOC_LIB:?}
-build=${ABI_BUILD:?}
-preload=$lib
-[ "$lib" != none ] || preload=
+# shellcheck source=harness/program/tap.sh
+. "$(dirname "$0")/../tap.sh"
 least=90
 # Memory cut for one size and asked for in another, and shared by threads:
 # goes on well, but no share is promised.
 least_other=75
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-
-n=0
-result() { # status name
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-	fi
-}
 
 value() { # name: from the latest run's output
 	sed -n "s/^$1=//p" "$tmp/out"
@@ -57,7 +43,7 @@ fill() { # KiB size other
 	what="$mode, $2 bytes in $1 KiB"
 	limited "$1" $mode "$2" "$3"
 	result $? "$what: starts, and comes to its end"
-	sed 's/^/# /' "$tmp/err"
+	remark "$tmp/err"
 	first=$(value first)
 	room=$(($1 * 1024 - base))
 	share=$((${first:-0} * 1000 / room))
@@ -108,7 +94,7 @@ for kib in 32768 65536; do
 	for size in 200 5000; do
 		limited "$kib" threads "$size" 8
 		result $? "8 threads, $size bytes in $kib KiB: comes to its end"
-		sed 's/^/# /' "$tmp/err"
+		remark "$tmp/err"
 		first=$(value first)
 		share=$((${first:-0} * 1000 / (kib * 1024 - base8)))
 		[ $share -ge $((least_other * 10)) ]
@@ -122,7 +108,7 @@ done
 for threads in 8 60; do
 	limited 65536 late 0 $threads
 	result $? "$threads threads come late: comes to its end"
-	sed 's/^/# /' "$tmp/err"
+	remark "$tmp/err"
 	[ "$(value bad)" = 0 ]
 	result $? "$threads threads come late: ENOMEM, later success"
 done
@@ -153,4 +139,4 @@ for kib in 16384 12288 8192; do
 	limited "$kib" base
 	result $? "starts in $kib KiB"
 done
-echo "1..$n"
+plan

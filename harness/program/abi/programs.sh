@@ -11,30 +11,17 @@
 # usage: programs.sh [JOB...]; ABI_SCALE=10 does a tenth of the work.
 set -u
 
-lib=${PMALLOC_LIB:?}
-build=${ABI_BUILD:?}
+# shellcheck source=harness/program/tap.sh
+. "$(dirname "$0")/../tap.sh"
 scale=${ABI_SCALE:-1}
-tmp=$(mktemp -d)
 redis_pid=
 finish() {
 	[ -z "$redis_pid" ] || kill "$redis_pid" 2> /dev/null
 	rm -rf "$tmp"
 }
 trap finish EXIT
-trap 'exit 1' INT TERM
 
-preload=$build/witness.so
-[ "$lib" = none ] || preload=$preload:$lib
-
-n=0
-result() { # status name
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-	fi
-}
+preload=$build/witness.so${preload:+:$preload}
 
 on_library() { # command...
 	WITNESS=$tmp/witness LD_PRELOAD=$preload "$@"
@@ -82,7 +69,7 @@ compare() { # job name...
 		head -n 6 | cut -c1-200 | sed 's/^/# /'
 	! grep '^pmalloc:' "$tmp/$job.err" > "$tmp/reports"
 	result $? "$job: no report of misuse"
-	sed 's/^/# /' "$tmp/reports"
+	remark "$tmp/reports"
 	rm -rf "$work"
 	witnessed "$job" "$@"
 }
@@ -242,13 +229,13 @@ int main()
 	std::cout << std::get<0>(std::make_tuple(t.size(), 2.0)) << '\n';
 }
 END
-	cp "${abi_source:?}"/*.c "${abi_source:?}"/*.h "$work"
+	cp "$top"/harness/program/abi/*.c "$top"/harness/program/*.h "$work"
 	(
 		cd "$work" || exit 1
 		g++ -std=c++17 -O1 -frandom-seed=1 -c -o all.o all.cc &&
-		gcc -D_GNU_SOURCE -O2 -g -frandom-seed=1 -I"$api" -c \
+		gcc -D_GNU_SOURCE -O2 -g -frandom-seed=1 -I"$top/lib/include" -c \
 			-o stress.o stress.c &&
-		gcc -D_GNU_SOURCE -O3 -frandom-seed=1 -I"$api" -S \
+		gcc -D_GNU_SOURCE -O3 -frandom-seed=1 -I"$top/lib/include" -S \
 			-o oracle.s oracle.c &&
 		g++ -o all all.o && ./all && md5sum all.o stress.o oracle.s
 	)
@@ -339,9 +326,6 @@ job_stressng() {
 
 # ---- which processes must have been on the library --------------------------
 
-abi_source=$(dirname "$0")
-api=$(readlink -f "$abi_source/../../../lib/include")
-abi_source=$(readlink -f "$abi_source")
 export GIT_CONFIG_NOSYSTEM=1 HOME="$tmp" GIT_AUTHOR_DATE='1500000000 +0000'
 [ $# -gt 0 ] || set -- python sqlite redis gcc git perl sort xz stressng
 for job; do
@@ -359,4 +343,4 @@ for job; do
 	compare $job $names
 	echo "# $job: $(($(date +%s) - begun)) s, both runs"
 done
-echo "1..$n"
+plan

@@ -6,22 +6,8 @@
 # without descriptors, without rseq.
 set -u
 
-lib=${PMALLOC_LIB:?}
-build=${ABI_BUILD:?}
-preload=$lib
-[ "$lib" != none ] || preload=
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-
-n=0
-result() { # status name
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-	fi
-}
+# shellcheck source=harness/program/tap.sh
+. "$(dirname "$0")/../tap.sh"
 
 # Runs lifecycle and passes its results on, renumbered.
 lifecycle() { # name command...
@@ -29,20 +15,14 @@ lifecycle() { # name command...
 	shift
 	timeout -k 5 30 "$@" "$build/lifecycle" > "$tmp/out" 2> "$tmp/err"
 	status=$?
-	while read -r line; do
-		case $line in
-		"ok "*)		result 0 "${line#*- } ($name)" ;;
-		"not ok "*)	result 1 "${line#*- } ($name)" ;;
-		"#"*)		echo "$line" ;;
-		esac
-	done < "$tmp/out"
+	pass_on "$tmp/out" " ($name)"
 	grep -q '^ok - objects of a constructor last' "$tmp/out"
 	result $? "came to its very end ($name)"
 	[ $status -eq 0 ]
 	result $? "exit status $status ($name)"
 	[ ! -s "$tmp/err" ]
 	result $? "nothing on stderr ($name)"
-	sed 's/^/# /' "$tmp/err"
+	remark "$tmp/err"
 }
 
 lifecycle "library first" env LD_PRELOAD="$preload:$build/early.so"
@@ -78,4 +58,4 @@ if [ "$lib" != none ]; then
 	grep -q '^pmalloc:' "$tmp/err"
 	result $? "stats=exit prints a report at exit"
 fi
-echo "1..$n"
+plan

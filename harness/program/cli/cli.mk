@@ -4,10 +4,7 @@
 
 contend	:= $(B)/cli/contend
 
-$(contend): harness/program/cli/contend.c
-	@mkdir -p $(@D)
-	@echo "  CC      $@"
-	@$(CC) -std=gnu11 -g -O2 -Wall -Wextra -pthread -o $@ $<
+$(eval $(call program-rules,cli,contend))
 
 .PHONY: check-agree check-cli
 

@@ -2,11 +2,7 @@
 #
 # How often magazines do the work: the debug build counts.
 
-$(B)/counts/counts: harness/program/counts/counts.c \
-		$(filter-out %/malloc.o %/new.o,$($(B)/debug-objs))
-	@mkdir -p $(@D)
-	@echo "  LD      $@"
-	@$(CC) $(PM_CPPFLAGS) $(PM_CFLAGS) -DPM_DEBUG_BUILD -o $@ $^ $(PM_LIBS)
+$(eval $(call program-inside,counts,counts,$(B)/debug,-DPM_DEBUG_BUILD -O1))
 
 .PHONY: check-counts
 

@@ -2,29 +2,17 @@
 #
 # Reading the figures of running processes from outside.
 
-figures-build	:= $(B)/figures
-figures-dir	:= harness/program/figures
-figures-loads	:= load load-static load-static-pie
-figures-cflags	:= -std=gnu11 -O2 -g -Wall -Wextra -pthread -fno-builtin
-
-$(figures-build):
-	@mkdir -p $@
-
-$(figures-build)/load: $(figures-dir)/load.c | $(figures-build)
-	@echo "  CC      $@"
-	@$(CC) $(figures-cflags) -o $@ $<
-
+figures-loads	:= $(addprefix $(B)/figures/,load load-static load-static-pie)
 # Without the weak reference: an archive's members come for strong ones only.
-$(figures-build)/load-static: $(figures-dir)/load.c $(B)/libpmalloc.a | $(figures-build)
-	@echo "  CC      $@"
-	@$(CC) $(figures-cflags) -static -Wl,-u,pm_report -o $@ $< $(B)/libpmalloc.a $(PM_LIBS)
+figures-static	:= -Wl,-u,pm_report
 
-$(figures-build)/load-static-pie: $(figures-dir)/load.c $(B)/libpmalloc.a | $(figures-build)
-	@echo "  CC      $@"
-	@$(CC) $(figures-cflags) -fPIE -static-pie -Wl,-u,pm_report -o $@ $< \
-		$(B)/libpmalloc.a $(PM_LIBS)
+$(eval $(call program-rules,figures,load))
+$(eval $(call pm-link,$(B)/figures/load-static,$(B)/figures/load.o $(B)/libpmalloc.a,\
+	$(program-cc) -static $(figures-static),$(PM_LIBS)))
+$(eval $(call pm-link,$(B)/figures/load-static-pie,$(B)/figures/load.o \
+	$(B)/libpmalloc.a,$(program-cc) -static-pie $(figures-static),$(PM_LIBS)))
 
 .PHONY: check-figures
 
-check-figures: lib $(figures-loads:%=$(figures-build)/%) ## read figures of running processes
-	@$(figures-dir)/check.py $(figures-build) $(B)/libpmalloc.so
+check-figures: lib $(figures-loads) ## read figures of running processes
+	@harness/program/figures/check.py $(B)/figures $(B)/libpmalloc.so

@@ -6,25 +6,9 @@
 # arena where there is one; then SIGABRT.
 set -u
 
-lib=${PMALLOC_LIB:?}
-build=${ABI_BUILD:?}
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-
-if [ "$lib" = none ]; then
-	echo "1..0 # SKIP these are reports of pmalloc's"
-	exit 0
-fi
-
-n=0
-result() { # status name
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-	fi
-}
+# shellcheck source=harness/program/tap.sh
+. "$(dirname "$0")/../tap.sh"
+[ "$lib" != none ] || skip_all "these are reports of pmalloc's"
 
 # The shell says "Aborted" of each: kept from the terminal.
 exec 2> "$tmp/shell"
@@ -52,8 +36,8 @@ expect() { # case regex
 	result $ret "$1"
 	if [ $ret -ne 0 ]; then
 		echo "# status $status, expected 134 and: $regex"
-		sed 's/^/# said: /' "$tmp/err"
-		sed 's/^/# /' "$tmp/out"
+		remark "$tmp/err" "said: "
+		remark "$tmp/out"
 	fi
 }
 
@@ -135,4 +119,4 @@ while read -r case; do
 	esac
 done < "$tmp/cases"
 grep -v '^Aborted' "$tmp/shell" | sed 's/^/# /'
-echo "1..$n"
+plan

@@ -5,25 +5,10 @@
 # default; what is known works, every policy included.
 set -u
 
-lib=${PMALLOC_LIB:?}
-abi=$(dirname "${ABI_BUILD:?}")/abi
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-
-if [ "$lib" = none ]; then
-	echo "1..0 # SKIP options are pmalloc's"
-	exit 0
-fi
-
-n=0
-result() { # status name
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-	fi
-}
+# shellcheck source=harness/program/tap.sh
+. "$(dirname "$0")/../tap.sh"
+[ "$lib" != none ] || skip_all "options are pmalloc's"
+abi=$(dirname "$build")/abi
 
 run() { # options command...
 	options=$1
@@ -41,7 +26,7 @@ lines() { # options, number of lines expected, text in each
 	[ "$(wc -l < "$tmp/err")" -eq "$2" ] &&
 		[ "$(grep -c "^pmalloc: .*$3" "$tmp/err")" -eq "$2" ]
 	result $? "\"$shown\": $2 lines"
-	sed 's/^/# said: /' "$tmp/err"
+	remark "$tmp/err" "said: "
 }
 
 lines "" 0 ""
@@ -150,4 +135,4 @@ for us in 0 1000; do
 	result $? "delay=arena:${us}us: no hold is shorter"
 done
 
-echo "1..$n"
+plan

@@ -11,15 +11,7 @@ rseq-flags	:= -DPM_DEBUG_BUILD -O2 -fPIE \
 
 $(eval $(call pm-build,$(B)/rseq,$(rseq-flags)))
 
-$(B)/rseq/stress.o: harness/program/rseq/stress.c harness/program/rseq/inject.h
-	@echo "  CC      $@"
-	@mkdir -p $(@D)
-	@$(CC) $(PM_CPPFLAGS) $(PM_CFLAGS) $(rseq-flags) -MMD -MP -c -o $@ $<
-
-$(B)/rseq/stress: $(B)/rseq/stress.o \
-		$(filter-out %/malloc.o %/new.o,$($(B)/rseq-objs))
-	@echo "  LD      $@"
-	@$(CC) $(PM_CFLAGS) -fPIE -pie -o $@ $^ $(PM_LIBS)
+$(eval $(call program-inside,rseq,stress,$(B)/rseq,$(rseq-flags) -pie))
 
 .PHONY: check-rseq
 
