@@ -3,7 +3,7 @@
  * Retiring arenas: what they owned is adopted, and no object is lost however
  * the steps of retiring interleave with those of others.
  *
- * The comment at the top of lib/arena/arena.c lists what would be lost without
+ * The comment at the top of lib/upkeep/retire.c lists what would be lost without
  * each step of the protocol. The directed cases here put two threads into
  * just these positions; the crowds meet them by chance.
  */
