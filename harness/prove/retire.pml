@@ -1,56 +1,96 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Frees of two objects of one slab, and somebody who allocates, against the
- * retirement of the arenas that own the slab's heap: arena 0 is adopted by 1,
- * then 1 by 2.
+ * Two objects of one slab come home while the arena that owns their heap is
+ * retired: arena 0 in favour of 1. Two threads free them, or one frees the first
+ * while a depot gives the other back; then 1 is retired in favour of 2 as well.
+ * Somebody allocates meanwhile, and makes an arena of the spare one.
  *
- * What stands for what (lib/arena/arena.c unless said otherwise):
+ * Steps:
  *
- *	FREE_LOCK	pm_free_lock()
- *	FREE_REMOTE	pm_free_remote(), pm_slab_put_remote() in lib/back/slab.c
- *	FREE_BATCH	pm_free_lock_batch(), pm_free_remote_batch(): a batch
- *			of one object that goes to the inbox or the depot
- *	ENTER		pm_arena_enter()
- *	COLLECT_INBOX	pm_arena_collect_inbox(), pm_arena_put_batch()
+ *	A  pm_arena_retire() takes the old arena out of table and list
+ *	B  it locks the old arena and the heir
+ *	C  it moves the old arena's inbox, remote list and depots to slabs
+ *	D  it gives the heaps to the heir: heap->arena
+ *	E  it sets the old arena's retired, a release
+ *	F  it unlocks both and waits for a grace period
+ *	G  under both locks it takes inbox and remote list once more
+ *	H  it makes the old arena a spare one
+ *	I  pm_arena_admit() looks at retired under the lock
+ *	J  pm_heap_lock_owner() looks at heap->arena again under the lock
+ *	K  pm_free_lock_batch() reads heap->arena and fills the inbox, both
+ *	   within one section
+ *	L  pm_slab_queue() reads heap->arena
+ *	M  it puts the slab on that arena's remote list
+ *	N  it looks at retired; if set it takes the list back and goes to L
+ *	O  pm_arena_collect() sends a slab of another arena's heap to L
+ *	P  pm_arena_put_batch() fills no depot of an arena that is retired
+ *
+ * What stands for what:
+ *
+ *	give, first	pm_free_lock(), pm_free_lock_batch(): the lock was free
+ *	give, second	the same functions when it was held, or may not be taken:
+ *			pm_free_remote_batch() (K) or FREE_REMOTE
+ *	send		pm_arena_send_run(): a depot gives an object of another
+ *			arena back, its own lock held, in no section
+ *	FREE_REMOTE	pm_free_remote(); remote.pml has its steps
+ *	QUEUE		pm_slab_queue()
+ *	ENTER		pm_arena_settle()
+ *	COLLECT_INBOX	pm_arena_collect_inbox()
  *	COLLECT		pm_arena_collect(), pm_slab_collect()
  *	FLUSH_DEPOT	pm_arena_flush_depots(), pm_arena_put_objects()
- *	allocate	pm_malloc_lock_batch(), pm_arena_lock_pick()
+ *	allocate	pm_malloc_lock_batch(), in a section or in none: there
+ *			pm_arena_trylock() and pm_malloc_nested()
+ *	CREATE		pm_arena_create(), pm_arena_new()
  *	PURGE		pm_arena_purge_locked(): the heap goes when it may
  *	retire		pm_arena_retire(), pm_arena_adopt()
  *	heap_arena	struct pm_heap's arena
  *	refs		struct pm_heap's remote_refs
  *
  * What only a lock's holder touches (a depot, the slab's bitmap) is one step;
- * each access to what others share is a step of its own.
+ * each access to what others share is a step of its own. Memory is sequentially
+ * consistent: E is seen after D because it is a release, and what a missing
+ * barrier between M and N would allow is written out in LOOK_FIRST.
  *
  * No object comes home twice, none is lost: at the end both are in the slab.
- * What an arena's lock guards is changed by its holder only. Nothing of a
- * heap is touched after it went, nor of an arena after its grace period.
- * Left out or done wrong on purpose:
+ * What an arena's lock guards is changed by its holder only. No heap is made in
+ * an arena that is retired. Nothing of a heap is touched after it went, and no
+ * section sees an arena become a spare one. Who goes from N to L finds another
+ * owner than before, so a free does not go round. Left out or done wrong on
+ * purpose:
  *
- *	-DNO_RECHECK	a free that got the lock does not look at the heap's
- *			owner again
- *	-DNO_RETIRED	who got the lock does not look at `retired`
- *	-DNO_SECOND	no second look at the lists of a retired arena
- *	-DNO_SECOND_INBOX	none at its inbox alone
- *	-DNO_SYNC	the second look does not wait for a grace period
- *	-DBITS_FIRST	a slab's bits are collected before `queued` is cleared
- *	-DNO_PASS_ON	a collector takes in slabs of others, too
- *	-DNO_REF	a remote free holds no reference to the heap
+ *	-DLATE_UNLINK	A comes after the grace period
+ *	-DNO_LOCK	B takes the heir's lock only
+ *	-DNO_FLUSH	C leaves the depots
+ *	-DRETIRED_FIRST	E comes before D
+ *	-DNO_SYNC	F waits for nobody
+ *	-DNO_SECOND_INBOX	G does not look at the inbox
+ *	-DNO_SECOND_REMOTE	G does not look at the remote list
+ *	-DNO_RETIRED	I is left out
+ *	-DNO_RECHECK	J is left out
+ *	-DNO_SECTION	K is in no section
+ *	-DNO_LOOK	N is left out
+ *	-DLOOK_FIRST	N comes before M
+ *	-DNO_PASS_ON	O is left out
+ *	-DINTO_DEPOT	P is left out
  */
 #define ARENAS	3
 #define NONE	255
-#define READERS	3			/* two that free, one that allocates */
-#define RETIRER	3			/* a thread number, too */
+#define FREES	2			/* threads that free */
+#define READERS	3			/* and one that allocates */
+#define RETIRER	3			/* a thread's number, too */
+#define JUDGE	4
 
 /* per arena */
 byte lock[ARENAS] = NONE;
 bool retired[ARENAS];
-bool gone[ARENAS];			/* past its grace period */
+bool spare[ARENAS];
 bool table[ARENAS] = true;
 bool remote[ARENAS];			/* the slab is on its remote list */
-bool inbox[6];				/* a batch with object o is there */
-bool depot[6];				/* object o is there */
+bool inbox[ARENAS];			/* a batch with object 0 is there */
+bool depot[ARENAS];			/* object 0 is there */
+
+byte registry = NONE;
+byte rounds;				/* arenas that are retired */
 
 /* the heap and its slab */
 byte heap_arena;
@@ -60,42 +100,71 @@ bool queued;
 bool free_bit[2];
 bool remote_bit[2];
 
-/* SRCU: who is in a section, and how many each has left */
+/* SRCU: who is in a section, and for whom a grace period waits */
 bool reads[READERS];
-byte exits[READERS];
+bool awaited[READERS];
 byte ended;
 
-#define IN(set, a, o)	set[(a) * 2 + (o)]
 #define NO_HEAP		assert(!heap_gone)
 #define OWNED(a)	assert(lock[a] == me)
-#define ALIVE(a)	assert(!gone[a])
+#define ALIVE(a)	assert(!spare[a])
 #define HOME(o)								\
 	OWNED(heap_arena); NO_HEAP;					\
 	assert(!free_bit[o] && !remote_bit[o]); free_bit[o] = true
 
-/* a: where to; on entry the object's bit is not set yet */
-#ifdef NO_REF
-#define REF(n)		skip
+#define READ_LOCK	reads[me] = true
+#define READ_UNLOCK	atomic { reads[me] = false; awaited[me] = false }
+#define UNLOCK(a)	atomic { OWNED(a); lock[a] = NONE }
+
+/* A slab is on one list at most. */
+#define ADD_REMOTE(a)							\
+	atomic { assert(!remote[0] && !remote[1] && !remote[2]);	\
+		 remote[a] = true }
+
+#define READ_OWNER							\
+	atomic { NO_HEAP; assert(heap_arena != left); owner = heap_arena }
+#ifdef LOOK_FIRST
+#define QUEUE								\
+	do								\
+	:: READ_OWNER;							\
+		if							\
+		:: retired[owner] -> left = owner			\
+		:: else -> ADD_REMOTE(owner); break			\
+		fi							\
+	od;								\
+	owner = 0; left = NONE
 #else
-#define REF(n)		refs = refs + (n)
+#ifdef NO_LOOK
+#define LOOK(a)		false
+#else
+#define LOOK(a)		retired[a]
 #endif
+#define QUEUE								\
+	do								\
+	:: READ_OWNER;					/* L */		\
+		ADD_REMOTE(owner);			/* M */		\
+		if					/* N */		\
+		:: LOOK(owner) ->					\
+			if						\
+			:: atomic { remote[owner] ->			\
+				    remote[owner] = false; left = owner } \
+			:: !remote[owner] -> break			\
+			fi						\
+		:: else -> break					\
+		fi							\
+	od;								\
+	owner = 0; left = NONE
+#endif
+
 #define FREE_REMOTE(o)							\
-	atomic { NO_HEAP; REF(1) };					\
+	atomic { NO_HEAP; refs++ };					\
 	atomic { NO_HEAP; assert(!free_bit[o] && !remote_bit[o]);	\
 		 remote_bit[o] = true };				\
 	atomic { NO_HEAP; was = queued; queued = true };		\
 	if								\
-	:: was -> atomic { NO_HEAP; REF(-1); was = false }		\
-	:: else ->							\
-		atomic { NO_HEAP; to = heap_arena };			\
-		ADD_REMOTE(to)						\
+	:: was -> atomic { NO_HEAP; refs--; was = false }		\
+	:: else -> QUEUE						\
 	fi
-
-/* A slab is on one list at most. */
-#define ADD_REMOTE(a)							\
-	atomic { ALIVE(a);						\
-		 assert(!remote[0] && !remote[1] && !remote[2]);	\
-		 remote[a] = true; to = 0; owner = 0 }
 
 /* Put an object into its slab by the holder of a's lock. */
 #define PUT(a, o)							\
@@ -104,22 +173,25 @@ byte ended;
 	:: else -> FREE_REMOTE(o)					\
 	fi
 
-#define COLLECT_INBOX(a, o)						\
+#ifdef INTO_DEPOT
+#define KEEP(a)		true
+#else
+#define KEEP(a)		!retired[a]
+#endif
+#define COLLECT_INBOX(a)						\
 	if								\
-	:: atomic { IN(inbox, a, o) ->					\
-		    OWNED(a); IN(inbox, a, o) = false };		\
-		if							\
-		:: retired[a] -> PUT(a, o)				\
-		:: else -> IN(depot, a, o) = true			\
+	:: atomic { inbox[a] -> OWNED(a); inbox[a] = false };		\
+		if					/* P */		\
+		:: KEEP(a) -> depot[a] = true			\
+		:: else -> PUT(a, 0)					\
 		fi							\
 	:: else								\
 	fi
 
-#define FLUSH_DEPOT(a, o)						\
+#define FLUSH_DEPOT(a)							\
 	if								\
-	:: atomic { IN(depot, a, o) ->					\
-		    OWNED(a); IN(depot, a, o) = false };		\
-		PUT(a, o)						\
+	:: atomic { depot[a] -> OWNED(a); depot[a] = false };		\
+		PUT(a, 0)						\
 	:: else								\
 	fi
 
@@ -127,13 +199,6 @@ byte ended;
 #define FOREIGN(a)	false
 #else
 #define FOREIGN(a)	(owner != a)
-#endif
-#ifdef BITS_FIRST
-#define QUEUED_FIRST	skip
-#define QUEUED_LAST	atomic { NO_HEAP; queued = false }
-#else
-#define QUEUED_FIRST	atomic { NO_HEAP; queued = false }
-#define QUEUED_LAST	skip
 #endif
 
 #define COLLECT_BIT(o)							\
@@ -146,24 +211,23 @@ byte ended;
 	if								\
 	:: atomic { remote[a] -> OWNED(a); remote[a] = false };		\
 		atomic { NO_HEAP; owner = heap_arena };			\
-		if							\
-		:: FOREIGN(a) -> ADD_REMOTE(owner)			\
+		if					/* O */		\
+		:: FOREIGN(a) -> QUEUE					\
 		:: else ->						\
-			QUEUED_FIRST;					\
+			atomic { NO_HEAP; queued = false };		\
 			atomic {					\
 				NO_HEAP; COLLECT_BIT(0); COLLECT_BIT(1) \
 			};						\
-			QUEUED_LAST;					\
-			atomic { NO_HEAP; REF(-1); owner = 0 }		\
+			atomic { NO_HEAP; refs--; owner = 0 }		\
 		fi							\
 	:: else								\
 	fi
 
 #define ENTER(a)							\
-	ALIVE(a);							\
-	COLLECT_INBOX(a, 0);						\
-	COLLECT_INBOX(a, 1);						\
-	COLLECT(a)
+	if								\
+	:: inbox[a] || remote[a] -> COLLECT_INBOX(a); COLLECT(a)	\
+	:: else								\
+	fi
 
 /* The heap may go when no slab is left and nobody is on the way to it. */
 #define PURGE(a)							\
@@ -174,10 +238,6 @@ byte ended;
 		:: else							\
 		fi							\
 	}
-
-#define READ_LOCK	reads[me] = true
-#define READ_UNLOCK	reads[me] = false; exits[me]++
-#define UNLOCK(a)	atomic { OWNED(a); lock[a] = NONE }
 
 #ifdef NO_RECHECK
 #define STILL_OWNER(a)	true
@@ -190,150 +250,197 @@ byte ended;
 #define USABLE(a)	(!retired[a])
 #endif
 
-/* An object is freed, alone or as a batch. */
+#define END		a = 0; ended++
+#define LOCALS								\
+	byte a, owner, left = NONE;					\
+	bool was
+
+/* Make an arena of the spare one. */
+#define CREATE								\
+	atomic { registry == NONE && spare[0] -> registry = me };	\
+	atomic { lock[0] == NONE -> lock[0] = me };			\
+	retired[0] = false;						\
+	UNLOCK(0);							\
+	atomic { spare[0] = false; table[0] = true };			\
+	registry = NONE
+
+/* An object is freed: alone, or, by one of the two, as a batch. */
 proctype give(byte me)
 {
-	byte a, to, owner;
-	bool was;
-
-	READ_LOCK;
-	atomic { NO_HEAP; a = heap_arena };
-	if
-	:: goto object
-	:: goto batch
-	fi;
-object:
-	if
-	:: atomic { lock[a] == NONE -> ALIVE(a); lock[a] = me };
-		if
-		:: STILL_OWNER(a) ->
-			ENTER(a);
-			atomic { HOME(me) };
-			UNLOCK(a);
-			goto out
-		:: else ->
-			UNLOCK(a);
-			atomic { NO_HEAP; a = heap_arena };
-			goto object
-		fi
-	:: lock[a] != NONE -> FREE_REMOTE(me); goto out
-	fi;
-batch:
-	if
-	:: atomic { lock[a] == NONE -> ALIVE(a); lock[a] = me };
-		if
-		:: USABLE(a) ->
-			ENTER(a);
-			IN(depot, a, me) = true;
-			UNLOCK(a)
-		:: else ->
-			UNLOCK(a);
-			atomic { NO_HEAP; a = heap_arena };
-			goto batch
-		fi
-	:: lock[a] != NONE -> atomic { ALIVE(a); IN(inbox, a, me) = true }
-	fi;
-out:
-	atomic { READ_UNLOCK; ended++ }
-}
-
-/* Somebody comes for an object, and gives back what nobody needs. */
-proctype allocate(byte me)
-{
-	byte a, to, owner;
-	bool was;
+	LOCALS;
 
 again:
-	READ_LOCK;
-	atomic {
-		if
-		:: table[0] -> a = 0
-		:: table[1] -> a = 1
-		:: a = 2
-		fi
-	};
-	atomic { lock[a] == NONE -> ALIVE(a); lock[a] = me };
 	if
-	:: USABLE(a) ->
+	:: atomic { NO_HEAP; a = heap_arena };
+		if
+		:: atomic { lock[a] == NONE -> lock[a] = me }
+		:: lock[a] != NONE -> goto again
+		fi;
+		if						/* J */
+		:: STILL_OWNER(a) -> skip
+		:: else -> UNLOCK(a); goto again
+		fi;
 		ENTER(a);
-		FLUSH_DEPOT(a, 0);
-		FLUSH_DEPOT(a, 1);
-		PURGE(a);
+		if
+		:: atomic { HOME(me) }
+		:: me == 0 -> depot[a] = true
+		fi;
 		UNLOCK(a)
-	:: else ->
-		UNLOCK(a);
-		atomic { READ_UNLOCK; a = 0 };
-		goto again
+	:: READ_LOCK ->
+		if
+		:: FREE_REMOTE(me)
+		:: me == 0 ->					/* K */
+			atomic { NO_HEAP; a = heap_arena };
+#ifdef NO_SECTION
+			READ_UNLOCK;
+#else
+			ALIVE(a);
+#endif
+			inbox[a] = true
+		fi;
+		READ_UNLOCK
 	fi;
-	atomic { READ_UNLOCK; ended++ }
+	atomic { END }
 }
 
-#define WAIT_FOR(r)							\
-	atomic {							\
-		!seen[r] || exits[r] != before[r] ->			\
-			seen[r] = false; before[r] = 0			\
-	}
+/* Or the depot of arena 2 gives the other object back, in no section. */
+proctype send(byte me)
+{
+	LOCALS;
 
-/* Arena 0 in favour of 1, then 1 in favour of 2. */
+	a = 2;
+	atomic { lock[a] == NONE -> lock[a] = me };
+	FREE_REMOTE(me);
+	UNLOCK(a);
+	atomic { END }
+}
+
+/*
+ * Somebody comes for an object, in a section or not, and gives back what nobody
+ * needs. An arena that is not there is made.
+ */
+proctype allocate(byte me)
+{
+	LOCALS;
+	bool section;
+
+again:
+	if
+	:: atomic { READ_LOCK -> section = true }
+	:: true
+	fi;
+	if
+	:: a = 0
+	:: a = 1
+	:: a = 2
+	fi;
+	if
+	:: table[a] ->
+		atomic { lock[a] == NONE -> lock[a] = me };
+		assert(!section || !spare[a]);
+		if						/* I */
+		:: USABLE(a) -> goto usable
+		:: else ->
+			UNLOCK(a);
+			assert(!section || !spare[a])
+		fi
+	:: !table[a]
+	fi;
+	atomic { READ_UNLOCK; section = false; a = 0 };
+	if
+	:: CREATE
+	:: true
+	fi;
+	goto again;
+usable:
+	ENTER(a);
+	FLUSH_DEPOT(a);
+	PURGE(a);
+	atomic { assert(!retired[a]); UNLOCK(a) };	/* makes a heap */
+	atomic { READ_UNLOCK; section = false; END }
+}
+
+/* Arena 0 in favour of 1, then, beside a depot, 1 in favour of 2. */
 proctype retire(byte me)
 {
-	byte r, to, owner, before[READERS];
-	bool was, seen[READERS];
+	byte r;
+	LOCALS;
 
 	do
-	:: r == 2 -> break
-	:: r < 2 ->
-		table[r] = false;
-		atomic { lock[r] == NONE -> lock[r] = me };
+	:: r == rounds -> break
+	:: r < rounds ->
+		atomic { registry == NONE -> registry = me };
+#ifndef LATE_UNLINK
+		table[r] = false;				/* A */
+#endif
+#ifndef NO_LOCK
+		atomic { lock[r] == NONE -> lock[r] = me };	/* B */
+#endif
 		atomic { lock[r + 1] == NONE -> lock[r + 1] = me };
-		ENTER(r);
+		ENTER(r);					/* C */
+#ifndef NO_FLUSH
+		FLUSH_DEPOT(r);
+#endif
+#ifdef RETIRED_FIRST
 		retired[r] = true;
-		FLUSH_DEPOT(r, 0);
-		FLUSH_DEPOT(r, 1);
-		if
+#endif
+		if						/* D */
 		:: heap_gone
 		:: atomic { !heap_gone && heap_arena == r ->
 			    heap_arena = r + 1 }
 		:: else
 		fi;
+#ifndef RETIRED_FIRST
+		retired[r] = true;				/* E */
+#endif
+#ifndef NO_LOCK
 		UNLOCK(r);
+#endif
 		UNLOCK(r + 1);
 #ifndef NO_SYNC
-		atomic {
-			seen[0] = reads[0]; before[0] = exits[0];
-			seen[1] = reads[1]; before[1] = exits[1];
-			seen[2] = reads[2]; before[2] = exits[2]
+		atomic {					/* F */
+			awaited[0] = reads[0];
+			awaited[1] = reads[1];
+			awaited[2] = reads[2]
 		};
-		WAIT_FOR(0);
-		WAIT_FOR(1);
-		WAIT_FOR(2);
+		!awaited[0] && !awaited[1] && !awaited[2];
 #endif
-#ifndef NO_SECOND
+#ifdef LATE_UNLINK
+		table[r] = false;
+#endif
 		atomic { lock[r] == NONE -> lock[r] = me };
+		atomic { lock[r + 1] == NONE -> lock[r + 1] = me };
 #ifndef NO_SECOND_INBOX
-		COLLECT_INBOX(r, 0);
-		COLLECT_INBOX(r, 1);
+		COLLECT_INBOX(r);				/* G */
 #endif
+#ifndef NO_SECOND_REMOTE
 		COLLECT(r);
-		UNLOCK(r);
 #endif
-		gone[r] = true;
+		UNLOCK(r);
+		UNLOCK(r + 1);
+		spare[r] = true;				/* H */
+		registry = NONE;
 		r++
 	od;
 	ended++
 }
 
-/* The next who takes the last arena's lock brings everything home. */
+/* The next who takes the arenas' locks brings everything home. */
 proctype judge(byte me)
 {
-	byte to, owner;
-	bool was;
+	LOCALS;
 
 	ended == READERS + 1;
-	lock[2] = me;
-	ENTER(2);
-	FLUSH_DEPOT(2, 0);
-	FLUSH_DEPOT(2, 1);
+	do
+	:: a == ARENAS -> break
+	:: a < ARENAS && !table[a] -> a++
+	:: a < ARENAS && table[a] ->
+		lock[a] = me;
+		ENTER(a);
+		FLUSH_DEPOT(a);
+			UNLOCK(a);
+		a++
+	od;
 	assert(free_bit[0] && free_bit[1]);
 	assert(!remote_bit[0] && !remote_bit[1]);
 	assert(!refs && !queued);
@@ -343,9 +450,12 @@ proctype judge(byte me)
 init {
 	atomic {
 		run give(0);
-		run give(1);
+		if
+		:: run send(1); rounds = 2
+		:: run give(1); rounds = 1
+		fi;
 		run allocate(2);
 		run retire(RETIRER);
-		run judge(RETIRER + 1)
+		run judge(JUDGE)
 	}
 }

@@ -4,14 +4,28 @@
  * who takes it and gives it back, and somebody who must find out whether it is
  * free.
  *
+ * Steps:
+ *
+ *	A  pm_transit_begin() counts the carrier
+ *	B  it looks at the gate; when that is closed nothing is carried
+ *	C  the carrier takes objects from where they are
+ *	D  it hands them over
+ *	E  pm_transit_end() counts the carrier out
+ *	F  pm_transit_stop() closes the gate
+ *	G  it waits until every count is 0
+ *	H  pm_is_free() takes pm_mag_lock: no CPU gets a magazine
+ *	I  pm_mag_drain_all_locked() empties the magazines
+ *	J  pm_arena_is_free() gives what depots and inboxes hold to slabs
+ *	K  it looks at the bitmap, and whether the mark is still there
+ *	L  pm_transit_resume() opens the gate
+ *
  * What stands for what:
  *
- *	refill		pm_mag_refill()		lib/front/refill.c
+ *	refill		pm_mag_refill()
  *	flush		pm_mag_flush_batch()
  *	INSTALL		pm_mag_here()
- *	BEGIN, END	pm_transit_begin(), pm_transit_end()	lib/front/transit.c
- *	look		pm_is_free(), pm_transit_stop(),
- *			pm_mag_drain_all_locked(), pm_arena_is_free()
+ *	BEGIN, END	pm_transit_begin(), pm_transit_end()
+ *	look		pm_is_free(), and what it calls
  *	HOME		under an arena's lock: in a depot, an inbox or a slab
  *	SLAB		in its slab
  *
@@ -25,14 +39,15 @@
  * be "free": it is in its slab, or its mark has gone because it was handed
  * out. Left out or done wrong on purpose:
  *
- *	-DNO_COUNT	who carries does not count himself
- *	-DNO_GATE	who carries does not look at the gate
- *	-DLOOK_FIRST	who carries looks at the gate before he counts himself
- *	-DNO_WAIT	who looks does not wait for carriers
- *	-DWAIT_FIRST	who looks waits before he closes the gate
- *	-DEARLY_END	a carrier counts himself out before he hands over
- *	-DNO_MAG_LOCK	magazines may be installed while he looks
- *	-DNO_DRAIN	he does not look in magazines
+ *	-DNO_COUNT	A is left out
+ *	-DNO_GATE	B is left out
+ *	-DLOOK_FIRST	B comes before A
+ *	-DEARLY_END	E comes before D
+ *	-DNO_WAIT	G is left out
+ *	-DWAIT_FIRST	G comes before F
+ *	-DNO_MAG_LOCK	H is left out
+ *	-DNO_DRAIN	I is left out
+ *	-DNO_FLUSH	J is left out
  */
 #define CARRIERS	2
 #define OPS		2
@@ -60,9 +75,9 @@ byte count[CARRIERS];
 #ifdef LOOK_FIRST
 #define BEGIN		closed = CLOSED; COUNT(1)
 #else
-#define BEGIN		COUNT(1); closed = CLOSED
+#define BEGIN		COUNT(1); closed = CLOSED	/* A, B */
 #endif
-#define END		COUNT(-1)
+#define END		COUNT(-1)			/* E */
 #ifdef EARLY_END
 #define END_EARLY	END
 #define END_LATE	skip
@@ -79,7 +94,7 @@ byte count[CARRIERS];
 		fi							\
 	}
 
-/* To the magazine if there is one, else back to an arena. */
+/* D: to the magazine if there is one, else back to an arena. */
 #define PUSH								\
 	atomic {							\
 		if							\
@@ -102,7 +117,8 @@ proctype carrier(byte me)
 		:: closed
 		:: else ->
 			if
-			:: atomic { at == HOME || at == SLAB -> at = CARRIED };
+			:: atomic { at == HOME || at == SLAB -> /* C */
+				    at = CARRIED };
 				END_EARLY;
 				PUSH
 			:: else -> END_EARLY
@@ -119,9 +135,10 @@ proctype carrier(byte me)
 		:: closed
 		:: else ->
 			if
-			:: atomic { mag && at == MAG -> at = CARRIED };
+			:: atomic { mag && at == MAG ->		/* C */
+				    at = CARRIED };
 				END_EARLY;
-				at = HOME
+				at = HOME			/* D */
 			:: else -> END_EARLY
 			fi
 		fi;
@@ -155,24 +172,23 @@ proctype look()
 {
 	byte i;
 
-#ifdef WAIT_FIRST
-	do
-	:: i < CARRIERS -> count[i] == 0; i++
-	:: else -> break
-	od;
-	gate = true;
-#else
-	gate = true;
+#ifndef WAIT_FIRST
+	gate = true;			/* F */
+#endif
 #ifndef NO_WAIT
-	do
+	do				/* G */
 	:: i < CARRIERS -> count[i] == 0; i++
 	:: else -> break
 	od;
 #endif
+#ifdef WAIT_FIRST
+	gate = true;
 #endif
-	atomic { !mag_lock -> mag_lock = true };
+#ifndef NO_MAG_LOCK
+	atomic { !mag_lock -> mag_lock = true };	/* H */
+#endif
 #ifndef NO_DRAIN
-	atomic {			/* publish, fence, own */
+	atomic {			/* I: publish, fence, own */
 		mag = false;
 		if
 		:: at == MAG -> at = HOME
@@ -180,18 +196,17 @@ proctype look()
 		fi
 	};
 #endif
-#ifdef NO_MAG_LOCK
-	mag_lock = false;
-#endif
-	atomic {			/* the depots are flushed */
+#ifndef NO_FLUSH
+	atomic {			/* J */
 		if
 		:: at == HOME -> at = SLAB
 		:: else
 		fi
 	};
-	assert(at == SLAB || !marked);
+#endif
+	assert(at == SLAB || !marked);	/* K */
 	mag_lock = false;
-	gate = false
+	gate = false			/* L */
 }
 
 init {

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Frees of objects of one slab by threads that do not get the arena's lock,
+ * against the lock's holders, who take them in, cut the slab anew and give the
+ * heap back.
+ *
+ * Steps:
+ *
+ *	A  pm_free_remote() takes a reference to the heap
+ *	B  it sets the object's remote bit, an atomic OR
+ *	C  it sets queued, an exchange; if that was set before, the reference
+ *	   is dropped, and it is done
+ *	D  pm_slab_queue() puts the slab on the remote list
+ *	E  pm_arena_collect() takes the list
+ *	F  it clears queued, an exchange
+ *	G  it takes the remote bits in, an exchange
+ *	H  it drops the reference that came with the entry
+ *	I  pm_arena_purge_locked() lets a heap go that has no references
+ *
+ * What stands for what:
+ *
+ *	FREE_REMOTE	pm_free_remote(), pm_slab_put_remote()
+ *	FREE_LOCK	pm_free_lock(), pm_slab_put()
+ *	COLLECT		pm_arena_collect(), pm_slab_collect()
+ *	AGAIN		pm_slab_init(), pm_slab_take(): an empty slab is cut anew
+ *	PURGE		pm_arena_purge_locked()
+ *	refs		struct pm_heap's remote_refs
+ *
+ * One slab is enough, for each has its own words and is queued by itself. Memory
+ * is sequentially consistent. C and F are full barriers: what their lack would
+ * allow, the look before the store, is BITS_FIRST on the one side and BIT_LAST
+ * on the other.
+ *
+ * Either two threads free an object each: then both come home once, in a slab
+ * that may live twice, and nothing of the heap is touched after it went. Or they
+ * free the same object: then it comes home once and counts once, and one of them
+ * is noted. At the end nothing is queued and no reference is left. Left out or
+ * done wrong on purpose:
+ *
+ *	-DNO_REF	A is left out
+ *	-DLATE_REF	A comes after B
+ *	-DPLAIN_BIT	B is a load and a store
+ *	-DBIT_LAST	B comes after C
+ *	-DNO_QUEUED	C does not look at what was there
+ *	-DEARLY_DROP	C drops the reference although D comes
+ *	-DBITS_FIRST	G comes before F
+ *	-DTWICE		G counts an object that is in the slab already
+ *	-DNO_LOOK	I does not look at the references
+ *	-DNEW_QUEUED	a slab that is cut anew is not queued
+ */
+#define THREADS		2		/* that free */
+#define HOLDERS		2
+#define NONE		255
+#define BIT(o)		(1 << (o))
+#define ALL		3
+
+byte lock = NONE;
+bool list;				/* the slab is on the remote list */
+bool queued;
+byte refs;
+byte free;				/* bits */
+byte remote;
+byte nr_free;
+bool heap_gone;
+bool same;				/* both free the same object */
+bool lived;				/* the slab was cut anew */
+byte noted;
+byte ended;
+
+#define NO_HEAP		assert(!heap_gone)
+#define OWNED		assert(lock == me)
+#define UNLOCK		atomic { OWNED; lock = NONE }
+
+#ifdef NO_REF
+#define REF(n)		skip
+#else
+#define REF(n)		atomic { NO_HEAP; refs = refs + (n) }
+#endif
+#ifdef LATE_REF
+#define REF_FIRST	skip
+#define REF_LATE	REF(1)
+#else
+#define REF_FIRST	REF(1)
+#define REF_LATE	skip
+#endif
+#ifdef PLAIN_BIT
+#define OR(o)								\
+	atomic { NO_HEAP; bits = remote; fault = (bits & BIT(o)) != 0 }; \
+	atomic { NO_HEAP; remote = bits | BIT(o) }
+#else
+#define OR(o)								\
+	atomic { NO_HEAP; fault = (remote & BIT(o)) != 0;		\
+		 remote = remote | BIT(o) }
+#endif
+#ifdef NO_QUEUED
+#define SET_QUEUED	atomic { NO_HEAP; was = false; queued = true }
+#else
+#define SET_QUEUED	atomic { NO_HEAP; was = queued; queued = true }
+#endif
+#ifdef BIT_LAST
+#define BIT_AND_QUEUED(o)	SET_QUEUED; OR(o)
+#else
+#define BIT_AND_QUEUED(o)						\
+	OR(o);						/* B */		\
+	REF_LATE;							\
+	if								\
+	:: fault -> was = true						\
+	:: else -> SET_QUEUED				/* C */		\
+	fi
+#endif
+#ifdef EARLY_DROP
+#define DROP_EARLY	REF(-1)
+#define DROP_LATE	skip
+#else
+#define DROP_EARLY	skip
+#define DROP_LATE	REF(-1)
+#endif
+
+#define FREE_REMOTE(o)							\
+	REF_FIRST;					/* A */		\
+	atomic { NO_HEAP; fault = (free & BIT(o)) != 0; was = fault };	\
+	if								\
+	:: fault -> REF_LATE						\
+	:: else -> BIT_AND_QUEUED(o)					\
+	fi;								\
+	if								\
+	:: fault -> noted++						\
+	:: else								\
+	fi;								\
+	if								\
+	:: was -> REF(-1)						\
+	:: else ->							\
+		DROP_EARLY;						\
+		atomic { NO_HEAP; assert(!list); list = true }	/* D */	\
+	fi;								\
+	atomic { was = false; fault = false; bits = 0 }
+
+/* The lock is held. */
+#define FREE_LOCK(o)							\
+	atomic { OWNED; NO_HEAP; fault = ((free | remote) & BIT(o)) != 0 }; \
+	atomic {							\
+		if							\
+		:: fault -> noted++					\
+		:: else -> free = free | BIT(o); nr_free++		\
+		fi;							\
+		fault = false						\
+	}
+
+#ifdef TWICE
+#define FRESH(b)	(b)
+#else
+#define FRESH(b)	((b) & ~free)
+#endif
+#define COUNT(b)	(((b) & 1) + (((b) >> 1) & 1))
+#ifdef BITS_FIRST
+#define QUEUED_FIRST	skip
+#define QUEUED_LAST	atomic { NO_HEAP; queued = false }
+#else
+#define QUEUED_FIRST	atomic { NO_HEAP; queued = false }
+#define QUEUED_LAST	skip
+#endif
+
+#define COLLECT								\
+	if								\
+	:: atomic { list -> list = false };		/* E */		\
+		QUEUED_FIRST;				/* F */		\
+		atomic {					/* G */	\
+			NO_HEAP; OWNED;					\
+			noted = noted + COUNT(remote & free);		\
+			bits = FRESH(remote);				\
+			remote = 0;					\
+			free = free | bits;				\
+			nr_free = nr_free + COUNT(bits);		\
+			bits = 0					\
+		};							\
+		QUEUED_LAST;						\
+		DROP_LATE				/* H */		\
+	:: else								\
+	fi
+
+#ifdef NEW_QUEUED
+#define INIT_QUEUED	queued = false
+#else
+#define INIT_QUEUED	skip
+#endif
+#ifdef NO_LOOK
+#define REFERENCED	false
+#else
+#define REFERENCED	(refs != 0)
+#endif
+
+#define LOCALS								\
+	byte bits;							\
+	bool was, fault
+
+/* An object is freed. */
+proctype give(byte me; byte object)
+{
+	LOCALS;
+
+	if
+	:: FREE_REMOTE(object)
+	:: atomic { lock == NONE -> lock = me };
+		COLLECT;
+		FREE_LOCK(object);
+		UNLOCK
+	fi;
+	ended++
+}
+
+/* Somebody has the lock. */
+proctype hold(byte me)
+{
+	LOCALS;
+
+	atomic { lock == NONE -> lock = me };
+	COLLECT;
+	if
+	:: atomic { !same && free == ALL && !heap_gone && !lived ->
+		    lived = true; free = ALL - BIT(0); nr_free--;
+		    INIT_QUEUED };				/* AGAIN */
+		UNLOCK;
+		FREE_REMOTE(0)
+	:: atomic { !same && free == ALL && !heap_gone && !REFERENCED ->
+		    heap_gone = true };				/* I */
+		UNLOCK
+	:: UNLOCK
+	fi;
+	ended++
+}
+
+/* The next who has the lock. */
+proctype judge(byte me)
+{
+	LOCALS;
+
+	ended == THREADS + HOLDERS;
+	lock = me;
+	COLLECT;
+	if
+	:: same -> assert(free == BIT(0) && nr_free == 1 && noted == 1)
+	:: else -> assert(free == ALL && nr_free == 2 && noted == 0)
+	fi;
+	assert(!remote && !list && !queued && !refs)
+}
+
+init {
+	atomic {
+		if
+		:: run give(0, 0); run give(1, 1)
+		:: same = true; run give(0, 0); run give(1, 0)
+		fi;
+		run hold(2);
+		run hold(3);
+		run judge(4)
+	}
+}
