@@ -74,16 +74,15 @@ PM_EXPORT void *reallocarray(void *ptr, size_t n, size_t size)
 	return realloc(ptr, size);
 }
 
-/* It says what went wrong with its value, and leaves errno alone. */
-static noinline void *pm_posix_memalign_miss(size_t align, size_t size)
+static noinline void *pm_aligned_miss(size_t align, size_t size)
 {
-	int saved = errno;
-	void *obj = pm_alloc(size, align, GFP_KERNEL);
-
-	errno = saved;
-	return obj;
+	return pm_or_enomem(pm_alloc(size, align, GFP_KERNEL));
 }
 
+/*
+ * It says what went wrong with its value. POSIX leaves open what is in errno
+ * then; where memory ran out glibc leaves ENOMEM there, and so do we.
+ */
 PM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 {
 	void *obj;
@@ -92,16 +91,11 @@ PM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 		return EINVAL;
 	obj = pm_malloc_aligned_fast(size, align);
 	if (unlikely(!obj))
-		obj = pm_posix_memalign_miss(align, size);
+		obj = pm_aligned_miss(align, size);
 	if (unlikely(!obj))
 		return ENOMEM;
 	*out = obj;
 	return 0;
-}
-
-static noinline void *pm_aligned_miss(size_t align, size_t size)
-{
-	return pm_or_enomem(pm_alloc(size, align, GFP_KERNEL));
 }
 
 PM_EXPORT void *aligned_alloc(size_t align, size_t size)
