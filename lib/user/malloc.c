@@ -280,6 +280,32 @@ PM_EXPORT int mallopt(int param, int value __maybe_unused)
 	}
 }
 
+/* ---- glibc's other names ------------------------------------------------- */
+
+/*
+ * glibc exports its allocator under names of its own as well. Old programs and
+ * run-time systems call these, and free by the usual name or the other way
+ * round; so they have to lead to the same allocator. __posix_memalign() is what
+ * other allocators add.
+ */
+#define PM_ALIAS(other, name)						\
+	extern __typeof__(name) other					\
+	__attribute__((copy(name), visibility("default"), alias(#name)))
+
+PM_ALIAS(__libc_malloc, malloc);
+PM_ALIAS(__libc_free, free);
+PM_ALIAS(__libc_calloc, calloc);
+PM_ALIAS(__libc_realloc, realloc);
+PM_ALIAS(__libc_reallocarray, reallocarray);
+PM_ALIAS(__libc_memalign, memalign);
+PM_ALIAS(__libc_valloc, valloc);
+PM_ALIAS(__libc_pvalloc, pvalloc);
+PM_ALIAS(__posix_memalign, posix_memalign);
+PM_ALIAS(__libc_mallopt, mallopt);
+/* By hand: who names mallinfo() is warned that it is deprecated. */
+extern struct mallinfo __libc_mallinfo(void)
+	__attribute__((nothrow, leaf, visibility("default"), alias("mallinfo")));
+
 /* ---- start and end ----------------------------------------------------- */
 
 const char *pm_host_options(void)
