@@ -151,6 +151,18 @@ bool pm_percpu_init(void)
 }
 
 /*
+ * Whether this call has to do without sections, for one was aborted too often.
+ * The next one has a single try, until there is a miss without an abort.
+ */
+static bool pm_gives_way(void)
+{
+	bool gives_way = pm_tls.aborts >= PM_RSEQ_TRIES;
+
+	pm_tls.aborts = gives_way ? PM_RSEQ_TRIES - 1 : 0;
+	return gives_way;
+}
+
+/*
  * An area that is not registered says so in cpu_id alone: its mm_cid is 0,
  * which is somebody's.
  */
@@ -158,6 +170,8 @@ bool pm_percpu_prepare(void)
 {
 	struct rseq *area;
 
+	if (unlikely(pm_tls.aborts) && pm_gives_way())
+		return false;
 	if (likely(pm_tls.area != &pm_no_area.rseq))
 		return (int)READ_ONCE(pm_tls.area->cpu_id) >= 0;
 	if (unlikely(pm_tls.vforks))
