@@ -23,7 +23,7 @@ B	:= build$(if $(filter 0,$(PROBES)),/noprobes)$(if $(filter 0,$(MARK)),/nomark)
 include lib/Kbuild
 
 user-objs	:= host.o urcu.o percpu.o pages.o fork.o vfork.o publish.o malloc.o \
-	   new.o trace.o
+	   report.o new.o trace.o
 core-srcs	:= $(pmalloc-core:%.o=lib/%.c)
 user-srcs	:= $(user-objs:%.o=lib/user/%.c)
 

@@ -3,8 +3,8 @@
  * The C library's names: malloc() and its relatives, with the edge behaviour
  * of a current glibc. C++'s operators are in new.c.
  */
-#include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include "user.h"
 #include "api/core.h"
@@ -165,50 +165,21 @@ PM_EXPORT int malloc_trim(size_t pad __maybe_unused)
 	return pm_trim() != 0;
 }
 
-/**
- * struct pm_text - a report
- * @at: where it is
- * @len: bytes
- */
-struct pm_text {
-	char *at;
-	size_t len;
-};
-
 /*
- * Others allocate meanwhile, and a report may be longer than it was a moment
- * ago: ask until it fits, for half a report is none.
+ * Neither of the two that print is a cancellation point in glibc, and fputs() is
+ * one. A thread that ended there would leave the text behind.
  */
-static bool pm_text_get(struct pm_text *text, enum pm_format format)
-{
-	size_t size = pm_report_as(NULL, 0, format);
-
-	for (;;) {
-		size += 4096;
-		text->at = pm_alloc(size, 1, GFP_KERNEL);
-		if (!text->at)
-			return false;
-		text->len = pm_report_as(text->at, size, format);
-		if (text->len < size)
-			return true;
-		size = text->len;
-		pm_free_from(text->at, "malloc_info");
-	}
-}
-
-static void pm_text_put(struct pm_text *text)
-{
-	pm_free_from(text->at, "malloc_info");
-}
-
 static void pm_print_report(FILE *out, enum pm_format format)
 {
 	struct pm_text text;
+	int state;
 
-	if (!pm_text_get(&text, format))
-		return;
-	fputs(text.at, out);
-	pm_text_put(&text);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	if (pm_text_get(&text, format)) {
+		fputs(text.at, out);
+		pm_text_put(&text);
+	}
+	pthread_setcancelstate(state, NULL);
 }
 
 PM_EXPORT void malloc_stats(void)
@@ -313,100 +284,10 @@ const char *pm_host_options(void)
 	return secure_getenv("PMALLOC_OPTIONS");
 }
 
-/*
- * A copy of standard error from the start: our handler was registered first,
- * so it runs last, and by then many a program has closed that.
- */
-static int pm_exit_stderr = -1;
-
-/* pm_options.stats_file with the process's number for each "%p" in it. */
-static bool pm_exit_path(char *path, size_t size)
-{
-	const char *from = pm_options.stats_file;
-	size_t n = 0;
-
-	for (; *from && n < size; from++) {
-		if (from[0] == '%' && from[1] == 'p') {
-			n += scnprintf(path + n, size - n, "%d", (int)getpid());
-			from++;
-		} else {
-			path[n++] = *from;
-		}
-	}
-	if (n >= size)
-		return false;
-	path[n] = 0;
-	return true;
-}
-
-static void pm_exit_complain(const char *path, int err)
-{
-	char line[PATH_MAX + 128];
-	int n;
-
-	n = scnprintf(line, sizeof(line),
-		      "pmalloc: cannot write the report to stats_file=%s: %s\n",
-		      path, strerrordesc_np(err));
-	if (write(pm_exit_stderr, line, n) < 0)
-		return;	/* nobody is left to be told */
-}
-
-static bool pm_write_all(int fd, const char *text, size_t len)
-{
-	ssize_t n;
-
-	while (len) {
-		n = write(fd, text, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		len -= n;
-	}
-	return true;
-}
-
-static void pm_exit_put(const char *text, size_t len)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (!pm_options.stats_file) {
-		pm_write_all(pm_exit_stderr, text, len);
-		return;
-	}
-	if (!pm_exit_path(path, sizeof(path))) {
-		pm_exit_complain(pm_options.stats_file, ENAMETOOLONG);
-		return;
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		pm_exit_complain(path, errno);
-		return;
-	}
-	if (!pm_write_all(fd, text, len))
-		pm_exit_complain(path, errno);
-	close(fd);
-}
-
-static void pm_exit_report(void)
-{
-	struct pm_text text;
-
-	if (!pm_text_get(&text, pm_options.stats_json ? PM_JSON : PM_TEXT))
-		return;
-	pm_exit_put(text.at, text.len);
-	pm_text_put(&text);
-}
-
 void pm_host_started(void)
 {
 	pm_fork_init();
 	pm_publish();
-	if (!pm_options.stats_exit && !pm_options.stats_file)
-		return;
-	pm_exit_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
-	if (pm_exit_stderr >= 0 || pm_options.stats_file)
-		atexit(pm_exit_report);
+	pm_say_init();
+	pm_exit_init();
 }

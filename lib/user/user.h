@@ -6,7 +6,29 @@
 #define PM_USER_H
 
 #include "platform.h"
+#include "api/stats.h"
 
+#ifdef __x86_64__
+#include "syscall-x86_64.h"
+#else
+#error "pmalloc: no system calls for this architecture yet: write lib/user/syscall-ARCH.h"
+#endif
+
+/**
+ * struct pm_text - a report
+ * @at: where it is
+ * @len: bytes
+ */
+struct pm_text {
+	char *at;
+	size_t len;
+};
+
+bool pm_text_get(struct pm_text *text, enum pm_format format);
+void pm_text_put(struct pm_text *text);
+int pm_write_all(int fd, const char *text, size_t len);
+void pm_say_init(void);
+void pm_exit_init(void);
 void pm_pages_lock(void);
 void pm_pages_unlock(bool child);
 bool pm_urcu_map_begin(void);

@@ -153,4 +153,18 @@ ldd -r "$lib" > "$tmp/ldd" 2>&1
 result $? "no symbol is left undefined"
 grep 'undefined symbol' "$tmp/ldd" | sed 's/^/# /'
 
+# fputs() is called with cancellation disabled, close to where it says so.
+for f in accept close connect creat epoll_wait fcntl fcntl64 fdatasync fsync \
+	getrandom lockf msync nanosleep clock_nanosleep open open64 openat pause \
+	poll ppoll pread pread64 pselect pwrite pwrite64 read readv recv recvfrom \
+	select send sendto sigpause sigsuspend sigtimedwait sleep system tcdrain \
+	usleep wait waitpid write writev fwrite fprintf fflush puts; do
+	echo "$f"
+done | sort > "$tmp/points"
+nm -D --undefined-only "$lib" | awk '{ sub(/@.*/, "", $2); print $2 }' |
+	sort | comm -12 - "$tmp/points" > "$tmp/used"
+[ ! -s "$tmp/used" ]
+result $? "no function is called that is a cancellation point"
+sed 's/^/# /' "$tmp/used"
+
 echo "1..$n"
