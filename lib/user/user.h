@@ -36,7 +36,9 @@ void pm_urcu_map_end(bool taken);
 void pm_urcu_restart(void);
 void pm_fork_init(void);
 void pm_vfork_begin(void);
-pid_t pm_vfork_end(long pid);
+void pm_vfork_stays(void);
+long pm_vfork_end(long pid);
+long pm_rseq_call(struct rseq *area, u32 len, int flags, u32 sig);
 void pm_user_init(void);
 void pm_publish(void);
 

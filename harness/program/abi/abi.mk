@@ -12,6 +12,7 @@ abi-headers	:= $(wildcard harness/program/*.h)
 
 # What harness/program/run preloads the library into; the longest come first.
 abi-programs	:= stress fork vfork oracle threads signals malloc realloc aligned names step descriptors \
+		   clone rseq \
 		   legacy report cxx plugin_host
 # What the scripts start, and how.
 abi-scripts	:= limit.sh startup.sh late.sh elf.sh

@@ -13,10 +13,12 @@
  * A mode is a way to be without what one would like to have:
  *
  *	libc		nothing is missing: the C library registered rseq
- *	own		it did not: the library registers its own area
+ *	left		it was told not to: the library does without, too
+ *	own		... and the library was told to register its own area
  *	mm_cid		magazines are numbered by compact ids; some threads
  *			have no area, whose id would then be 0
  *	off		magazine=off
+ *	rseqoff		rseq=off
  *	norseq		the kernel refuses rseq
  *	nofence		the kernel refuses membarrier
  *	latefence	it begins to refuse membarrier when threads are running;
@@ -78,10 +80,15 @@ static const struct mode {
 	const char *expect;	/* what the report must say */
 } modes[] = {
 	{ .name = "libc", .expect = "by CPU (rseq area of the C library)" },
-	{ .name = "own", .no_tunable = true, .expect = "(own rseq area)" },
+	{ .name = "left", .no_tunable = true,
+	  .expect = "magazines off: rseq is left to the program" },
+	{ .name = "own", .options = "rseq=own", .no_tunable = true,
+	  .expect = "(own rseq area)" },
 	{ .name = "mm_cid", .options = "cpu_id=mm_cid", .without = true,
 	  .expect = "by mm_cid (rseq area of the C library)" },
 	{ .name = "off", .options = "magazine=off",
+	  .expect = "magazines off, as chosen" },
+	{ .name = "rseqoff", .options = "rseq=off",
 	  .expect = "magazines off, as chosen" },
 	{ .name = "norseq", .no_tunable = true, .refuse = SYS_rseq,
 	  .expect = "the kernel offers no rseq" },
@@ -91,7 +98,7 @@ static const struct mode {
 	  .expect = "by CPU (rseq area of the C library)" },
 	{ .name = "unregister", .unregister = true,
 	  .expect = "by CPU (rseq area of the C library)" },
-	{ .name = "ownunregister", .unregister = true, .no_tunable = true,
+	{ .name = "ownunregister", .options = "rseq=own", .unregister = true, .no_tunable = true,
 	  .expect = "(own rseq area)" },
 	{ .name = "fork", .fork = true,
 	  .expect = "by CPU (rseq area of the C library)" },
