@@ -6,8 +6,9 @@
  *	SYS_vfork	a child in the thread's place (vfork.c)
  *	SYS_clone	likewise, when it shares memory and thread-local storage
  *	SYS_clone3	likewise
+ *	SYS_seccomp	a filter comes (filter.c); so with prctl(PR_SET_SECCOMP)
  *
- * All others are made as the C library makes them, five comparisons later.
+ * All others are made as the C library makes them, a few comparisons later.
  *
  * A child with the stack of its parent returns first and writes over the return
  * address, so that is kept in a register, as in vfork(); no register is left
@@ -17,6 +18,8 @@
  */
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
 #include "user.h"
 
 #ifndef __x86_64__
@@ -26,6 +29,7 @@
 /* Called below. */
 long pm_call_rseq(long nr, struct rseq *area, u32 len, int flags, u32 sig);
 long pm_call_failed(long err);
+long pm_call_seccomp(long nr, unsigned int op, unsigned int flags, void *args);
 bool pm_call_shares(long nr, const void *arg, size_t size);
 
 long pm_call_failed(long err)
@@ -39,6 +43,32 @@ long pm_call_rseq(long nr __maybe_unused, struct rseq *area, u32 len, int flags,
 {
 	long ret = pm_rseq_call(area, len, flags, sig);
 
+	return ret < 0 ? pm_call_failed(ret) : ret;
+}
+
+long pm_call_seccomp(long nr, unsigned int op, unsigned int flags, void *args)
+{
+	long ret;
+
+	pm_filter_comes();
+	ret = pm_syscall(nr, op, flags, args);
+	return ret < 0 ? pm_call_failed(ret) : ret;
+}
+
+PM_EXPORT int prctl(int op, ...)
+{
+	unsigned long arg[4];
+	va_list more;
+	long ret;
+	int i;
+
+	va_start(more, op);
+	for (i = 0; i < ARRAY_SIZE(arg); i++)
+		arg[i] = va_arg(more, unsigned long);
+	va_end(more);
+	if (op == PR_SET_SECCOMP)
+		pm_filter_comes();
+	ret = pm_syscall(SYS_prctl, op, arg[0], arg[1], arg[2], arg[3]);
 	return ret < 0 ? pm_call_failed(ret) : ret;
 }
 
@@ -88,6 +118,8 @@ __asm__(".pushsection .text\n\t"
 	"endbr64\n\t"
 	"cmpq $334, %rdi\n\t"		/* SYS_rseq */
 	"je pm_call_rseq\n\t"
+	"cmpq $317, %rdi\n\t"		/* SYS_seccomp */
+	"je pm_call_seccomp\n\t"
 	"cmpq $58, %rdi\n\t"		/* SYS_vfork */
 	"je pm_vfork\n\t"
 	"cmpq $56, %rdi\n\t"		/* SYS_clone */

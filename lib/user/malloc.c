@@ -289,5 +289,6 @@ void pm_host_started(void)
 	pm_fork_init();
 	pm_publish();
 	pm_say_init();
+	pm_filter_init();
 	pm_exit_init();
 }

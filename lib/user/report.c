@@ -67,12 +67,14 @@ void pm_text_put(struct pm_text *text)
  * @dev: which file it was
  * @ino: likewise
  */
-static struct pm_kept {
+struct pm_kept {
 	int fd;
 	bool open;
 	dev_t dev;
 	ino_t ino;
-} pm_exit_stderr = { .fd = -1 };
+};
+
+static struct pm_kept pm_exit_stderr = { .fd = -1 };
 
 static char pm_exit_path[PATH_MAX];
 static char pm_exit_line[PATH_MAX + 128];

@@ -14,6 +14,8 @@
 #error "pmalloc: no system calls for this architecture yet: write lib/user/syscall-ARCH.h"
 #endif
 
+#define PM_POPULATE_WRITE	23	/* MADV_POPULATE_WRITE of newer headers */
+
 /**
  * struct pm_text - a report
  * @at: where it is
@@ -29,6 +31,9 @@ void pm_text_put(struct pm_text *text);
 int pm_write_all(int fd, const char *text, size_t len);
 void pm_say_init(void);
 void pm_exit_init(void);
+void pm_filter_init(void);
+void pm_filter_comes(void);
+bool pm_filter_allows(bool listed);
 void pm_pages_lock(void);
 void pm_pages_unlock(bool child);
 bool pm_urcu_map_begin(void);

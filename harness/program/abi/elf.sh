@@ -29,7 +29,7 @@ tr ' ' '\n' > "$tmp/abi" <<END
 malloc free calloc realloc reallocarray memalign posix_memalign
 aligned_alloc valloc pvalloc malloc_usable_size malloc_trim malloc_stats
 malloc_info mallinfo mallinfo2 mallopt cfree free_sized free_aligned_sized
-vfork clone __clone syscall
+vfork clone __clone syscall prctl
 __libc_malloc __libc_free __libc_calloc __libc_realloc __libc_reallocarray
 __libc_memalign __libc_valloc __libc_pvalloc __posix_memalign
 __libc_mallinfo __libc_mallopt
