@@ -22,8 +22,8 @@ B	:= build$(if $(filter 0,$(PROBES)),/noprobes)$(if $(filter 0,$(MARK)),/nomark)
 # The list of core objects, shared with the kernel's build.
 include lib/Kbuild
 
-user-objs	:= host.o urcu.o percpu.o pages.o fork.o vfork.o publish.o malloc.o \
-	   new.o trace.o
+user-objs	:= host.o urcu.o percpu.o pages.o fork.o vfork.o calls.o filter.o \
+	   publish.o malloc.o report.o new.o trace.o
 core-srcs	:= $(pmalloc-core:%.o=lib/%.c)
 user-srcs	:= $(user-objs:%.o=lib/user/%.c)
 

@@ -66,6 +66,23 @@ static bool pm_set_cpu_id(const char *value)
 	return pm_set_choice(value, "mm_cid", "cpu", &pm_options.mm_cid);
 }
 
+static bool pm_set_rseq(const char *value)
+{
+	static const char *const names[] = {
+		[PM_RSEQ_AUTO] = "auto",
+		[PM_RSEQ_OWN] = "own",
+		[PM_RSEQ_OFF] = "off",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(value, names[i])) {
+			pm_options.rseq = i;
+			return true;
+		}
+	return false;
+}
+
 static bool pm_set_decay(const char *value)
 {
 	return pm_set_number(value, &pm_options.decay_ms);
@@ -157,6 +174,7 @@ static const struct pm_option {
 	{ "magazine", pm_set_magazine, "on or off" },
 	{ "magazine_bytes", pm_set_magazine_bytes, "bytes per CPU" },
 	{ "cpu_id", pm_set_cpu_id, "cpu or mm_cid" },
+	{ "rseq", pm_set_rseq, "auto, own or off" },
 	{ "decay_ms", pm_set_decay, "milliseconds" },
 	{ "large_cache", pm_set_large_cache, "bytes" },
 	{ "populate", pm_set_populate, "on or off" },
@@ -187,7 +205,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, decay_ms, large_cache, populate, thp, stats, stats_file, delay",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, populate, thp, stats, stats_file, delay",
 		  text);
 	pm_host_say(line);
 }

@@ -24,12 +24,21 @@ struct pm_policy {
 };
 
 /**
+ * enum pm_rseq - whose rseq area sections may use, where a host has such
+ * @PM_RSEQ_AUTO: the C library's; one of our own where that knows nothing of it
+ * @PM_RSEQ_OWN: one of our own also where the C library leaves it to the program
+ * @PM_RSEQ_OFF: none
+ */
+enum pm_rseq { PM_RSEQ_AUTO, PM_RSEQ_OWN, PM_RSEQ_OFF };
+
+/**
  * struct pm_options - what can be chosen at start
  * @policy: which arena a thread uses; NULL before pm_options_parse()
  * @arenas: number of arenas, 0 lets the policy decide
  * @magazine: put per-CPU magazines in front of the arenas
  * @magazine_bytes: bytes of objects that a CPU's magazine may hold
  * @mm_cid: number magazines by the kernel's compact ids, not by CPU
+ * @rseq: whose rseq area sections may use
  * @decay_ms: milliseconds that free memory stays before it is purged
  * @large_cache: bytes of freed large mappings to keep at most
  * @populate: ask the host for many pages at once where they will be used
@@ -46,6 +55,7 @@ struct pm_options {
 	bool magazine;
 	unsigned long magazine_bytes;
 	bool mm_cid;
+	enum pm_rseq rseq;
 	unsigned long decay_ms;
 	unsigned long large_cache;
 	bool populate;

@@ -3,6 +3,7 @@
  * CPUs, threads, locks, time, and the operator's terminal.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -155,17 +156,94 @@ __cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
 
 /* ---- the operator ------------------------------------------------------ */
 
+/*
+ * Descriptor 2 was not open when we began. What has that number now is some
+ * file that was opened by chance, and not the operator's.
+ */
+static bool pm_is_mute;
+
+/**
+ * pm_say_init() - see whether there is a standard error
+ *
+ * Context: at the start, before the program can have opened files.
+ */
+void pm_say_init(void)
+{
+	pm_is_mute = pm_syscall(SYS_fcntl, STDERR_FILENO, F_GETFD) < 0;
+}
+
+/* A pipe that is full takes more in a moment, if somebody reads it. */
+static bool pm_await_room(int fd)
+{
+	struct pollfd poll = { .fd = fd, .events = POLLOUT };
+	struct timespec patience = { 1, 0 };
+
+	return pm_syscall(SYS_ppoll, &poll, 1, &patience, NULL, 0) > 0;
+}
+
+static int pm_write_on(int fd, struct iovec *iov, int parts)
+{
+	long n;
+
+	while (parts) {
+		n = pm_syscall(SYS_writev, fd, iov, parts);
+		if (n == -EINTR || (n == -EAGAIN && pm_await_room(fd)))
+			continue;
+		if (n <= 0)
+			return n ? (int)n : -EIO;
+		for (; parts && n >= iov->iov_len; iov++, parts--)
+			n -= iov->iov_len;
+		if (parts) {
+			iov->iov_base = (char *)iov->iov_base + n;
+			iov->iov_len -= n;
+		}
+	}
+	return 0;
+}
+
+/* Nobody reads the pipe any more: that is no reason to end the program. */
+static int pm_write_parts(int fd, struct iovec *iov, int parts)
+{
+	static const struct timespec now;
+	u64 pipe = 1ULL << (SIGPIPE - 1), saved = 0, pending = 0;
+	int err;
+
+	pm_syscall(SYS_rt_sigpending, &pending, sizeof(pending));
+	pm_syscall(SYS_rt_sigprocmask, SIG_BLOCK, &pipe, &saved, sizeof(pipe));
+	err = pm_write_on(fd, iov, parts);
+	if (err == -EPIPE && !(pending & pipe))
+		pm_syscall(SYS_rt_sigtimedwait, &pipe, NULL, &now,
+			   sizeof(pipe));
+	pm_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL,
+		   sizeof(saved));
+	return err;
+}
+
+/**
+ * pm_write_all() - write a text as a whole
+ * @fd: where
+ * @text: what
+ * @len: bytes
+ *
+ * Context: any; no cancellation point, and errno is left alone.
+ * Return: 0, or an error when it was not written, or not all of it.
+ */
+int pm_write_all(int fd, const char *text, size_t len)
+{
+	struct iovec iov = { (void *)text, len };
+
+	return pm_write_parts(fd, &iov, 1);
+}
+
 void pm_host_say(const char *line)
 {
 	struct iovec iov[2] = {
 		{ (void *)line, strlen(line) },
 		{ (void *)"\n", 1 },
 	};
-	int saved = errno;
 
-	if (writev(STDERR_FILENO, iov, 2) < 0)
-		errno = saved;
-	errno = saved;
+	if (!pm_is_mute)
+		pm_write_parts(STDERR_FILENO, iov, 2);
 }
 
 __cold void pm_host_misuse(const char *line)
@@ -194,7 +272,8 @@ u64 pm_host_random(void)
 {
 	u64 n = 0;
 
-	if (getrandom(&n, sizeof(n), GRND_NONBLOCK) == sizeof(n))
+	if (pm_syscall(SYS_getrandom, &n, sizeof(n), GRND_NONBLOCK) ==
+	    sizeof(n))
 		return n;
 	/* Sixteen random bytes that the kernel gave the process at start. */
 	memcpy(&n, (const void *)getauxval(AT_RANDOM), sizeof(n));

@@ -3,8 +3,8 @@
  * The C library's names: malloc() and its relatives, with the edge behaviour
  * of a current glibc. C++'s operators are in new.c.
  */
-#include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include "user.h"
 #include "api/core.h"
@@ -74,16 +74,15 @@ PM_EXPORT void *reallocarray(void *ptr, size_t n, size_t size)
 	return realloc(ptr, size);
 }
 
-/* It says what went wrong with its value, and leaves errno alone. */
-static noinline void *pm_posix_memalign_miss(size_t align, size_t size)
+static noinline void *pm_aligned_miss(size_t align, size_t size)
 {
-	int saved = errno;
-	void *obj = pm_alloc(size, align, GFP_KERNEL);
-
-	errno = saved;
-	return obj;
+	return pm_or_enomem(pm_alloc(size, align, GFP_KERNEL));
 }
 
+/*
+ * It says what went wrong with its value. POSIX leaves open what is in errno
+ * then; where memory ran out glibc leaves ENOMEM there, and so do we.
+ */
 PM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 {
 	void *obj;
@@ -92,16 +91,11 @@ PM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 		return EINVAL;
 	obj = pm_malloc_aligned_fast(size, align);
 	if (unlikely(!obj))
-		obj = pm_posix_memalign_miss(align, size);
+		obj = pm_aligned_miss(align, size);
 	if (unlikely(!obj))
 		return ENOMEM;
 	*out = obj;
 	return 0;
-}
-
-static noinline void *pm_aligned_miss(size_t align, size_t size)
-{
-	return pm_or_enomem(pm_alloc(size, align, GFP_KERNEL));
 }
 
 PM_EXPORT void *aligned_alloc(size_t align, size_t size)
@@ -171,50 +165,21 @@ PM_EXPORT int malloc_trim(size_t pad __maybe_unused)
 	return pm_trim() != 0;
 }
 
-/**
- * struct pm_text - a report
- * @at: where it is
- * @len: bytes
- */
-struct pm_text {
-	char *at;
-	size_t len;
-};
-
 /*
- * Others allocate meanwhile, and a report may be longer than it was a moment
- * ago: ask until it fits, for half a report is none.
+ * Neither of the two that print is a cancellation point in glibc, and fputs() is
+ * one. A thread that ended there would leave the text behind.
  */
-static bool pm_text_get(struct pm_text *text, enum pm_format format)
-{
-	size_t size = pm_report_as(NULL, 0, format);
-
-	for (;;) {
-		size += 4096;
-		text->at = pm_alloc(size, 1, GFP_KERNEL);
-		if (!text->at)
-			return false;
-		text->len = pm_report_as(text->at, size, format);
-		if (text->len < size)
-			return true;
-		size = text->len;
-		pm_free_from(text->at, "malloc_info");
-	}
-}
-
-static void pm_text_put(struct pm_text *text)
-{
-	pm_free_from(text->at, "malloc_info");
-}
-
 static void pm_print_report(FILE *out, enum pm_format format)
 {
 	struct pm_text text;
+	int state;
 
-	if (!pm_text_get(&text, format))
-		return;
-	fputs(text.at, out);
-	pm_text_put(&text);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	if (pm_text_get(&text, format)) {
+		fputs(text.at, out);
+		pm_text_put(&text);
+	}
+	pthread_setcancelstate(state, NULL);
 }
 
 PM_EXPORT void malloc_stats(void)
@@ -286,6 +251,32 @@ PM_EXPORT int mallopt(int param, int value __maybe_unused)
 	}
 }
 
+/* ---- glibc's other names ------------------------------------------------- */
+
+/*
+ * glibc exports its allocator under names of its own as well. Old programs and
+ * run-time systems call these, and free by the usual name or the other way
+ * round; so they have to lead to the same allocator. __posix_memalign() is what
+ * other allocators add.
+ */
+#define PM_ALIAS(other, name)						\
+	extern __typeof__(name) other					\
+	__attribute__((copy(name), visibility("default"), alias(#name)))
+
+PM_ALIAS(__libc_malloc, malloc);
+PM_ALIAS(__libc_free, free);
+PM_ALIAS(__libc_calloc, calloc);
+PM_ALIAS(__libc_realloc, realloc);
+PM_ALIAS(__libc_reallocarray, reallocarray);
+PM_ALIAS(__libc_memalign, memalign);
+PM_ALIAS(__libc_valloc, valloc);
+PM_ALIAS(__libc_pvalloc, pvalloc);
+PM_ALIAS(__posix_memalign, posix_memalign);
+PM_ALIAS(__libc_mallopt, mallopt);
+/* By hand: who names mallinfo() is warned that it is deprecated. */
+extern struct mallinfo __libc_mallinfo(void)
+	__attribute__((nothrow, leaf, visibility("default"), alias("mallinfo")));
+
 /* ---- start and end ----------------------------------------------------- */
 
 const char *pm_host_options(void)
@@ -293,100 +284,11 @@ const char *pm_host_options(void)
 	return secure_getenv("PMALLOC_OPTIONS");
 }
 
-/*
- * A copy of standard error from the start: our handler was registered first,
- * so it runs last, and by then many a program has closed that.
- */
-static int pm_exit_stderr = -1;
-
-/* pm_options.stats_file with the process's number for each "%p" in it. */
-static bool pm_exit_path(char *path, size_t size)
-{
-	const char *from = pm_options.stats_file;
-	size_t n = 0;
-
-	for (; *from && n < size; from++) {
-		if (from[0] == '%' && from[1] == 'p') {
-			n += scnprintf(path + n, size - n, "%d", (int)getpid());
-			from++;
-		} else {
-			path[n++] = *from;
-		}
-	}
-	if (n >= size)
-		return false;
-	path[n] = 0;
-	return true;
-}
-
-static void pm_exit_complain(const char *path, int err)
-{
-	char line[PATH_MAX + 128];
-	int n;
-
-	n = scnprintf(line, sizeof(line),
-		      "pmalloc: cannot write the report to stats_file=%s: %s\n",
-		      path, strerrordesc_np(err));
-	if (write(pm_exit_stderr, line, n) < 0)
-		return;	/* nobody is left to be told */
-}
-
-static bool pm_write_all(int fd, const char *text, size_t len)
-{
-	ssize_t n;
-
-	while (len) {
-		n = write(fd, text, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		len -= n;
-	}
-	return true;
-}
-
-static void pm_exit_put(const char *text, size_t len)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (!pm_options.stats_file) {
-		pm_write_all(pm_exit_stderr, text, len);
-		return;
-	}
-	if (!pm_exit_path(path, sizeof(path))) {
-		pm_exit_complain(pm_options.stats_file, ENAMETOOLONG);
-		return;
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		pm_exit_complain(path, errno);
-		return;
-	}
-	if (!pm_write_all(fd, text, len))
-		pm_exit_complain(path, errno);
-	close(fd);
-}
-
-static void pm_exit_report(void)
-{
-	struct pm_text text;
-
-	if (!pm_text_get(&text, pm_options.stats_json ? PM_JSON : PM_TEXT))
-		return;
-	pm_exit_put(text.at, text.len);
-	pm_text_put(&text);
-}
-
 void pm_host_started(void)
 {
 	pm_fork_init();
 	pm_publish();
-	if (!pm_options.stats_exit && !pm_options.stats_file)
-		return;
-	pm_exit_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
-	if (pm_exit_stderr >= 0 || pm_options.stats_file)
-		atexit(pm_exit_report);
+	pm_say_init();
+	pm_filter_init();
+	pm_exit_init();
 }

@@ -15,7 +15,6 @@
 #define PM_HEAP_MIN_SIZE	(16UL * PM_UNIT_SIZE)
 #define PM_META_CHUNK		(128UL << 10)
 #define PM_META_BINS		40
-#define PM_POPULATE_WRITE	23	/* MADV_POPULATE_WRITE of newer headers */
 
 /* Guards what follows; innermost of all locks. */
 static DEFINE_MUTEX(pm_page_lock);
@@ -158,8 +157,8 @@ void pm_host_populate(void *addr, size_t size)
 	static bool unknown;
 	int saved = errno;
 
-	if (!READ_ONCE(unknown) && madvise(addr, size, PM_POPULATE_WRITE) &&
-	    errno == EINVAL)
+	if (!READ_ONCE(unknown) && pm_filter_allows(true) &&
+	    madvise(addr, size, PM_POPULATE_WRITE) && errno == EINVAL)
 		WRITE_ONCE(unknown, true);
 	errno = saved;
 }
@@ -171,7 +170,8 @@ long pm_host_resident(const void *addr, size_t size)
 	int saved = errno;
 	long bytes = 0;
 
-	if (mincore((void *)addr, pages * PAGE_SIZE, there)) {
+	if (!pm_filter_allows(false) ||
+	    mincore((void *)addr, pages * PAGE_SIZE, there)) {
 		errno = saved;
 		return -1;
 	}
@@ -213,6 +213,8 @@ bool pm_host_large_remap(void *addr, size_t old_size, size_t new_size,
 	int saved = errno;
 	void *p;
 
+	if (!pm_filter_allows(true))
+		return false;
 	p = mremap(addr, old_size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED,
 		   to);
 	errno = saved;

@@ -55,6 +55,7 @@ enum pm_percpu_state {
 	PM_PERCPU_UNKNOWN,
 	PM_PERCPU_LIBC,
 	PM_PERCPU_OWN,
+	PM_PERCPU_LEFT,
 	PM_PERCPU_OFF,
 	PM_PERCPU_NO_FENCE,
 	PM_PERCPU_NO_RSEQ,
@@ -68,10 +69,25 @@ static bool pm_has_libc_area(void)
 	return &pm_libc_rseq_size && pm_libc_rseq_size;
 }
 
-static int pm_sys_rseq(int flags)
+/*
+ * A C library that knows of rseq and has no area was told to leave it to the
+ * program (GLIBC_TUNABLES=glibc.pthread.rseq=0).
+ */
+static bool pm_is_left_to_program(void)
 {
-	return syscall(SYS_rseq, &pm_tls.rseq, sizeof(struct rseq), flags,
-		       RSEQ_SIG);
+	return &pm_libc_rseq_size && pm_options.rseq != PM_RSEQ_OWN;
+}
+
+/* Nothing can be registered with length 0, and a kernel without it says so. */
+static bool pm_kernel_has_rseq(void)
+{
+	return pm_syscall(SYS_rseq, NULL, 0, 0, 0) == -EINVAL;
+}
+
+static long pm_sys_rseq(int flags)
+{
+	return pm_syscall(SYS_rseq, &pm_tls.rseq, sizeof(struct rseq), flags,
+			  RSEQ_SIG);
 }
 
 static void pm_use_area(struct rseq *area)
@@ -98,7 +114,10 @@ static int pm_membarrier(int cmd, int flags, int cpu)
 	return syscall(SYS_membarrier, cmd, flags, cpu);
 }
 
-/* Register this thread's own area. Return: whether it is registered. */
+/*
+ * Register this thread's own area. Return: whether it is registered. It is not
+ * where the program was first.
+ */
 static __cold bool pm_rseq_register(void)
 {
 	int saved = errno;
@@ -107,16 +126,28 @@ static __cold bool pm_rseq_register(void)
 		return false;
 	/* The key may allocate: the inner call goes the locked way. */
 	pm_tls.no_rseq = 1;
-	if (pm_sys_rseq(0)) {
-		errno = saved;
+	if (pm_sys_rseq(0))
 		return false;
-	}
 	if (pm_rseq_key)
 		pthread_setspecific(pm_rseq_key, &pm_tls);
 	pm_tls.no_rseq = 0;
 	pm_use_area(&pm_tls.rseq);
 	errno = saved;
 	return true;
+}
+
+/* Which threads can have an area, as far as one can know at the start. */
+static enum pm_percpu_state pm_percpu_find(void)
+{
+	if (pm_options.rseq == PM_RSEQ_OFF)
+		return PM_PERCPU_OFF;
+	if (pm_membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0))
+		return PM_PERCPU_NO_FENCE;
+	if (pm_has_libc_area())
+		return PM_PERCPU_LIBC;
+	if (!pm_kernel_has_rseq())
+		return PM_PERCPU_NO_RSEQ;
+	return pm_is_left_to_program() ? PM_PERCPU_LEFT : PM_PERCPU_OWN;
 }
 
 /**
@@ -134,20 +165,24 @@ bool pm_percpu_init(void)
 		pm_percpu_publish(index, NULL);
 	if (getauxval(AT_RSEQ_FEATURE_SIZE) < PM_MM_CID_OFFSET + 4)
 		pm_options.mm_cid = false;
-	if (pm_membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0,
-			  0)) {
-		pm_percpu_state = PM_PERCPU_NO_FENCE;
-	} else if (pm_has_libc_area()) {
-		pm_percpu_state = PM_PERCPU_LIBC;
-	} else if (pm_rseq_register()) {
-		if (pthread_key_create(&pm_rseq_key, pm_rseq_unregister))
-			pm_rseq_key = 0;
-		pm_percpu_state = PM_PERCPU_OWN;
-	} else {
-		pm_percpu_state = PM_PERCPU_NO_RSEQ;
-	}
+	pm_percpu_state = pm_percpu_find();
+	if (pm_percpu_state == PM_PERCPU_OWN && pm_rseq_register() &&
+	    pthread_key_create(&pm_rseq_key, pm_rseq_unregister))
+		pm_rseq_key = 0;
 	errno = saved;
 	return pm_percpu_state <= PM_PERCPU_OWN;
+}
+
+/*
+ * Whether this call has to do without sections, for one was aborted too often.
+ * The next one has a single try, until there is a miss without an abort.
+ */
+static bool pm_gives_way(void)
+{
+	bool gives_way = pm_tls.aborts >= PM_RSEQ_TRIES;
+
+	pm_tls.aborts = gives_way ? PM_RSEQ_TRIES - 1 : 0;
+	return gives_way;
 }
 
 /*
@@ -158,6 +193,8 @@ bool pm_percpu_prepare(void)
 {
 	struct rseq *area;
 
+	if (unlikely(pm_tls.aborts) && pm_gives_way())
+		return false;
 	if (likely(pm_tls.area != &pm_no_area.rseq))
 		return (int)READ_ONCE(pm_tls.area->cpu_id) >= 0;
 	if (unlikely(pm_tls.vforks))
@@ -181,7 +218,47 @@ bool pm_percpu_prepare(void)
 }
 
 /**
- * pm_vfork_begin() - a child of vfork() is going to run in this thread's place
+ * pm_rseq_call() - the program asks for rseq itself, in this thread
+ * @area: what it wants to register, or not to have registered any longer
+ * @len: its length
+ * @flags: 0, or RSEQ_FLAG_UNREGISTER
+ * @sig: signature before abort handlers
+ *
+ * A thread has one area, and ours is the one to give way. From then on the
+ * thread goes without magazines, for the program can take its area away without
+ * a word. Where the area is the C library's the kernel says no, as it would
+ * without us.
+ *
+ * Return: what the kernel returned.
+ */
+long pm_rseq_call(struct rseq *area, u32 len, int flags, u32 sig)
+{
+	bool ours = pm_tls.area == &pm_tls.rseq &&
+		    (int)READ_ONCE(pm_tls.rseq.cpu_id) >= 0;
+	long ret;
+
+	if (flags || area == &pm_tls.rseq)
+		return pm_syscall(SYS_rseq, area, len, flags, sig);
+	if (ours)
+		pm_rseq_unregister(NULL);
+	ret = pm_syscall(SYS_rseq, area, len, flags, sig);
+	if (!ret) {
+		pm_tls.no_rseq = 1;
+	} else if (ours) {
+		pm_tls.no_rseq = 0;
+		pm_rseq_register();
+	}
+	return ret;
+}
+
+/*
+ * In pm_tls.vforks: a child in this thread's place was started, and nobody will
+ * say when it has left.
+ */
+#define PM_VFORK_FOREVER	0x80
+
+/**
+ * pm_vfork_begin() - a child is going to run in this thread's place
  */
 void pm_vfork_begin(void)
 {
@@ -190,12 +267,20 @@ void pm_vfork_begin(void)
 }
 
 /**
+ * pm_vfork_stays() - and it does not have this thread wait until it leaves
+ */
+void pm_vfork_stays(void)
+{
+	pm_tls.vforks |= PM_VFORK_FOREVER;
+}
+
+/**
  * pm_vfork_end() - it has left
  * @pid: what the system call returned to the parent
  *
  * Return: what vfork() shall return.
  */
-pid_t pm_vfork_end(long pid)
+long pm_vfork_end(long pid)
 {
 	pm_tls.vforks--;
 	/* The C library's area is found again on the next slow path. */
@@ -263,6 +348,8 @@ const char *pm_percpu_mode(void)
 		return pm_options.mm_cid ?
 			"magazines on, by mm_cid (own rseq area)" :
 			"magazines on, by CPU (own rseq area)";
+	case PM_PERCPU_LEFT:
+		return "magazines off: rseq is left to the program (rseq=own takes it)";
 	case PM_PERCPU_NO_FENCE:
 		return "magazines off: membarrier has no rseq fence here";
 	case PM_PERCPU_NO_RSEQ:

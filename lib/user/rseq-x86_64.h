@@ -15,6 +15,14 @@
  *   - rseq_cs is not cleared at the end. The kernel does that when it looks
  *     at it and finds the thread elsewhere; the descriptors live as long as
  *     the library, which is never unloaded.
+ *   - Progress: whoever is aborted again and again (by a debugger that steps,
+ *     by signals that come faster than a section ends) must not begin anew for
+ *     ever. The abort handler counts, and from PM_RSEQ_TRIES on it says what
+ *     the section says when there is nothing to be had: empty, or full. The
+ *     way from there is the locked one. pm_percpu_prepare(), which every such
+ *     way passes, sees the count, keeps this caller from other sections, and
+ *     leaves one try to the next; a miss that was none of this clears it. So
+ *     nothing is counted where nothing is aborted.
  *
  * PM_RSEQ_INJECT(n) marks the points between the instructions, where the
  * stress test of harness/program/rseq delays, migrates or signals a thread, and
@@ -31,6 +39,9 @@
 #define PM_RSEQ_INJECT_CLOBBER
 #define PM_RSEQ_ABORT
 #endif
+
+/* Aborts, since the last miss, after which a section gives way. */
+#define PM_RSEQ_TRIES	32
 
 /*
  * Labels: 1 begin, 2 first instruction inside, 3 end, 4 abort handler. The
@@ -53,22 +64,35 @@
 	"movq %c[table](%[base],%[mag],8), %[mag]\n\t"			\
 	PM_RSEQ_INJECT((n) + 3)
 
-#define PM_RSEQ_END							\
+#define PM_RSEQ_END(give_way)						\
 	"3:\n\t"							\
 	".pushsection __rseq_failure, \"ax\"\n\t"			\
 	".byte 0x0f, 0xb9, 0x3d\n\t"					\
 	".long 0x53053053\n"						\
 	"4:\n\t"							\
 	PM_RSEQ_ABORT							\
+	"movq pm_tls@gottpoff(%%rip), %[t]\n\t"			\
+	"cmpb %[tries], %%fs:%c[aborts](%[t])\n\t"			\
+	give_way							\
+	"incb %%fs:%c[aborts](%[t])\n\t"				\
 	"jmp 1b\n\t"							\
 	".popsection\n\t"
+
+/* A batch gives way with length 0. */
+#define PM_RSEQ_END_BATCH						\
+	PM_RSEQ_END("jb 7f\n\t"					\
+		    "xorl %k[len], %k[len]\n\t"			\
+		    "jmp 3b\n"						\
+		    "7:\n\t")
 
 #define PM_RSEQ_INPUTS							\
 	[base] "r" (&pm_percpu),					\
 	[area] "r" (pm_tls.area),					\
 	[index] "r" (pm_tls.index),					\
 	[class] "r" ((unsigned long)class),				\
-	[table] "i" (offsetof(struct pm_percpu, mag))			\
+	[table] "i" (offsetof(struct pm_percpu, mag)),			\
+	[aborts] "i" (offsetof(struct pm_tls, aborts)),			\
+	[tries] "i" (PM_RSEQ_TRIES)					\
 	PM_RSEQ_INJECT_INPUT
 
 /*
@@ -103,7 +127,7 @@ static __always_inline void *pm_percpu_pop(unsigned long class)
 		"subl $8, %k[t]\n\t"
 		PM_RSEQ_INJECT(15)
 		"movl %k[t], (%[st])\n"
-		PM_RSEQ_END
+		PM_RSEQ_END("jae %l[empty]\n\t")
 		: [obj] "=&r" (obj), [t] "=&r" (t),
 		  [mag] "=&r" (mag), [st] "=&r" (st)
 		: PM_RSEQ_INPUTS
@@ -141,7 +165,7 @@ static __always_inline bool pm_percpu_push(unsigned long class, void *obj)
 		"leal 8(%[t]), %k[t]\n\t"
 		PM_RSEQ_INJECT(25)
 		"movl %k[t], (%[st])\n"
-		PM_RSEQ_END
+		PM_RSEQ_END("jae %l[full]\n\t")
 		: [t] "=&r" (t), [mag] "=&r" (mag), [st] "=&r" (st)
 		: PM_RSEQ_INPUTS, [obj] "r" (obj)
 		: "memory", "cc" PM_RSEQ_INJECT_CLOBBER
@@ -186,7 +210,7 @@ static inline unsigned int pm_percpu_pop_batch(unsigned int class, void **objs,
 		"subq %[t], %[mag]\n\t"
 		PM_RSEQ_INJECT(36)
 		"movl %k[t], (%[mag],%[class],8)\n"
-		PM_RSEQ_END
+		PM_RSEQ_END_BATCH
 		: [len] "=&r" (len), [t] "=&r" (t), [mag] "=&r" (mag),
 		  [i] "=&r" (i), [x] "=&r" (x)
 		: PM_RSEQ_INPUTS, [objs] "r" (objs),
@@ -231,7 +255,7 @@ static inline unsigned int pm_percpu_push_batch(unsigned int class,
 		"addl %k[len], %k[t]\n\t"
 		PM_RSEQ_INJECT(46)
 		"movl %k[t], (%[mag],%[class],8)\n"
-		PM_RSEQ_END
+		PM_RSEQ_END_BATCH
 		: [len] "=&r" (len), [t] "=&r" (t), [mag] "=&r" (mag),
 		  [i] "=&r" (i), [x] "=&r" (x)
 		: PM_RSEQ_INPUTS, [objs] "r" (objs),

@@ -6,7 +6,34 @@
 #define PM_USER_H
 
 #include "platform.h"
+#include "api/stats.h"
 
+#ifdef __x86_64__
+#include "syscall-x86_64.h"
+#else
+#error "pmalloc: no system calls for this architecture yet: write lib/user/syscall-ARCH.h"
+#endif
+
+#define PM_POPULATE_WRITE	23	/* MADV_POPULATE_WRITE of newer headers */
+
+/**
+ * struct pm_text - a report
+ * @at: where it is
+ * @len: bytes
+ */
+struct pm_text {
+	char *at;
+	size_t len;
+};
+
+bool pm_text_get(struct pm_text *text, enum pm_format format);
+void pm_text_put(struct pm_text *text);
+int pm_write_all(int fd, const char *text, size_t len);
+void pm_say_init(void);
+void pm_exit_init(void);
+void pm_filter_init(void);
+void pm_filter_comes(void);
+bool pm_filter_allows(bool listed);
 void pm_pages_lock(void);
 void pm_pages_unlock(bool child);
 bool pm_urcu_map_begin(void);
@@ -14,7 +41,9 @@ void pm_urcu_map_end(bool taken);
 void pm_urcu_restart(void);
 void pm_fork_init(void);
 void pm_vfork_begin(void);
-pid_t pm_vfork_end(long pid);
+void pm_vfork_stays(void);
+long pm_vfork_end(long pid);
+long pm_rseq_call(struct rseq *area, u32 len, int flags, u32 sig);
 void pm_user_init(void);
 void pm_publish(void);
 

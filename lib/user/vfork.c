@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * vfork(): a child that runs in its parent's place, and in its memory.
+ * Children that run in their parent's place, and in its memory: vfork(), and
+ * clone() without thread-local storage of its own.
  *
  * The calling thread sleeps until the child is gone, and the child has the
- * thread's stack and thread-local storage. POSIX lets it do next to nothing;
- * many programs allocate in it all the same. Everything of ours bears that,
- * for the child looks like its parent's thread, but for one thing: the kernel
- * watches no restartable sequences of such a child, and does not say in the
- * rseq area where it runs. The area has what was true of the parent:
+ * thread's storage (of vfork() the stack, too). POSIX lets it do next to
+ * nothing; many programs allocate in it all the same. Everything of ours bears
+ * that, for the child looks like its parent's thread, but for one thing: the
+ * kernel watches no restartable sequences of such a child, and does not say in
+ * the rseq area where it runs. The area has what was true of the parent:
  *
  *	child, on CPU 1				thread of the parent, on CPU 0
  *	---------------				------------------------------
@@ -17,14 +18,24 @@
  *	pops the topmost object: nobody
  *	restarts the section
  *
- * So as long as there is a child the thread goes without magazines. The call
- * itself is as in the C library: the return address is kept in a register,
- * because the child returns first and writes over it.
+ * So as long as there is a child the thread goes without magazines. That has to
+ * be known before the child runs: nothing that a section looks at tells the
+ * child from the thread. So the ways to such a child are taken over:
  *
- * A child of clone() with CLONE_VM and without thread-local storage of its own
- * has the same trouble, and we do not learn of it. The C library's
- * posix_spawn() makes such a one, which does not allocate.
+ *	vfork()			here
+ *	clone(), __clone()	here
+ *	syscall()		calls.c: SYS_vfork, SYS_clone, SYS_clone3
+ *	posix_spawn()		the C library's own; its child does not allocate
+ *
+ * Not a program's own system call instruction. A child whose parent does not
+ * wait for it (CLONE_VM without CLONE_VFORK) leaves without a word, so its
+ * thread goes without magazines from then on.
+ *
+ * vfork() itself is as in the C library: the return address is kept in a
+ * register, because the child returns first and writes over it.
  */
+#include <sched.h>
+#include <stdarg.h>
 #include "user.h"
 
 #ifndef __x86_64__
@@ -35,8 +46,12 @@ PM_EXPORT pid_t vfork(void);
 
 __asm__(".pushsection .text\n\t"
 	".globl vfork\n\t"
-	".type vfork, @function\n"
-	"vfork:\n\t"
+	".globl pm_vfork\n\t"
+	".hidden pm_vfork\n\t"
+	".type vfork, @function\n\t"
+	".type pm_vfork, @function\n"
+	"vfork:\n"
+	"pm_vfork:\n\t"		/* for calls.c */
 	".cfi_startproc\n\t"
 	"endbr64\n\t"
 	"subq $8, %rsp\n\t"
@@ -61,3 +76,84 @@ __asm__(".pushsection .text\n\t"
 	".cfi_endproc\n\t"
 	".size vfork, . - vfork\n\t"
 	".popsection");
+
+/*
+ * int pm_clone_call(int (*fn)(void *), void *stack, int flags, void *arg,
+ *		     pid_t *parent_tid, void *tls, pid_t *child_tid)
+ *
+ * What the kernel returned, to the parent. The child finds @fn and @arg on its
+ * stack, and ends with what @fn returns.
+ */
+int pm_clone_call(int (*fn)(void *), void *stack, int flags, void *arg,
+		  pid_t *parent_tid, void *tls, pid_t *child_tid);
+
+__asm__(".pushsection .text\n\t"
+	".globl pm_clone_call\n\t"
+	".hidden pm_clone_call\n\t"
+	".type pm_clone_call, @function\n"
+	"pm_clone_call:\n\t"
+	".cfi_startproc\n\t"
+	"endbr64\n\t"
+	"andq $-16, %rsi\n\t"
+	"subq $16, %rsi\n\t"
+	"movq %rdi, (%rsi)\n\t"
+	"movq %rcx, 8(%rsi)\n\t"
+	"movl %edx, %edi\n\t"
+	"movq %r8, %rdx\n\t"
+	"movq %r9, %r8\n\t"
+	"movq 8(%rsp), %r10\n\t"
+	"movl $56, %eax\n\t"		/* SYS_clone */
+	"syscall\n\t"
+	"testq %rax, %rax\n\t"
+	"jz 1f\n\t"
+	"ret\n"				/* the parent */
+	"1:\n\t"
+	".cfi_undefined %rip\n\t"	/* nobody called the child */
+	"xorl %ebp, %ebp\n\t"
+	"popq %rax\n\t"
+	"popq %rdi\n\t"
+	"call *%rax\n\t"
+	"movl %eax, %edi\n\t"
+	"movl $60, %eax\n\t"		/* SYS_exit */
+	"syscall\n\t"
+	"hlt\n\t"
+	".cfi_endproc\n\t"
+	".size pm_clone_call, . - pm_clone_call\n\t"
+	".popsection");
+
+/* <sched.h> has it, but not that it is another name of clone(). */
+int __clone(int (*fn)(void *arg), void *stack, int flags, void *arg, ...);
+
+PM_EXPORT int clone(int (*fn)(void *arg), void *stack, int flags, void *arg,
+		    ...)
+{
+	bool shares = (flags & (CLONE_VM | CLONE_SETTLS)) == CLONE_VM;
+	pid_t *parent_tid, *child_tid;
+	va_list more;
+	void *tls;
+	int ret;
+
+	if (!fn || !stack) {
+		errno = EINVAL;
+		return -1;
+	}
+	va_start(more, arg);
+	parent_tid = va_arg(more, pid_t *);
+	tls = va_arg(more, void *);
+	child_tid = va_arg(more, pid_t *);
+	va_end(more);
+	if (shares)
+		pm_vfork_begin();
+	ret = pm_clone_call(fn, stack, flags, arg, parent_tid, tls, child_tid);
+	if (shares && ret > 0 && !(flags & CLONE_VFORK))
+		pm_vfork_stays();
+	if (shares)
+		return pm_vfork_end(ret);
+	if (ret >= 0)
+		return ret;
+	errno = -ret;
+	return -1;
+}
+
+extern __typeof__(clone) __clone
+	__attribute__((copy(clone), visibility("default"), alias("clone")));

@@ -7,10 +7,11 @@ abi-dir		:= harness/program/abi
 
 # What harness/program/run preloads the library into; the longest come first.
 abi-programs	:= stress fork vfork oracle threads signals malloc realloc aligned \
-		   legacy report cxx plugin_host
+		   legacy report cxx plugin_host clone names step descriptors \
+		   rseq sandbox
 # What the scripts start, and how.
 abi-scripts	:= limit.sh startup.sh late.sh elf.sh
-abi-helpers	:= late limit lifecycle forkexit
+abi-helpers	:= late limit lifecycle forkexit filter
 abi-libs	:= early.so eater.so plugin.so witness.so
 
 $(eval $(call program-rules,abi,$(abi-programs) $(abi-helpers) $(abi-libs)))
@@ -27,4 +28,4 @@ check-abi: $(filter-out none,$(PMALLOC_LIB)) abi-build ## test the malloc ABI
 	@$(abi-prove) -j$(ABI_JOBS) $(ABI_TESTS)
 
 check-programs: $(filter-out none,$(PMALLOC_LIB)) abi-build ## run real programs
-	@ABI_TIMEOUT=300 $(abi-prove) $(abi-dir)/programs.sh
+	@ABI_TIMEOUT=300 $(abi-prove) $(abi-dir)/filters.sh $(abi-dir)/programs.sh

@@ -15,7 +15,10 @@ tr ' ' '\n' > "$tmp/abi" <<END
 malloc free calloc realloc reallocarray memalign posix_memalign
 aligned_alloc valloc pvalloc malloc_usable_size malloc_trim malloc_stats
 malloc_info mallinfo mallinfo2 mallopt cfree free_sized free_aligned_sized
-vfork
+vfork clone __clone syscall prctl
+__libc_malloc __libc_free __libc_calloc __libc_realloc __libc_reallocarray
+__libc_memalign __libc_valloc __libc_pvalloc __posix_memalign
+__libc_mallinfo __libc_mallopt
 _Znwm _Znam _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t
 _ZnwmSt11align_val_t _ZnamSt11align_val_t
 _ZnwmSt11align_val_tRKSt9nothrow_t _ZnamSt11align_val_tRKSt9nothrow_t
@@ -44,6 +47,50 @@ comm -13 "$tmp/want" "$tmp/have" > "$tmp/extra"
 [ ! -s "$tmp/extra" ]
 result $? "and no other"
 remark "$tmp/extra" "should be hidden: "
+
+# glibc's own names of its allocator: whatever its table of symbols has that is
+# at the address of a name of ours or looks like one, each with our name for it.
+libc=$(ldd "$lib" | awk '$1 ~ /^libc\.so/ { print $3 }')
+nm -D --defined-only "$libc" | awk 'BEGIN {
+		split("malloc free calloc realloc reallocarray memalign aligned_alloc " \
+			"posix_memalign valloc pvalloc cfree malloc_usable_size " \
+			"malloc_trim malloc_stats malloc_info mallinfo mallinfo2 " \
+			"mallopt", names, " ")
+		for (i in names)
+			ours[names[i]] = 1
+	}
+	$2 ~ /^[TWi]$/ {
+		name = $3
+		sub(/@.*/, "", name)
+		at[name] = $1
+	}
+	END {
+		for (name in at)
+			if (name in ours)
+				print name, name
+		for (name in at) {
+			if (name in ours)
+				continue
+			plain = name
+			sub(/^_+(libc_)?/, "", plain)
+			if (plain in ours)
+				print name, plain
+			else for (n in ours)
+				if (at[n] == at[name]) {
+					print name, n
+					break
+				}
+		}
+	}' | sort > "$tmp/aliases"
+nm -D --defined-only "$lib" | awk '{ sub(/@.*/, "", $3); print $3, $1 }' |
+	sort > "$tmp/at"
+[ "$(grep -c '^__libc_' "$tmp/aliases")" -ge 7 ] &&
+	[ "$(wc -l < "$tmp/aliases")" -ge 24 ]
+result $? "the C library exports its allocator under other names, too"
+awk 'NR == FNR { at[$1] = $2; next }
+	!($1 in at) || at[$1] != at[$2] { print "#", $1, "is not", $2; bad = 1 }
+	END { exit bad }' "$tmp/at" "$tmp/aliases"
+result $? "each of $(wc -l < "$tmp/aliases") names that the C library has leads to ours"
 
 nm -D "$lib" | awk '$1 ~ /^[0-9a-f]+$/ && $2 !~ /^[TWA]$/ &&
 	$3 != "pmalloc_figures"' > "$tmp/data"
@@ -91,5 +138,19 @@ ldd -r "$lib" > "$tmp/ldd" 2>&1
 ! grep -q 'undefined symbol' "$tmp/ldd"
 result $? "no symbol is left undefined"
 grep 'undefined symbol' "$tmp/ldd" | sed 's/^/# /'
+
+# fputs() is called with cancellation disabled, close to where it says so.
+for f in accept close connect creat epoll_wait fcntl fcntl64 fdatasync fsync \
+	getrandom lockf msync nanosleep clock_nanosleep open open64 openat pause \
+	poll ppoll pread pread64 pselect pwrite pwrite64 read readv recv recvfrom \
+	select send sendto sigpause sigsuspend sigtimedwait sleep system tcdrain \
+	usleep wait waitpid write writev fwrite fprintf fflush puts; do
+	echo "$f"
+done | sort > "$tmp/points"
+nm -D --undefined-only "$lib" | awk '{ sub(/@.*/, "", $2); print $2 }' |
+	sort | comm -12 - "$tmp/points" > "$tmp/used"
+[ ! -s "$tmp/used" ]
+result $? "no function is called that is a cancellation point"
+sed 's/^/# /' "$tmp/used"
 
 plan

@@ -53,6 +53,10 @@ for delay in "" 500ns arena arena:500 arena:ns arena:2s arena:1001ms arena:-1ms 
 	arena:1000000001ns arena:99999999999999999999999ns mutex:1us; do
 	lines "delay=$delay" 1 "option \"delay=$(printf '%.30s' "$delay")"
 done
+lines "rseq=mine" 1 'option "rseq=mine"'
+for rseq in auto own off; do
+	lines "rseq=$rseq" 0 ""
+done
 lines "delay=arena:0ns" 0 ""
 lines "delay=arena:1us" 0 ""
 for policy in single thread pool cpu; do

@@ -7,6 +7,9 @@
  * pm_inject_at says where it is; so when it is aborted there, the abort is
  * counted for that point, and the next time it goes through at once.
  *
+ * Where pm_inject_trap[n] is set the thread runs into a trap instead. The signal
+ * that follows aborts the section, every time.
+ *
  * The loop changes neither flags nor stack nor any register but the counter's:
  * in some places the section needs its flags behind the point, and an abort
  * leaves no time to put a stack right. The variables are reached without a
@@ -18,11 +21,17 @@
 #define PM_INJECT_POINTS	50	/* one more than the largest number */
 
 extern __thread unsigned long pm_inject_burn[PM_INJECT_POINTS];
+extern __thread unsigned long pm_inject_trap[PM_INJECT_POINTS];
 extern __thread unsigned long pm_inject_aborts[PM_INJECT_POINTS];
 extern __thread unsigned long pm_inject_at;
 
 #ifdef __x86_64__
 #define PM_RSEQ_INJECT(n)						\
+	"movq %%fs:pm_inject_trap@tpoff + 8 * (" #n "), %%rcx\n\t"	\
+	"jrcxz 0f\n\t"							\
+	"movq $(" #n "), %%fs:pm_inject_at@tpoff\n\t"			\
+	"int3\n"							\
+	"0:\n\t"							\
 	"movq %%fs:pm_inject_burn@tpoff + 8 * (" #n "), %%rcx\n\t"	\
 	"jrcxz 9f\n\t"							\
 	"movq $(" #n "), %%fs:pm_inject_at@tpoff\n"			\

@@ -4,8 +4,8 @@
 # injection points that do something, linked into a program.
 # RSEQ_SEED=N repeats a run's random numbers.
 
-rseq-modes	:= libc own mm_cid off norseq nofence latefence unregister \
-		   ownunregister fork
+rseq-modes	:= libc left own mm_cid off rseqoff norseq nofence latefence \
+		   unregister ownunregister fork
 rseq-flags	:= -DPM_DEBUG_BUILD -O2 -fPIE \
 		   -include harness/program/rseq/inject.h
 

@@ -13,10 +13,12 @@
  * A mode is a way to be without what one would like to have:
  *
  *	libc		nothing is missing: the C library registered rseq
- *	own		it did not: the library registers its own area
+ *	left		it was told not to: the library does without, too
+ *	own		... and the library was told to register its own area
  *	mm_cid		magazines are numbered by compact ids; some threads
  *			have no area, whose id would then be 0
  *	off		magazine=off
+ *	rseqoff		rseq=off
  *	norseq		the kernel refuses rseq
  *	nofence		the kernel refuses membarrier
  *	latefence	it begins to refuse membarrier when threads are running;
@@ -26,7 +28,8 @@
  *	fork		processes fork, and their children go on
  *
  * In a first part every point is aimed at until a section was really aborted
- * there; then everything happens at once. At the end, when all objects were
+ * there; in a second a trap at a point aborts the section every time, and all
+ * goes on without it; then everything happens at once. At the end, when all objects were
  * freed and the allocator trimmed, nothing may be left: no live object, none
  * in a magazine or depot, no slab, no heap.
  */
@@ -54,6 +57,7 @@
 #define AIM_TRIES	4000
 
 __thread unsigned long pm_inject_burn[PM_INJECT_POINTS];
+__thread unsigned long pm_inject_trap[PM_INJECT_POINTS];
 __thread unsigned long pm_inject_aborts[PM_INJECT_POINTS];
 __thread unsigned long pm_inject_at;
 
@@ -76,10 +80,15 @@ static const struct mode {
 	const char *expect;	/* what the report must say */
 } modes[] = {
 	{ .name = "libc", .expect = "by CPU (rseq area of the C library)" },
-	{ .name = "own", .no_tunable = true, .expect = "(own rseq area)" },
+	{ .name = "left", .no_tunable = true,
+	  .expect = "magazines off: rseq is left to the program" },
+	{ .name = "own", .options = "rseq=own", .no_tunable = true,
+	  .expect = "(own rseq area)" },
 	{ .name = "mm_cid", .options = "cpu_id=mm_cid", .without = true,
 	  .expect = "by mm_cid (rseq area of the C library)" },
 	{ .name = "off", .options = "magazine=off",
+	  .expect = "magazines off, as chosen" },
+	{ .name = "rseqoff", .options = "rseq=off",
 	  .expect = "magazines off, as chosen" },
 	{ .name = "norseq", .no_tunable = true, .refuse = SYS_rseq,
 	  .expect = "the kernel offers no rseq" },
@@ -89,7 +98,7 @@ static const struct mode {
 	  .expect = "by CPU (rseq area of the C library)" },
 	{ .name = "unregister", .unregister = true,
 	  .expect = "by CPU (rseq area of the C library)" },
-	{ .name = "ownunregister", .unregister = true, .no_tunable = true,
+	{ .name = "ownunregister", .options = "rseq=own", .unregister = true, .no_tunable = true,
 	  .expect = "(own rseq area)" },
 	{ .name = "fork", .fork = true,
 	  .expect = "by CPU (rseq area of the C library)" },
@@ -276,10 +285,12 @@ static void rseq_registered(bool registered)
 		printf("# rseq: %s\n", strerror(errno));
 }
 
+#define RUN_MAX		600
+
 /* A run of one size, longer than a stack's room: refills, then flushes. */
 static void run_of_one(u64 *state, bool lingers)
 {
-	struct object *run[600];
+	struct object *run[RUN_MAX];
 	unsigned int n = 1 + below(state, ARRAY_SIZE(run)), i;
 	u32 size = sizeof(struct object) + (16U << below(state, 4));
 
@@ -520,7 +531,43 @@ static void aim(u64 *state)
 	   sizeof(points));
 }
 
-/* ---- part two: everything at once -------------------------------------- */
+/* ---- part two: a point that nobody gets past ---------------------------- */
+
+/*
+ * An operation goes through at most three sections: of the fast half, of the
+ * slow path that follows, and one more where that has made room.
+ */
+#define SECTIONS	3
+
+static void block(u64 *state)
+{
+	unsigned int i, free_pass = 0, endless = 0;
+	unsigned long most = 0, some;
+
+	for (i = 0; i < sizeof(points); i++) {
+		unsigned int point = points[i], round;
+
+		for (round = 0; round < 8; round++) {
+			pm_mag_drain_all();
+			pm_inject_aborts[point] = 0;
+			pm_inject_trap[point] = 1;
+			run_of_one(state, false);
+			pm_inject_trap[point] = 0;
+			some = pm_inject_aborts[point];
+			if (some)
+				break;
+		}
+		free_pass += !some;
+		endless += some > 2 * RUN_MAX * SECTIONS * PM_RSEQ_TRIES;
+		most = max_t(unsigned long, most, some);
+	}
+	add_aborts();
+	ok(!free_pass, "each of %zu points was closed: %lu aborts at most",
+	   sizeof(points), most);
+	ok(!endless, "and every operation came to its end without");
+}
+
+/* ---- part three: everything at once -------------------------------------- */
 
 static void empty_slots(void)
 {
@@ -751,6 +798,7 @@ int main(int argc, char **argv)
 	state = seed;
 	sigaction(SIGUSR1, &act, NULL);
 	sigaction(SIGALRM, &act, NULL);
+	sigaction(SIGTRAP, &act, NULL);
 	pthread_key_create(&leftover, leave);
 	sched_getaffinity(0, sizeof(allowed), &allowed);
 	nr_workers = min_t(unsigned int, 3 * CPU_COUNT(&allowed) + 1,
@@ -758,8 +806,10 @@ int main(int argc, char **argv)
 	/* A small object: a large one does not make the arenas. */
 	pm_free(pm_malloc(1));
 	check_mode();
-	if (pm_options.magazine)
+	if (pm_options.magazine) {
 		aim(&state);
+		block(&state);
+	}
 	timer = start_timer(300000);
 	crowd(&state, seconds, mode->fork ? fork_one : NULL);
 	if (timer)

@@ -20,6 +20,7 @@
  * @no_rseq: no (further) registration of @rseq in this thread
  * @urcu_seen: the reader TLS of liburcu is allocated in this thread
  * @vforks: children of vfork() that run on this thread's behalf
+ * @aborts: aborts of sections since the last miss, see rseq-x86_64.h
  */
 struct pm_tls {
 	struct rseq rseq;
@@ -31,6 +32,7 @@ struct pm_tls {
 	u8 no_rseq;
 	u8 urcu_seen;
 	u8 vforks;
+	u8 aborts;
 };
 
 extern __thread struct pm_tls pm_tls
