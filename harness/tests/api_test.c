@@ -288,6 +288,8 @@ static void misuse_double_later(void *arg)
 	for (i = 0; i < ARRAY_SIZE(p); i++)
 		pm_free(p[i]);
 	pm_free(p[0]);
+	/* Found when both copies come home, if nobody took one before. */
+	pm_trim();
 }
 
 static void misuse_free_main(void *arg)
@@ -303,6 +305,45 @@ static void misuse_double_thread(void *arg)
 	if (pm_thread_start(&thread, misuse_free_main, p))
 		pm_thread_join(&thread);
 	pm_free(p);
+	pm_trim();
+}
+
+/* The second of its copies to be handed out is nobody's. */
+static void misuse_double_taken(void *arg)
+{
+	void *p = pm_malloc(100), *q = pm_malloc(100), *again[3];
+	unsigned int i;
+
+	pm_free(p);
+	pm_free(q);
+	pm_free(p);
+	for (i = 0; i < ARRAY_SIZE(again); i++)
+		again[i] = pm_malloc(100);
+	(void)again;
+}
+
+/* Written to and freed again, at once and later. */
+static void misuse_double_written(void *arg)
+{
+	void *p = pm_malloc(100), *q = pm_malloc(100);
+
+	pm_free(p);
+	pm_free(q);
+	memset(p, 0x55, 100);
+	pm_free(p);
+	p = pm_malloc(100);
+	q = pm_malloc(100);
+	memset(p, 0x55, 100);
+	(void)pm_malloc(100);
+}
+
+static void misuse_written(void *arg)
+{
+	u64 *p = pm_malloc(100);
+
+	pm_free(p);
+	p[1] = 1;
+	(void)pm_malloc(100);
 }
 
 static void misuse_double_large(void *arg)
@@ -403,6 +444,13 @@ static void api_double_free(struct pm_test *t)
 	pm_test_misuse(t, misuse_double, NULL, "in arena ");
 	pm_test_misuse(t, misuse_double_later, NULL, "double free");
 	pm_test_misuse(t, misuse_double_thread, NULL, "double free");
+	if (pm_options.magazine) {
+		pm_test_misuse(t, misuse_double_taken, NULL,
+			       "freed twice: object of 112 bytes");
+		pm_test_misuse(t, misuse_double_written, NULL,
+			       "freed twice: object of 112 bytes");
+	}
+	pm_test_misuse(t, misuse_written, NULL, "written to after it was freed");
 	pm_test_misuse(t, misuse_double_large, NULL, "pm_free(0x");
 	pm_test_misuse(t, misuse_realloc_freed, NULL, "pm_realloc(0x");
 }

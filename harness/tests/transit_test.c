@@ -33,9 +33,9 @@ static void transit_free_all(void)
 		pm_free(transit_objs[i]);
 }
 
-/* ---- a second free while the object is carried -------------------------- */
+/* ---- a look at an object while it is carried ----------------------------- */
 
-/* Who carries, who frees what was free, and which object. */
+/* Who carries, who uses what was free, and which object. */
 static struct pm_test_stop transit_carrier;
 
 struct transit_abuser {
@@ -48,16 +48,16 @@ static void transit_abuse(void *arg)
 {
 	struct transit_abuser *abuser = arg;
 
-	pm_free(abuser->p);
+	(void)pm_usable_size(abuser->p);
 	WRITE_ONCE(abuser->done, true);
 }
 
 /*
- * The carrier is stopped with @p in its hands; another thread frees @p. It
- * shall wait for the carrier. That is seen, not timed: either the traffic is
- * stopped, or the free has returned without noticing anything.
+ * The carrier is stopped with @p in its hands; another thread asks for its
+ * size. That thread shall wait for the carrier. That is seen, not timed: either the traffic is
+ * stopped, or the call has returned without noticing anything.
  */
-static void transit_free_again(void *p)
+static void transit_use_freed(void *p)
 {
 	struct transit_abuser abuser = { .p = p };
 
@@ -83,7 +83,7 @@ static void transit_misuse_flush(void *unused)
 	transit_carrier.n = 0;
 	if (pm_test_stop_at(&transit_carrier, PM_STOP_FLUSH, 0,
 			    transit_free_in_turn))
-		transit_free_again(transit_objs[transit_carrier.n - 1]);
+		transit_use_freed(transit_objs[transit_carrier.n - 1]);
 }
 
 static void transit_flush(struct pm_test *t)
@@ -117,7 +117,7 @@ static void transit_misuse_refill(void *arg)
 	transit_carrier.objs = transit_objs;
 	if (p && pm_test_stop_at(&transit_carrier, PM_STOP_REFILL, 0,
 				 transit_take)) {
-		transit_free_again(p);
+		transit_use_freed(p);
 		pm_free(transit_objs[0]);
 	}
 }
@@ -259,7 +259,7 @@ static void transit_misuse_twice(void *p)
 {
 	transit_was_twice = true;
 	pm_free(p);
-	pm_wipe_mark(p);
+	(void)pm_spend_mark(p);
 	pm_free(p);
 	pm_trim();
 }

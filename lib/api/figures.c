@@ -7,6 +7,7 @@
  */
 #include "api/stats.h"
 #include "arena/registry.h"
+#include "base/misuse.h"
 #include "back/large.h"
 #include "front/magazine.h"
 
@@ -217,6 +218,7 @@ static void pm_global_figures(struct pm_global_figures *g)
 	g->large_count = large.live_objects;
 	g->large_cached_bytes = large.cached;
 	g->meta_bytes = pm_meta_bytes();
+	g->misuse = atomic_long_read(&pm_misuse_count);
 	for (class = 1; class < PM_NR_CLASSES; class++) {
 		objects = pm_mag_objects(class);
 		g->magazine_objects += objects;

@@ -8,6 +8,8 @@
 #include "back/heap.h"
 #include "back/large.h"
 #include "back/pagemap.h"
+#include "base/options.h"
+#include "upkeep/verify.h"
 
 static int pm_describe_object(char *buf, size_t size, const void *ptr,
 			      unsigned int class,
@@ -54,6 +56,9 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	char object[80], line[256];
 	unsigned int index = 0;
 
+	atomic_long_inc(&pm_misuse_count);
+	if (pm_options.misuse == PM_MISUSE_IGNORE)
+		return;
 	pm_describe_object(object, sizeof(object), ptr,
 			   class ? class : pm_pagemap_class(ptr), &slab,
 			   &index);
@@ -85,8 +90,35 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 			  "pmalloc: %s(0x%lx, %zu): wrong size: %s",
 			  who, addr, size, object);
 		break;
+	case PM_FAULT_UNMARKED:
+		scnprintf(line, sizeof(line),
+			  "pmalloc: %s: 0x%lx was written to after it was freed, or freed twice: %s",
+			  who, addr, object);
+		break;
 	}
-	pm_host_misuse(line);
+	if (pm_options.misuse == PM_MISUSE_ABORT)
+		pm_host_misuse(line);
+	else
+		pm_host_say(line);
+}
+
+/**
+ * pm_misuse_unmarked() - an object that was to be handed out carries no mark
+ * @obj: the object, on no list, which nobody gets any more
+ * @class: its class
+ *
+ * It was freed twice, or written to after it was freed. When another copy of it
+ * is found among the free objects it is the former. Else nobody can tell: the
+ * other copy may have been handed out.
+ *
+ * Context: any, no lock held.
+ */
+__cold void pm_misuse_unmarked(void *obj, unsigned long class)
+{
+	if (pm_has_copy(obj, class))
+		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", obj, 0, class);
+	else
+		pm_misuse(PM_FAULT_UNMARKED, "malloc", obj, 0, class);
 }
 
 /**

@@ -9,6 +9,7 @@
 
 void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	       size_t size, unsigned int class);
+void pm_misuse_unmarked(void *obj, unsigned long class);
 void pm_misuse_report_note(void);
 
 /**

@@ -88,8 +88,7 @@ static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 }
 
 /*
- * Class of an object that looks live at a glance, the one that free() takes:
- * no descriptor is touched. 0 when a closer look is called for.
+ * Class of an object that looks live at a glance: no descriptor is touched. 0 when a closer look is called for.
  */
 static unsigned long pm_class_at_a_glance(const void *ptr)
 {
@@ -120,10 +119,7 @@ static void *pm_take_locked(unsigned int class, gfp_t gfp)
 {
 	void *obj;
 
-	if (!__pm_malloc_lock(class, &obj, 1, gfp))
-		return NULL;
-	pm_obj_take(obj, class);
-	return obj;
+	return __pm_malloc_lock(class, &obj, 1, gfp) ? obj : NULL;
 }
 
 /* Once, from whatever serves such a request. */
@@ -133,12 +129,17 @@ static void *pm_serve(const struct pm_request *req)
 
 	if (unlikely(!req->class))
 		return pm_large_alloc(req->size, req->align, req->gfp);
-	if (unlikely(req->past_magazine))
-		obj = pm_take_locked(req->class, req->gfp);
-	else
-		obj = pm_mag_refill(req->class, req->gfp);
-	pm_misuse_report_noted();
-	return obj;
+	/* One without a mark is nobody's: see back/mark.h. */
+	for (;;) {
+		if (unlikely(req->past_magazine))
+			obj = pm_take_locked(req->class, req->gfp);
+		else
+			obj = pm_mag_refill(req->class, req->gfp);
+		pm_misuse_report_noted();
+		if (likely(!obj) || likely(pm_obj_take(obj, req->class)))
+			return obj;
+		pm_misuse_unmarked(obj, req->class);
+	}
 }
 
 /*
@@ -158,6 +159,14 @@ static noinline void *pm_serve_slow(const struct pm_request *req)
 	return obj;
 }
 
+/* @size bytes of an object of a slab are zeroes, if @gfp wants that. */
+static void *pm_zero(void *obj, size_t size, gfp_t gfp)
+{
+	if ((gfp & __GFP_ZERO) && !want_init_on_alloc(0))
+		memset(obj, 0, size);
+	return obj;
+}
+
 /**
  * pm_alloc() - allocate memory, whatever is asked for
  * @size: bytes
@@ -170,21 +179,38 @@ static noinline void *pm_serve_slow(const struct pm_request *req)
  */
 void *pm_alloc(size_t size, size_t align, gfp_t gfp)
 {
+	void *obj, *unmarked;
+
+	obj = pm_malloc_aligned_fast(size, align, &unmarked);
+	if (unlikely(!obj))
+		return pm_alloc_miss(size, align, gfp, unmarked);
+	return pm_zero(obj, size, gfp);
+}
+
+/**
+ * pm_alloc_miss() - likewise, after the fast path has found nothing
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context, as for pm_alloc()
+ * @unmarked: what it took and may not hand out, or NULL
+ *
+ * Context: as @gfp says.
+ * Return: object, or NULL.
+ */
+void *pm_alloc_miss(size_t size, size_t align, gfp_t gfp, void *unmarked)
+{
 	struct pm_request req = {
 		.size = size,
 		.align = align,
 		.gfp = gfp,
 		.class = pm_class_of_aligned(size, align),
 	};
-	void *obj = NULL;
+	void *obj;
 
-	if (likely(req.class))
-		obj = pm_malloc_class_fast(req.class);
-	if (unlikely(!obj))
-		obj = pm_serve_slow(&req);
-	if (obj && req.class && (gfp & __GFP_ZERO) && !want_init_on_alloc(0))
-		memset(obj, 0, size);
-	return obj;
+	if (unlikely(unmarked))
+		pm_misuse_unmarked(unmarked, req.class);
+	obj = pm_serve_slow(&req);
+	return obj && req.class ? pm_zero(obj, size, gfp) : obj;
 }
 
 /* Past the magazine: under the arena's lock, or for its next holder. */
@@ -209,6 +235,11 @@ static void pm_give_locked(void *ptr, unsigned int class, const char *who)
  */
 void pm_free_full(void *ptr, unsigned long class, const char *who)
 {
+	/* The magazine has room, and has it on top: freed a moment ago. */
+	if (unlikely(pm_mag_is_on_top(class, ptr)) && pm_is_free(ptr, class)) {
+		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, class);
+		return;
+	}
 	if (!pm_mag_flush(class, ptr))
 		pm_give_locked(ptr, class, who);
 	pm_misuse_report_noted();
@@ -336,9 +367,10 @@ void *pm_realloc_from(void *ptr, size_t size, const char *who)
 
 void *pm_malloc(size_t size)
 {
-	void *obj = pm_malloc_fast(size);
+	void *obj, *unmarked;
 
-	return likely(obj) ? obj : pm_alloc(size, 1, GFP_KERNEL);
+	obj = pm_malloc_fast(size, &unmarked);
+	return likely(obj) ? obj : pm_alloc_miss(size, 1, GFP_KERNEL, unmarked);
 }
 EXPORT_SYMBOL_GPL(pm_malloc);
 

@@ -97,7 +97,7 @@ enum pm_format { PM_TEXT, PM_JSON, PM_XML };
 /* What is not an arena's. */
 #define PM_GLOBAL_FIGURES(G)						\
 	G(arenas) G(magazine_bytes) G(magazine_objects) G(large_bytes)	\
-	G(large_count) G(large_cached_bytes) G(meta_bytes)
+	G(large_count) G(large_cached_bytes) G(meta_bytes) G(misuse)
 
 /*
  * struct pm_totals: T(name, expression) of A(a figure summed up over all
@@ -118,7 +118,8 @@ enum pm_format { PM_TEXT, PM_JSON, PM_XML };
 	T(large_cached, G(large_cached_bytes))				\
 	T(meta, G(meta_bytes))						\
 	T(arenas, G(arenas))						\
-	T(heaps, A(heaps))
+	T(heaps, A(heaps))						\
+	T(misuse, G(misuse))
 
 /**
  * enum pm_field_how - how a figure is found

@@ -2,10 +2,30 @@
 /*
  * The mark: the secret word that tells a free object from a live one.
  *
- * A free object's second word is a secret mixed with its address, from the
- * moment on in which its slab is cut. pm_free() that finds it looks closer;
- * pm_malloc() wipes it. It is only compared, never followed, so a program that
- * writes to freed memory can hide a double free from us but lead us nowhere.
+ * The idea. free() makes a mark: it stores a secret, mixed with the object's
+ * address, in the object's second word. malloc() spends one: it hands an object
+ * out only when the mark is there, and wipes it. An object that was freed twice
+ * is in two places, but after the first hand-out it has no mark, so nobody gets
+ * it a second time. Fresh objects get theirs when their slab is opened.
+ *
+ * The trick. free() only stores, so it does not wait for an object that is not
+ * in the cache. malloc() looks at what its caller is about to use.
+ *
+ * The limits. A missing mark tells that the object was freed twice or written
+ * to after it was freed; which of the two is for a slow path to find out. Two
+ * hand-outs in the same instant, of an object that lies in two magazines, can
+ * both see the one mark: looking and wiping are two steps, for an atomic
+ * exchange would cost more than the rest of the fast path.
+ *
+ * What would be lost without each step:
+ *   - Without the store in free() a second free before the next hand-out would
+ *     be the only free that counts, and no hand-out could be told from it.
+ *   - Without the look in malloc(): two owners.
+ *   - Without the wipe: two owners, for the second hand-out sees the mark of
+ *     the first free.
+ *
+ * The mark is only compared, never followed, so a program that writes to freed
+ * memory can lead us nowhere.
  */
 #ifndef PM_MARK_H
 #define PM_MARK_H
@@ -32,19 +52,28 @@ static __always_inline void pm_set_mark(void *obj)
 		((u64 *)obj)[1] = pm_mark(obj);
 }
 
-static __always_inline void pm_wipe_mark(void *obj)
+/* Spend the mark of @obj. Return: false when it has none. */
+static __always_inline bool pm_spend_mark(void *obj)
 {
-	if (PM_MARK)
-		((u64 *)obj)[1] = 0;
+	if (!PM_MARK)
+		return true;
+	if (unlikely(!pm_is_marked(obj)))
+		return false;
+	((u64 *)obj)[1] = 0;
+	return true;
 }
 
-/* @obj leaves the free ones: what we or others wrote to it goes. */
-static __always_inline void pm_obj_take(void *obj, unsigned long class)
+/*
+ * @obj leaves the free ones: what we or others wrote to it goes. Return: false
+ * when it must not, for it carries no mark.
+ */
+static __always_inline bool pm_obj_take(void *obj, unsigned long class)
 {
+	if (unlikely(!pm_spend_mark(obj)))
+		return false;
 	if (want_init_on_alloc(0))
 		memset(obj, 0, pm_classes[class].size);
-	else
-		pm_wipe_mark(obj);
+	return true;
 }
 
 /* @obj joins them. */

@@ -5,6 +5,7 @@
 #include "base/misuse.h"
 
 struct pm_misuse_note pm_misuse_noted;
+atomic_long_t pm_misuse_count;
 
 /**
  * pm_misuse_note() - an object came home that was there already

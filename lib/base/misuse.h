@@ -19,12 +19,14 @@
  * @PM_FAULT_INTERIOR: inside an object of ours, not at its start
  * @PM_FAULT_DOUBLE_FREE: the object is free already
  * @PM_FAULT_SIZE: the object is not of the size that the caller named
+ * @PM_FAULT_UNMARKED: an object that was to be handed out carries no mark
  */
 enum pm_fault {
 	PM_FAULT_FOREIGN,
 	PM_FAULT_INTERIOR,
 	PM_FAULT_DOUBLE_FREE,
 	PM_FAULT_SIZE,
+	PM_FAULT_UNMARKED,
 };
 
 /**
@@ -38,6 +40,9 @@ struct pm_misuse_note {
 };
 
 extern struct pm_misuse_note pm_misuse_noted;
+
+/* How often misuse was found and the system went on. [atomic] */
+extern atomic_long_t pm_misuse_count;
 
 void pm_misuse_note(void *obj, unsigned int class);
 void *pm_misuse_take_note(unsigned int *class);

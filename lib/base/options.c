@@ -155,6 +155,20 @@ static bool pm_set_duration(const char *value, unsigned long *ns)
 	return false;
 }
 
+static bool pm_set_misuse(const char *value)
+{
+	static const char *const modes[] = { "abort", "report", "ignore" };
+	unsigned int mode;
+
+	for (mode = 0; mode < ARRAY_SIZE(modes); mode++) {
+		if (strcmp(value, modes[mode]))
+			continue;
+		pm_options.misuse = mode;
+		return true;
+	}
+	return false;
+}
+
 static bool pm_set_delay(const char *value)
 {
 	static const char where[] = "arena:";
@@ -181,6 +195,7 @@ static const struct pm_option {
 	{ "thp", pm_set_thp, "on or off" },
 	{ "stats", pm_set_stats, "exit, json or off" },
 	{ "stats_file", pm_set_stats_file, "a path of less than 4096 bytes" },
+	{ "misuse", pm_set_misuse, "abort, report or ignore" },
 	{ "delay", pm_set_delay, "arena:N with ns, us or ms, a second at most" },
 };
 
@@ -205,7 +220,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, populate, thp, stats, stats_file, delay",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, populate, thp, stats, stats_file, misuse, delay",
 		  text);
 	pm_host_say(line);
 }

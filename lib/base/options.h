@@ -32,6 +32,18 @@ struct pm_policy {
 enum pm_rseq { PM_RSEQ_AUTO, PM_RSEQ_OWN, PM_RSEQ_OFF };
 
 /**
+ * enum pm_misuse_mode - what follows the line that names bad input
+ * @PM_MISUSE_ABORT: a process ends, a kernel warns
+ * @PM_MISUSE_REPORT: the request is dropped, and counted
+ * @PM_MISUSE_IGNORE: likewise, and there is no line
+ */
+enum pm_misuse_mode {
+	PM_MISUSE_ABORT,
+	PM_MISUSE_REPORT,
+	PM_MISUSE_IGNORE,
+};
+
+/**
  * struct pm_options - what can be chosen at start
  * @policy: which arena a thread uses; NULL before pm_options_parse()
  * @arenas: number of arenas, 0 lets the policy decide
@@ -47,6 +59,7 @@ enum pm_rseq { PM_RSEQ_AUTO, PM_RSEQ_OWN, PM_RSEQ_OFF };
  * @stats_json: as JSON, not as text
  * @stats_file: to this file, NULL for standard error; the host says what
  *	stands for a number in it
+ * @misuse: what follows the line that names bad input
  * @delay_ns: nanoseconds that every hold of an arena's lock is longer
  */
 struct pm_options {
@@ -63,6 +76,7 @@ struct pm_options {
 	bool stats_exit;
 	bool stats_json;
 	const char *stats_file;
+	enum pm_misuse_mode misuse;
 	unsigned long delay_ns;
 };
 

@@ -95,7 +95,8 @@ extern u32 pm_mag_base[PM_NR_CLASSES];
  * static inline void *pm_percpu_pop(unsigned long class);
  *	The object on top of this CPU's stack, or NULL.
  * static inline bool pm_percpu_push(unsigned long class, void *obj);
- *	Put an object on top; false when there is no room.
+ *	Put an object on top; false when there is no room, or when it is on top
+ *	already.
  * unsigned int pm_percpu_pop_batch(unsigned int class, void **objs, n);
  *	Up to n objects from the top, n at least 1, the topmost last; one commit.
  * unsigned int pm_percpu_push_batch(unsigned int class, void **objs, n);
@@ -121,6 +122,7 @@ extern u32 pm_mag_base[PM_NR_CLASSES];
 void pm_mag_init(void);
 void pm_mag_exit(void);
 void *pm_mag_refill(unsigned int class, gfp_t gfp);
+bool pm_mag_is_on_top(unsigned int class, const void *obj);
 bool pm_mag_flush(unsigned int class, void *obj);
 bool pm_mag_drain(unsigned int index);
 bool pm_mag_drain_all(void);
@@ -137,92 +139,5 @@ static __always_inline void pm_mag_count_hit(void)
 {
 }
 #endif
-
-/**
- * pm_malloc_class_fast() - take an object of a class from this CPU's magazine
- * @class: class number
- *
- * Return: the object, or NULL: then the slow path knows what to do.
- */
-static __always_inline void *pm_malloc_class_fast(unsigned long class)
-{
-	void *obj = pm_percpu_pop(class);
-
-	if (likely(obj)) {
-		pm_obj_take(obj, class);
-		pm_mag_count_hit();
-	}
-	return obj;
-}
-
-/**
- * pm_malloc_fast() - take an object of a size from this CPU's magazine
- * @size: bytes
- *
- * Return: the object, or NULL: then the slow path knows what to do.
- */
-static __always_inline void *pm_malloc_fast(size_t size)
-{
-	if (unlikely(size > PM_SMALL_MAX))
-		return NULL;
-	return pm_malloc_class_fast(pm_class_of(size));
-}
-
-/**
- * pm_malloc_aligned_fast() - likewise, at an alignment
- * @size: bytes
- * @align: power of two
- *
- * Return: the object, or NULL: then the slow path knows what to do.
- */
-static __always_inline void *pm_malloc_aligned_fast(size_t size, size_t align)
-{
-	unsigned long class = pm_class_of_aligned(size, align);
-
-	return likely(class) ? pm_malloc_class_fast(class) : NULL;
-}
-
-/**
- * enum pm_free_result - how far pm_free_fast() got
- * @PM_FREE_DONE: the object is in the magazine
- * @PM_FREE_FULL: it is marked, and the magazine has no room
- * @PM_FREE_SLOW: not the start of an object in a slab, or marked already
- */
-enum pm_free_result { PM_FREE_DONE, PM_FREE_FULL, PM_FREE_SLOW };
-
-/**
- * pm_free_class_fast() - put an object of a class into this CPU's magazine
- * @ptr: address whose page-map byte is @class
- * @class: page-map byte, or class number
- *
- * Return: how far it got.
- */
-static __always_inline enum pm_free_result
-pm_free_class_fast(void *ptr, unsigned long class)
-{
-	if (unlikely(!pm_class_is_start(class, ptr)))
-		return PM_FREE_SLOW;
-	if (unlikely(pm_is_marked(ptr)))
-		return PM_FREE_SLOW;
-	pm_obj_give(ptr, class);
-	if (unlikely(!pm_percpu_push(class, ptr)))
-		return PM_FREE_FULL;
-	pm_mag_count_hit();
-	return PM_FREE_DONE;
-}
-
-/**
- * pm_free_fast() - put an object into this CPU's magazine
- * @ptr: whatever a caller frees
- * @class: out: page-map byte of @ptr
- *
- * Return: how far it got.
- */
-static __always_inline enum pm_free_result
-pm_free_fast(void *ptr, unsigned long *class)
-{
-	*class = pm_pagemap_class(ptr);
-	return pm_free_class_fast(ptr, *class);
-}
 
 #endif /* PM_MAGAZINE_H */

@@ -77,7 +77,7 @@ static unsigned int pm_mag_owner(void **objs)
  * @gfp: context
  *
  * Context: may sleep; @gfp without permission to sleep gets NULL.
- * Return: an object, unmarked, or NULL.
+ * Return: an object, whose mark is to be spent, or NULL.
  */
 void *pm_mag_refill(unsigned int class, gfp_t gfp)
 {
@@ -118,8 +118,27 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 		pm_batch_provide(gfp);
 		pm_mag_tick();
 	}
-	pm_obj_take(objs[0], class);
 	return objs[0];
+}
+
+/**
+ * pm_mag_is_on_top() - whether an object is on top of this CPU's stack
+ * @class: class number
+ * @obj: object
+ *
+ * Context: any.
+ * Return: a hint: others push and pop.
+ */
+bool pm_mag_is_on_top(unsigned int class, const void *obj)
+{
+	struct pm_magazine *mag = pm_mag_here(GFP_NOWAIT);
+	u32 top;
+
+	if (!mag)
+		return false;
+	top = READ_ONCE(mag->stack[class].top);
+	return top > pm_mag_base[class] &&
+	       READ_ONCE(*(void **)((char *)mag + top - sizeof(void *))) == obj;
 }
 
 /*

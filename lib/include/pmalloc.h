@@ -40,6 +40,7 @@ extern "C" {
  * @heaps: heaps that exist
  * @live_objects: objects that callers hold, large ones included
  * @large_objects: large ones among these
+ * @misuse: times that bad input was found and the system went on
  *
  * The figures are gathered arena by arena while others allocate: each is
  * exact for its arena at the moment it was read, the sum is a snapshot.
@@ -58,6 +59,7 @@ struct pm_totals {
 	size_t heaps;
 	size_t live_objects;
 	size_t large_objects;
+	size_t misuse;
 };
 
 /**

@@ -50,6 +50,10 @@ static char *large_cache = "16777216";
 module_param(large_cache, charp, 0444);
 MODULE_PARM_DESC(large_cache, "bytes of freed large objects to keep for reuse (default 16 MiB)");
 
+static char *misuse;
+module_param(misuse, charp, 0444);
+MODULE_PARM_DESC(misuse, "what follows the line that names bad input: abort (default, a warning), report, ignore");
+
 static char *delay;
 module_param(delay, charp, 0444);
 MODULE_PARM_DESC(delay, "lengthen every hold of an arena's lock, for studies: arena:500ns, also us and ms");
@@ -97,12 +101,13 @@ int pm_host_describe(char *buf, size_t size)
 
 void *pm_malloc_gfp(size_t size, gfp_t gfp)
 {
-	void *obj = NULL;
+	void *obj, *unmarked;
 
 	might_alloc(gfp);
-	if (likely(!(gfp & __GFP_ZERO)))
-		obj = pm_malloc_fast(size);
-	return likely(obj) ? obj : pm_alloc(size, 1, gfp);
+	if (unlikely(gfp & __GFP_ZERO))
+		return pm_alloc(size, 1, gfp);
+	obj = pm_malloc_fast(size, &unmarked);
+	return likely(obj) ? obj : pm_alloc_miss(size, 1, gfp, unmarked);
 }
 EXPORT_SYMBOL_GPL(pm_malloc_gfp);
 
@@ -125,6 +130,7 @@ static int __init pm_module_init(void)
 	pm_option_add("magazine_bytes", magazine_bytes);
 	pm_option_add("decay_ms", decay_ms);
 	pm_option_add("large_cache", large_cache);
+	pm_option_add("misuse", misuse);
 	pm_option_add("delay", delay);
 	if (!pm_start(GFP_KERNEL))
 		return -ENOMEM;

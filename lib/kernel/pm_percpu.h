@@ -110,7 +110,8 @@ static __always_inline bool pm_percpu_push(unsigned int class, void *obj)
 		return false;
 	mag = this_cpu_read(pm_percpu.mag);
 	top = mag->stack[class].top;
-	if (unlikely(top >= READ_ONCE(mag->stack[class].limit))) {
+	if (unlikely(top >= READ_ONCE(mag->stack[class].limit)) ||
+	    unlikely(*(void **)((char *)mag + top - sizeof(void *)) == obj)) {
 		pm_section_end();
 		return false;
 	}

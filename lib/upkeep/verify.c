@@ -11,37 +11,45 @@
 #include "front/magazine.h"
 #include "front/transit.h"
 
-/* Whether @obj lies in @heap and is free there, or no object at all. */
-static bool pm_heap_is_free_object(struct pm_heap *heap, const void *obj,
-				   unsigned int class)
+/**
+ * enum pm_found - where an object was found
+ * @PM_FOUND_OUT: nowhere among the free ones
+ * @PM_FOUND_UNMARKED: likewise, and it carries no mark
+ * @PM_FOUND_FREE: in its slab, or its slab is gone
+ */
+enum pm_found { PM_FOUND_OUT, PM_FOUND_UNMARKED, PM_FOUND_FREE };
+
+static enum pm_found pm_heap_find_object(struct pm_heap *heap, const void *obj,
+					 unsigned int class)
 {
 	struct pm_slab *slab;
 	unsigned int index;
 
 	/* Its slab was given back, or is one of another class. */
 	if (pm_pagemap_class(obj) != class)
-		return true;
+		return PM_FOUND_FREE;
 	slab = pm_heap_slab(heap, obj, class);
-	return !pm_slab_index(slab, obj, &index) ||
-	       pm_slab_object_is_free(slab, index) || !pm_is_marked(obj);
+	if (!pm_slab_index(slab, obj, &index) ||
+	    pm_slab_object_is_free(slab, index))
+		return PM_FOUND_FREE;
+	return pm_is_marked(obj) ? PM_FOUND_OUT : PM_FOUND_UNMARKED;
 }
 
 /*
- * Whether an object that was found marked is free.
+ * Look for an object among the free ones.
  *
  * With the magazines empty and nothing in transit all that is free is in
- * depots, inboxes and slabs; when those have been brought home the bitmap
- * tells. An object that has lost its mark meanwhile was handed out: then it
- * was free when somebody freed it.
+ * depots, inboxes and slabs; when those have been emptied into slabs the bitmap
+ * tells.
  *
  * Context: pm_transit_stop(), pm_registry and pm_mag_lock_all(), so that none
  * of that changes; may sleep.
  */
-static bool pm_arenas_say_free(const void *obj, unsigned int class)
+static enum pm_found pm_arenas_find(const void *obj, unsigned int class)
 {
 	struct pm_arena *arena;
 	struct pm_heap *heap;
-	bool is_free = true;
+	enum pm_found found = PM_FOUND_FREE;
 
 	lockdep_assert_held(&pm_registry);
 	list_for_each_entry(arena, &pm_arenas, node) {
@@ -55,11 +63,38 @@ static bool pm_arenas_say_free(const void *obj, unsigned int class)
 		pm_arena_lock_uncounted(arena);
 		list_for_each_entry(heap, &arena->heaps, node)
 			if (pm_heap_contains(heap, obj))
-				is_free = pm_heap_is_free_object(heap, obj,
-								 class);
+				found = pm_heap_find_object(heap, obj, class);
 		pm_arena_unlock(arena);
 	}
-	return is_free;
+	return found;
+}
+
+/*
+ * Look for an object at a standstill, or it might always be where we are not
+ * looking: nobody carries a batch, no arena is retired, no CPU has a magazine.
+ * Callers are served meanwhile, one object at a time, by arenas. What is not
+ * waited for is another free of the same object that has not returned.
+ *
+ * Return: where it was found; @unknown in a context that may not wait, and in a
+ * process that can no longer drain its magazines.
+ */
+static noinline __cold enum pm_found pm_find(const void *obj,
+					     unsigned int class,
+					     enum pm_found unknown)
+{
+	enum pm_found found = unknown;
+
+	if (!pm_context_may_lock())
+		return unknown;
+	pm_transit_stop();
+	mutex_lock(&pm_registry);
+	pm_mag_lock_all();
+	if (pm_mag_drain_all_locked())
+		found = pm_arenas_find(obj, class);
+	pm_mag_unlock_all(false);
+	mutex_unlock(&pm_registry);
+	pm_transit_resume();
+	return found;
 }
 
 /**
@@ -67,35 +102,28 @@ static bool pm_arenas_say_free(const void *obj, unsigned int class)
  * @ptr: object of a slab
  * @class: its class
  *
- * Its second word is the mark of a free object. Nearly always it is one; but a
- * program may have written the value there. Everything that is free is
- * brought home to its slab, whose bitmap then knows.
- *
- * That takes a standstill, or an object might always be where we are not
- * looking: nobody carries a batch, no arena is retired, no CPU has a
- * magazine. Callers are served meanwhile, one object at a time, by arenas.
- * What is not waited for is another free of the same object that has not
- * returned.
- *
- * A context that may not wait takes the mark's word for it, and so does a
- * process that can no longer drain its magazines.
+ * Nearly always it is; but a program may have written the value there. An
+ * object that has lost its mark when it is looked at was handed out meanwhile:
+ * then it was free when somebody freed it. Where nobody can look the mark is
+ * taken at its word.
  *
  * Context: any, no lock held.
  * Return: false when somebody owns it.
  */
-__cold bool pm_is_free(const void *ptr, unsigned int class)
+bool pm_is_free(const void *ptr, unsigned int class)
 {
-	bool is_free = true;
+	return pm_find(ptr, class, PM_FOUND_FREE) != PM_FOUND_OUT;
+}
 
-	if (!pm_context_may_lock())
-		return true;
-	pm_transit_stop();
-	mutex_lock(&pm_registry);
-	pm_mag_lock_all();
-	if (pm_mag_drain_all_locked())
-		is_free = pm_arenas_say_free(ptr, class);
-	pm_mag_unlock_all(false);
-	mutex_unlock(&pm_registry);
-	pm_transit_resume();
-	return is_free;
+/**
+ * pm_has_copy() - whether an object that is on no list is among the free ones
+ * @ptr: object of a slab
+ * @class: its class
+ *
+ * Context: any, no lock held.
+ * Return: whether it is: then it was freed twice.
+ */
+bool pm_has_copy(const void *ptr, unsigned int class)
+{
+	return pm_find(ptr, class, PM_FOUND_OUT) == PM_FOUND_FREE;
 }

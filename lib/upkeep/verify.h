@@ -8,5 +8,6 @@
 #include "platform.h"
 
 bool pm_is_free(const void *ptr, unsigned int class);
+bool pm_has_copy(const void *ptr, unsigned int class);
 
 #endif /* PM_VERIFY_H */

@@ -23,16 +23,17 @@ static void *pm_or_enomem(void *obj)
 	return obj;
 }
 
-static noinline void *pm_malloc_miss(size_t size)
+static noinline void *pm_malloc_miss(size_t size, void *unmarked)
 {
-	return pm_or_enomem(pm_alloc(size, 1, GFP_KERNEL));
+	return pm_or_enomem(pm_alloc_miss(size, 1, GFP_KERNEL, unmarked));
 }
 
 PM_EXPORT void *malloc(size_t size)
 {
-	void *obj = pm_malloc_fast(size);
+	void *obj, *unmarked;
 
-	return likely(obj) ? obj : pm_malloc_miss(size);
+	obj = pm_malloc_fast(size, &unmarked);
+	return likely(obj) ? obj : pm_malloc_miss(size, unmarked);
 }
 
 PM_EXPORT void free(void *ptr)
@@ -42,16 +43,17 @@ PM_EXPORT void free(void *ptr)
 
 PM_EXPORT void *calloc(size_t n, size_t size)
 {
-	void *obj;
+	void *obj, *unmarked;
 
 	if (unlikely(check_mul_overflow(n, size, &size))) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	obj = pm_malloc_fast(size);
+	obj = pm_malloc_fast(size, &unmarked);
 	if (likely(obj))
 		return memset(obj, 0, size);
-	return pm_or_enomem(pm_alloc(size, 1, GFP_KERNEL | __GFP_ZERO));
+	return pm_or_enomem(pm_alloc_miss(size, 1, GFP_KERNEL | __GFP_ZERO,
+					  unmarked));
 }
 
 PM_EXPORT void *realloc(void *ptr, size_t size)
@@ -74,9 +76,10 @@ PM_EXPORT void *reallocarray(void *ptr, size_t n, size_t size)
 	return realloc(ptr, size);
 }
 
-static noinline void *pm_aligned_miss(size_t align, size_t size)
+static noinline void *pm_aligned_miss(size_t align, size_t size,
+				      void *unmarked)
 {
-	return pm_or_enomem(pm_alloc(size, align, GFP_KERNEL));
+	return pm_or_enomem(pm_alloc_miss(size, align, GFP_KERNEL, unmarked));
 }
 
 /*
@@ -85,13 +88,13 @@ static noinline void *pm_aligned_miss(size_t align, size_t size)
  */
 PM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 {
-	void *obj;
+	void *obj, *unmarked;
 
 	if (unlikely(!is_power_of_2(align) || align % sizeof(void *)))
 		return EINVAL;
-	obj = pm_malloc_aligned_fast(size, align);
+	obj = pm_malloc_aligned_fast(size, align, &unmarked);
 	if (unlikely(!obj))
-		obj = pm_aligned_miss(align, size);
+		obj = pm_aligned_miss(align, size, unmarked);
 	if (unlikely(!obj))
 		return ENOMEM;
 	*out = obj;
@@ -100,14 +103,14 @@ PM_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 
 PM_EXPORT void *aligned_alloc(size_t align, size_t size)
 {
-	void *obj;
+	void *obj, *unmarked;
 
 	if (unlikely(!is_power_of_2(align))) {
 		errno = EINVAL;
 		return NULL;
 	}
-	obj = pm_malloc_aligned_fast(size, align);
-	return likely(obj) ? obj : pm_aligned_miss(align, size);
+	obj = pm_malloc_aligned_fast(size, align, &unmarked);
+	return likely(obj) ? obj : pm_aligned_miss(align, size, unmarked);
 }
 
 /* An alignment that is no power of two is rounded up to the next. */

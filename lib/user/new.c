@@ -57,25 +57,25 @@ static noinline __cold void *pm_new_slow(size_t size, size_t align)
 	return obj;
 }
 
-static noinline void *pm_new_miss(size_t size, size_t align)
+static noinline void *pm_new_miss(size_t size, size_t align, void *unmarked)
 {
-	void *obj = pm_alloc(size, align, GFP_KERNEL);
+	void *obj = pm_alloc_miss(size, align, GFP_KERNEL, unmarked);
 
 	return likely(obj) ? obj : pm_new_slow(size, align);
 }
 
 static __always_inline void *pm_new(size_t size)
 {
-	void *obj = pm_malloc_fast(size);
+	void *unmarked, *obj = pm_malloc_fast(size, &unmarked);
 
-	return likely(obj) ? obj : pm_new_miss(size, 1);
+	return likely(obj) ? obj : pm_new_miss(size, 1, unmarked);
 }
 
 static __always_inline void *pm_new_aligned(size_t size, size_t align)
 {
-	void *obj = pm_malloc_aligned_fast(size, align);
+	void *unmarked, *obj = pm_malloc_aligned_fast(size, align, &unmarked);
 
-	return likely(obj) ? obj : pm_new_miss(size, align);
+	return likely(obj) ? obj : pm_new_miss(size, align, unmarked);
 }
 
 PM_EXPORT void *pm_op_new(size_t n) __asm__("_Znwm");

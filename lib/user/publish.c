@@ -39,6 +39,7 @@
 #include "arena/registry.h"
 #include "back/large.h"
 #include "front/magazine.h"
+#include "base/misuse.h"
 #include "base/options.h"
 #include "api/stats.h"
 
@@ -156,6 +157,7 @@ static const struct pm_place pm_places[] = {
 	PM_PLACE("large_count", pm_large_counts.live_objects),
 	PM_PLACE("large_cached_bytes", pm_extent_counts.cached),
 	PM_PLACE("meta_bytes", pm_meta_total),
+	PM_PLACE("misuse", pm_misuse_count),
 };
 
 #define PM_TABLE(_name, _fields, _nr, _bytes)				\

@@ -145,7 +145,7 @@ empty: __attribute__((cold));
  * mag = table[index]
  * st = &mag->stack[class]
  * top = st->top
- * if (top < st->limit) {
+ * if (top < st->limit && *(mag + top - 8) != obj) {
  *	*(mag + top) = obj			above top: not seen yet
  *	st->top = top + 8			commits
  * }
@@ -161,6 +161,8 @@ static __always_inline bool pm_percpu_push(unsigned long class, void *obj)
 		PM_RSEQ_INJECT(24)
 		"cmpl 4(%[st]), %k[t]\n\t"
 		"jae %l[full]\n\t"
+		"cmpq %[obj], -8(%[mag],%[t])\n\t"
+		"je %l[full]\n\t"
 		"movq %[obj], (%[mag],%[t])\n\t"
 		"leal 8(%[t]), %k[t]\n\t"
 		PM_RSEQ_INJECT(25)

@@ -246,7 +246,7 @@ static void get_objects(void)
 		objs[i] = take_locked(CLASS);
 	/* As pm_malloc() would have it. */
 	for (i = 0; i < OBJS; i++)
-		pm_wipe_mark(objs[i]);
+		(void)pm_spend_mark(objs[i]);
 }
 
 static bool churn(void)
