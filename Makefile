@@ -14,7 +14,11 @@ CC	?= gcc
 # objects carry no mark, so that double frees go unnoticed.
 PROBES	?= 1
 MARK	?= 1
-B	:= build$(if $(filter 0,$(PROBES)),/noprobes)$(if $(filter 0,$(MARK)),/nomark)
+# URCU=shared: likewise, one that shares liburcu with the program that it
+# serves. URCU=private: stop where the private copy cannot be had.
+URCU	?= auto
+B	:= build$(if $(filter 0,$(PROBES)),/noprobes)$(if $(filter 0,$(MARK)),/nomark)$(if \
+	$(filter shared,$(URCU)),/shared)
 
 # Rules that are made below come before the first one that is written out.
 .DEFAULT_GOAL := all
@@ -22,8 +26,26 @@ B	:= build$(if $(filter 0,$(PROBES)),/noprobes)$(if $(filter 0,$(MARK)),/nomark)
 # The list of core objects, shared with the kernel's build.
 include lib/Kbuild
 
-user-objs	:= host.o urcu.o percpu.o pages.o fork.o vfork.o calls.o filter.o \
-	   publish.o malloc.o report.o new.o trace.o
+# Which liburcu: make makes the file that says so before anything else, and
+# begins anew. What builds nothing does not ask.
+PMALLOC_LIBURCU ?= build/liburcu
+urcu-dir	:= $(PMALLOC_LIBURCU)
+export PMALLOC_LIBURCU
+ifeq ($(URCU),shared)
+urcu	:= shared
+else ifneq ($(filter-out clean help deps run check style docs uninstall,$(or \
+	$(MAKECMDGOALS),all)),)
+include $(urcu-dir)/choice.mk
+ifeq ($(urcu),shared)
+ifeq ($(URCU),private)
+$(error no private copy of liburcu; `scripts/liburcu choose private` tells why)
+endif
+$(info No source of liburcu: the library shares liburcu with the program; see two-builds.rst.)
+endif
+endif
+
+user-objs	:= host.o urcu-$(urcu).o percpu.o pages.o fork.o vfork.o calls.o \
+	   filter.o publish.o malloc.o report.o new.o trace.o
 core-srcs	:= $(pmalloc-core:%.o=lib/%.c)
 user-srcs	:= $(user-objs:%.o=lib/user/%.c)
 
@@ -32,13 +54,15 @@ WARN	:= -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes \
 	   -Wno-sign-compare
 OPT	?= -O2
 PM_CPPFLAGS := -D_GNU_SOURCE -Ilib -Ilib/include -Ilib/user \
+	   $(if $(filter shared,$(urcu)),-DPM_URCU_SHARED,-I$(urcu-dir)/include \
+	   -I$(urcu-dir)/src) \
 	   $(if $(filter 0,$(PROBES)),-DPM_NO_PROBES) \
 	   $(if $(filter 0,$(MARK)),-DPM_NO_MARK)
 PM_CFLAGS := -std=gnu11 -g $(OPT) $(WARN) -fPIC -fvisibility=hidden \
 	   -fno-builtin-malloc -fno-builtin-calloc \
 	   -fno-builtin-realloc -fno-builtin-free -fno-strict-aliasing \
 	   -fno-semantic-interposition -fexceptions
-PM_LIBS	:= -lurcu-bp -lurcu-common -pthread
+PM_LIBS	:= $(if $(filter shared,$(urcu)),-lurcu-bp -lurcu-common )-pthread
 PM_LDFLAGS := -shared -Wl,-soname,libpmalloc.so.0 -Wl,-z,nodelete \
 	   -Wl,-z,relro -Wl,-z,now -Wl,-z,defs \
 	   -Wl,--version-script=lib/user/pmalloc.map
@@ -85,6 +109,9 @@ pm-core = $(filter-out %/malloc.o %/new.o,$($(1)-objs))
 
 $(eval $(call pm-build,$(B)/lib,))
 $(eval $(call pm-build,$(B)/debug,-DPM_DEBUG_BUILD -O1))
+
+$(urcu-dir)/choice.mk: scripts/liburcu
+	@scripts/liburcu choose $(URCU)
 
 .PHONY: all lib debug clean help FORCE
 

@@ -6,14 +6,17 @@
 
 deps: ## install the Debian packages that `run` and `check` need
 	@scripts/deps check
+	@scripts/liburcu choose auto
 
 run: ## a real program on pmalloc, and the report of its arenas (20 s)
 	@scripts/deps run
+	@scripts/liburcu choose auto
 	@$(MAKE) --no-print-directory lib
 	@scripts/run
 
 check: ## install what is needed, then build and test everything
 	@scripts/deps check
+	@scripts/liburcu choose auto
 	@scripts/check
 
 style: ## check the form of every source file
@@ -54,7 +57,8 @@ install: lib bench-programs ## install into $(DESTDIR)$(PREFIX)
 	install -m 644 $(B)/libpmalloc.a $(DESTDIR)$(LIBDIR)/
 	install -m 644 lib/include/pmalloc.h $(DESTDIR)$(PREFIX)/include/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' scripts/pmalloc.pc.in \
+		-e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(PM_LIBS)|' \
+		scripts/pmalloc.pc.in \
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/pmalloc.pc
 	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/pmalloc.pc
 	install -m 644 Documentation/man/pmalloc.7 $(DESTDIR)$(MANDIR)/man7/

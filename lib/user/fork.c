@@ -54,12 +54,11 @@ static void pm_fork_parent(void)
 static void pm_fork_child(void)
 {
 	pm_tls.tid = 0;
-	pm_urcu_restart();
 	pm_pages_unlock(true);
 	pm_extents_unlock_all(true);
 	pm_arena_restart_all();
 	pm_batch_restart_all();
-	urcu_bp_after_fork_child();
+	pm_urcu_after_fork_child();
 	pm_mag_unlock_all(true);
 	mutex_init(&pm_registry);
 	pm_transit_forget();

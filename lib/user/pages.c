@@ -24,15 +24,9 @@ static char *pm_heap_hint;
 
 static void *pm_map(void *addr, size_t size, int flags)
 {
-	void *p;
+	void *p = mmap(addr, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
-	if (!pm_urcu_map_begin()) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	p = mmap(addr, size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-	pm_urcu_map_end(p != MAP_FAILED || errno != ENOMEM);
 	return p == MAP_FAILED ? NULL : p;
 }
 

@@ -23,20 +23,23 @@
 #endif
 #define _LGPL_SOURCE
 #define URCU_DEREFERENCE_USE_ATOMIC_CONSUME
-#include <urcu/urcu-bp.h>
+#include <urcu/pointer.h>
 #undef rcu_assign_pointer
 #define rcu_assign_pointer(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
+#include "pm_env.h"
 
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
 extern char pm_tsan_sections;
 
-#define _urcu_bp_read_unlock()						\
+#define srcu_read_unlock(s, idx)					\
 	do {								\
-		__tsan_release(&pm_tsan_sections);			\
-		_urcu_bp_read_unlock();					\
+		if ((idx) >= 0)						\
+			__tsan_release(&pm_tsan_sections);		\
+		srcu_read_unlock(s, idx);				\
 	} while (0)
-#define urcu_bp_synchronize_rcu()					\
+#undef synchronize_srcu
+#define synchronize_srcu(s)						\
 	do {								\
 		urcu_bp_synchronize_rcu();				\
 		__tsan_acquire(&pm_tsan_sections);			\

@@ -8,7 +8,6 @@
 #ifndef _LGPL_SOURCE
 #define _LGPL_SOURCE		/* inline read-side functions */
 #endif
-#include <urcu/urcu-bp.h>
 #include <urcu/list.h>
 #include <urcu/rculist.h>
 #include "lockdep.h"

@@ -5,27 +5,21 @@
 #ifndef PM_WORDS_SRCU_H
 #define PM_WORDS_SRCU_H
 
-#ifndef _LGPL_SOURCE
-#define _LGPL_SOURCE		/* inline read-side functions */
-#endif
-#include <urcu/urcu-bp.h>
 #include "atomic.h"
 #include "config.h"
 #include "lockdep.h"
-#include "thread.h"
+#include "urcu.h"
 
 /*
  * A process needs one domain only, and liburcu has one: the struct is a
- * name. Index -1 says that there is no read-side section, because this very
- * thread is inside liburcu's registration (which may call malloc), or there
- * is no memory for that: then the list may not be walked. Arenas found in the
- * table and owners of live objects may be used all the same, for their memory
- * stays arenas'.
+ * name. Index -1 says that there is no read-side section, because there is no
+ * memory for one more reader, a child may run in this thread's place, or, with a
+ * shared liburcu, this very thread is inside its registration (which may call
+ * malloc): then the list may not be walked. Arenas found in the table and owners of live objects may be used all
+ * the same, for their memory stays arenas'.
  */
 struct srcu_struct { char unused; };
 #define DEFINE_SRCU(name)	struct srcu_struct name
-
-int pm_urcu_register(void);
 
 /* Read-side sections that this thread is in: known in the debug build. */
 #if PM_DEBUG
@@ -41,12 +35,12 @@ extern __thread unsigned int pm_srcu_nesting
 
 static inline int srcu_read_lock(struct srcu_struct *s __maybe_unused)
 {
-	if (unlikely(!pm_tls.urcu_seen || !URCU_TLS(urcu_bp_reader))) {
-		if (pm_urcu_register())
-			return -1;
-	} else {
-		_urcu_bp_read_lock();
-	}
+	/* A child in this thread's place would count in the same reader. */
+	if (unlikely(pm_tls.vforks))
+		return -1;
+	if (unlikely(!pm_urcu_is_reader()) && pm_urcu_register())
+		return -1;
+	_urcu_bp_read_lock();
 	pm_srcu_nest(1);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #define PM_WORDS_THREAD_H
 
 #include <sys/rseq.h>
+#include "config.h"
 #include "types.h"
 
 /**
@@ -16,11 +17,12 @@
  * @index: the field in it that numbers magazines: cpu_id, or mm_cid
  * @slot: the policy's arena number plus one, 0 when none
  * @tid: kernel thread id, 0 until asked for
- * @in_urcu: within liburcu's registration, which may call malloc
  * @no_rseq: no (further) registration of @rseq in this thread
- * @urcu_seen: the reader TLS of liburcu is allocated in this thread
  * @vforks: children of vfork() that run on this thread's behalf
  * @aborts: aborts of sections since the last miss, see rseq-x86_64.h
+ * @reader: number of the thread's reader, 0 before its first section
+ * @in_urcu: within a shared liburcu's registration, which may call malloc
+ * @urcu_seen: a shared liburcu's reader is allocated in this thread
  */
 struct pm_tls {
 	struct rseq rseq;
@@ -28,11 +30,15 @@ struct pm_tls {
 	s32 *index;
 	unsigned int slot;
 	unsigned int tid;
-	u8 in_urcu;
 	u8 no_rseq;
-	u8 urcu_seen;
 	u8 vforks;
 	u8 aborts;
+#ifndef PM_URCU_SHARED
+	u16 reader;
+#else
+	u8 in_urcu;
+	u8 urcu_seen;
+#endif
 };
 
 extern __thread struct pm_tls pm_tls
