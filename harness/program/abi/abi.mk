@@ -15,14 +15,17 @@ abi-helpers	:= late limit lifecycle forkexit filter
 abi-libs	:= early.so eater.so plugin.so witness.so
 
 $(eval $(call program-rules,abi,$(abi-programs) $(abi-helpers) $(abi-libs)))
+$(eval $(call pm-link,$(B)/abi/urcu,$(B)/abi/urcu.o,$(program-cc),\
+	-lurcu-bp -lurcu-common $(program-libs)))
 
-ABI_TESTS	?= $(abi-programs:%=$(B)/abi/%) $(abi-scripts:%=$(abi-dir)/%)
-abi-prove	= ABI_BUILD=$(B)/abi PMALLOC_LIB=$(PMALLOC_LIB) \
+ABI_TESTS	?= $(addprefix $(B)/abi/,$(abi-programs) urcu) \
+		   $(abi-scripts:%=$(abi-dir)/%)
+abi-prove	= ABI_BUILD=$(B)/abi PMALLOC_LIB=$(PMALLOC_LIB) PMALLOC_URCU=$(urcu) \
 		  prove --timer $(if $(V),-v) -e harness/program/run
 
 .PHONY: abi-build check-abi check-programs
 
-abi-build: $(addprefix $(B)/abi/,$(abi-programs) $(abi-helpers) $(abi-libs))
+abi-build: $(addprefix $(B)/abi/,$(abi-programs) urcu $(abi-helpers) $(abi-libs))
 
 check-abi: $(filter-out none,$(PMALLOC_LIB)) abi-build ## test the malloc ABI
 	@$(abi-prove) -j$(ABI_JOBS) $(ABI_TESTS)

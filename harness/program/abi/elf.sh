@@ -10,6 +10,8 @@ set -u
 header=${PMALLOC_HEADER:-$top/lib/include/pmalloc.h}
 
 [ "$lib" != none ] || skip_all "no library to look at"
+shares=no
+[ "${PMALLOC_URCU:-private}" = private ] || shares=yes
 
 tr ' ' '\n' > "$tmp/abi" <<END
 malloc free calloc realloc reallocarray memalign posix_memalign
@@ -107,9 +109,11 @@ result $? "thread-local storage takes $size bytes, at most 64"
 readelf -dW "$lib" > "$tmp/dynamic"
 [ "$size" -eq 0 ] || grep -q STATIC_TLS "$tmp/dynamic"
 result $? "and is of the initial-exec model (STATIC_TLS)"
-# liburcu's reader is another library's, so it is reached the dynamic way.
+# A shared liburcu's reader is reached the dynamic way.
+foreign=none
+[ $shares = no ] || foreign=urcu_bp_reader
 ! readelf -rW "$lib" | grep -E 'R_X86_64_(DTPMOD|DTPOFF|TLSDESC)' |
-	grep -qv urcu_bp_reader
+	grep -qv $foreign
 result $? "and of no other (no DTPMOD, DTPOFF or TLSDESC of ours)"
 # An initial-exec access to another library's variable makes all of that
 # library's thread-local storage static, too.
@@ -134,6 +138,26 @@ result $? "has a soname"
 ! grep NEEDED "$tmp/dynamic" | grep -qE 'libstdc\+\+|libgcc_s|libdl|librt'
 result $? "a C program gets no C++ library along with it"
 grep NEEDED "$tmp/dynamic" | sed 's/.*Shared library: /# needs /'
+if [ $shares = no ]; then
+	[ "$(grep -c NEEDED "$tmp/dynamic")" = 1 ] &&
+		grep NEEDED "$tmp/dynamic" | grep -q '\[libc\.so\.6\]'
+	result $? "needs the C library and nothing else"
+	ldd "$lib" | grep -vE '^[[:space:]]*(linux-vdso|libc|/.*/ld-linux)' \
+		> "$tmp/others"
+	[ ! -s "$tmp/others" ]
+	result $? "ldd says so, too"
+	remark "$tmp/others"
+	# A name of liburcu's in the archive would meet the program's liburcu.
+	nm -g --defined-only "${lib%.so}.a" | awk '$3 ~ /urcu|rcu_/ &&
+		$3 !~ /^pm_/' > "$tmp/urcu"
+	[ -s "${lib%.so}.a" ] && [ ! -s "$tmp/urcu" ]
+	result $? "the archive has no name that liburcu has"
+	remark "$tmp/urcu"
+	! nm -D "$lib" | grep urcu
+	result $? "the dynamic linker sees no symbol of liburcu"
+else
+	result 0 "needs the C library alone # SKIP liburcu is shared"
+fi
 ldd -r "$lib" > "$tmp/ldd" 2>&1
 ! grep -q 'undefined symbol' "$tmp/ldd"
 result $? "no symbol is left undefined"

@@ -7,6 +7,8 @@
  *	late LIBRARY EATER...		first load the eaters, each of which
  *					takes a little of the static TLS that
  *					is left for late libraries
+ *	late -k LIBRARY			first take all keys there are for
+ *					thread-specific data
  */
 #include <errno.h>
 #include <pthread.h>
@@ -117,11 +119,26 @@ static size_t load_and_use(const char *path)
 	return faults;
 }
 
+static void take_keys(void)
+{
+	pthread_key_t key;
+	int keys = 0;
+
+	while (!pthread_key_create(&key, NULL))
+		keys++;
+	tap_diag("%d keys taken", keys);
+}
+
 int main(int argc, char **argv)
 {
 	static const char version[] = "TAP version 13\n";
 	int i;
 
+	if (argc > 2 && !strcmp(argv[1], "-k")) {
+		take_keys();
+		argc--;
+		argv++;
+	}
 	if (argc < 2)
 		return 2;
 	tap_write(version, sizeof(version) - 1);

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 #
-# The library comes late, by dlopen(): into a plain program, and into one
-# whose libraries have used up what static TLS there is for latecomers, but
-# for the 64 bytes that the library may take.
+# The library comes late, by dlopen(): into a plain program, into one whose
+# libraries have used up what static TLS there is for latecomers, but for the
+# 64 bytes that the library may take, and into one that has taken all keys for
+# thread-specific data.
 set -u
 
 # shellcheck source=harness/program/tap.sh
@@ -33,13 +34,26 @@ done
 
 [ $i -gt 4 ] && [ $i -lt 100 ]
 result $? "static TLS for latecomers ends after $i eaters"
-for eaters in "" "$few"; do
-	# shellcheck disable=SC2086
-	"$build/late" "$lib" $eaters > "$tmp/out" 2>&1
-	status=$?
-	pass_on "$tmp/out" "${eaters:+ (little TLS left)}"
+
+# load_late WORDS ARGUMENT...: its results, each followed by the words
+load_late()
+{
+	words=$1
+	shift
+	status=0
+	"$build/late" "$@" > "$tmp/out" 2>&1 || status=$?
+	pass_on "$tmp/out" "$words"
 	what="ended well"
 	[ $status -eq 0 ] || what="ended with status $status"
-	result $status "$what"
-done
+	result $status "$what$words"
+}
+
+load_late "" "$lib"
+# shellcheck disable=SC2086
+load_late " (little TLS left)" "$lib" $few
+if [ "${PMALLOC_URCU:-private}" = private ]; then
+	load_late " (no key left)" -k "$lib"
+else
+	result 0 "no key left # SKIP a shared liburcu ends the process"
+fi
 plan
