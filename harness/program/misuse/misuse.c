@@ -3,11 +3,13 @@
  * One misuse per run: misuse CASE. It says on stdout which pointer it is
  * about to misuse ("bad ADDRESS") and which object that concerns ("obj
  * ADDRESS"), so that misuse.sh can hold the report against them. Whoever
- * survives its misuse says so and exits with 3.
+ * survives its misuse says so, with the library's count, and exits with 3; one
+ * who is given what it may not be given exits with 7.
  */
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "cpu.h"
+#include "pmalloc.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define MIB ((size_t)1 << 20)
@@ -51,9 +54,28 @@ static void *free_it(void *p)
 	return NULL;
 }
 
+/*
+ * free() looks at the top of its magazine's stack and no deeper: a second free
+ * of another object is found when the copies come home.
+ */
+static void free_found_later(void *p)
+{
+	free(p);
+	malloc_trim(0);
+}
+
+/* Has a neighbour that stays, so that its slab does when the copies come home. */
+static void *malloc_beside(size_t size)
+{
+	void *p = malloc(size), *volatile neighbour = malloc(size);
+
+	(void)neighbour;
+	return p;
+}
+
 static void *malloc_it(void *size)
 {
-	return malloc((size_t)size);
+	return malloc_beside((size_t)size);
 }
 
 /* ---- foreign pointers --------------------------------------------------- */
@@ -67,6 +89,13 @@ static void free_stack(void)
 
 static void free_static(void)
 {
+	free(bad(static_memory, NULL));
+}
+
+/* Not the first call of all, so options have been read. */
+static void free_static_later(void)
+{
+	free(malloc(1));
 	free(bad(static_memory, NULL));
 }
 
@@ -84,14 +113,6 @@ static void free_mmap(void)
 static void free_sbrk(void)
 {
 	free(bad(sbrk(65536), NULL));
-}
-
-static void free_glibc(void)
-{
-	void *(*get)(size_t) =
-		(void *(*)(size_t))dlsym(RTLD_DEFAULT, "__libc_malloc");
-
-	free(bad(get ? get(100) : static_memory, NULL));
 }
 
 static void free_small_number(void)
@@ -143,6 +164,21 @@ static void usable_stack(void)
 
 	if (malloc_usable_size(bad(mem, NULL)) == 0)
 		_exit(5);
+}
+
+/* ---- no misuse ------------------------------------------------------------ */
+
+/* The C library's own name of malloc() is this malloc(), too. */
+static void free_glibc(void)
+{
+	void *(*get)(size_t) =
+		(void *(*)(size_t))dlsym(RTLD_DEFAULT, "__libc_malloc");
+	char *p = get ? get(100) : NULL;
+
+	if (!p || malloc_usable_size(p) < 100)
+		_exit(5);
+	memset(p, 1, 100);
+	free(bad(p, p));
 }
 
 /* ---- interior pointers --------------------------------------------------- */
@@ -254,11 +290,11 @@ static void double_among(size_t n, size_t at)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		p[i] = malloc(64);
+		p[i] = i == at ? malloc_beside(64) : malloc(64);
 	bad(p[at], p[at]);
 	for (i = 0; i < n; i++)
 		free(p[i]);
-	free(p[at]);
+	free_found_later(p[at]);
 }
 
 static void double_after_one(void) { double_among(2, 0); }
@@ -280,25 +316,26 @@ static void double_after_malloc(void)
 	p[3] = malloc(64);
 	if (p[3] == q)
 		free(p[3]);
-	free(q);
+	free_found_later(q);
 }
 
 static void double_other_thread(void)
 {
-	void *p = malloc(64);
+	void *p = malloc_beside(64);
 
 	bad(p, p);
 	in_thread(free_it, p);
-	free(p);
+	free_found_later(p);
 }
 
 static void double_in_thread(void)
 {
-	void *p = malloc(64);
+	void *p = malloc_beside(64);
 
 	bad(p, p);
 	free(p);
 	in_thread(free_it, p);
+	malloc_trim(0);
 }
 
 static void double_two_threads(void)
@@ -308,6 +345,7 @@ static void double_two_threads(void)
 	bad(p, p);
 	in_thread(free_it, p);
 	in_thread(free_it, p);
+	malloc_trim(0);
 }
 
 /* From a CPU that is not the owner's, where there are two. */
@@ -316,11 +354,11 @@ static void double_remote(void)
 	void *p;
 
 	pin(0);
-	p = malloc(64);
+	p = malloc_beside(64);
 	bad(p, p);
 	pin(1);
 	free(p);
-	free(p);
+	free_found_later(p);
 }
 
 static void double_remote_and_home(void)
@@ -328,12 +366,12 @@ static void double_remote_and_home(void)
 	void *p;
 
 	pin(0);
-	p = malloc(64);
+	p = malloc_beside(64);
 	bad(p, p);
 	pin(1);
 	free(p);
 	pin(0);
-	free(p);
+	free_found_later(p);
 }
 
 static void double_after_trim(void)
@@ -343,7 +381,7 @@ static void double_after_trim(void)
 	bad(p, p);
 	free(p);
 	malloc_trim(0);
-	free(p);
+	free_found_later(p);
 	free(keep);
 }
 
@@ -358,11 +396,11 @@ static void double_realloc_zero(void)
 
 static void free_after_realloc_moved(void)
 {
-	void *p = malloc(64), *q;
+	void *p = malloc_beside(64), *q;
 
 	bad(p, p);
 	q = realloc(p, 5000);
-	free(p);
+	free_found_later(p);
 	free(q);
 }
 
@@ -376,7 +414,7 @@ static void free_never_allocated(void)
 		if (q > p)
 			p = q;
 	}
-	free(bad(p + 64 * 20, p + 64 * 20));
+	free_found_later(bad(p + 64 * 20, p + 64 * 20));
 }
 
 static void realloc_freed(void)
@@ -424,6 +462,56 @@ static void realloc_freed_zero(void)
 	if (!realloc(p, 0))
 		_exit(3);
 }
+
+/* ---- writes after free --------------------------------------------------- */
+
+/* Take more objects than a magazine has: @p is @owners' at most. */
+static void take(const void *p, int owners)
+{
+	int i;
+
+	for (i = 0; i < 2000; i++)
+		if (malloc(64) == p && owners-- == 0)
+			_exit(7);
+}
+
+static void written(int word)
+{
+	uint64_t *p;
+
+	pin(0);
+	p = malloc(64);
+	bad(p, p);
+	free(p);
+	p[word] = 0x4242424242424240;
+	take(p, word == 1 ? 0 : 1);
+}
+
+static void written_first(void) { written(0); }
+static void written_second(void) { written(1); }
+
+/* Freed, written to, freed again; with another one freed in between, or not. */
+static void double_written(int word, bool between)
+{
+	uint64_t *p;
+	void *q;
+
+	pin(0);
+	p = malloc(64);
+	q = malloc(64);
+	bad(p, p);
+	free(p);
+	p[word] = 0x4242424242424240;
+	if (between)
+		free(q);
+	free(p);
+	take(p, 1);
+}
+
+static void double_written_first(void) { double_written(0, false); }
+static void double_written_second(void) { double_written(1, false); }
+static void double_written_first_later(void) { double_written(0, true); }
+static void double_written_second_later(void) { double_written(1, true); }
 
 /* ---- wrong sizes, other functions ---------------------------------------- */
 
@@ -523,7 +611,8 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	CASE(free_stack), CASE(free_static), CASE(free_code), CASE(free_mmap),
+	CASE(free_stack), CASE(free_static),
+	CASE(free_static_later), CASE(free_code), CASE(free_mmap),
 	CASE(free_sbrk), CASE(free_glibc), CASE(free_small_number),
 	CASE(free_noncanonical), CASE(free_kernel_address),
 	CASE(free_unmapped), CASE(realloc_stack), CASE(realloc_noncanonical),
@@ -543,12 +632,26 @@ static const struct {
 	CASE(free_never_allocated), CASE(realloc_freed),
 	CASE(realloc_freed_shrink), CASE(realloc_freed_large),
 	CASE(reallocarray_freed), CASE(realloc_freed_zero),
-	CASE(sized_too_long), CASE(sized_too_short), CASE(sized_large),
+	CASE(written_first), CASE(written_second), CASE(double_written_first),
+	CASE(double_written_second), CASE(double_written_first_later),
+	CASE(double_written_second_later), CASE(sized_too_long), CASE(sized_too_short), CASE(sized_large),
 	CASE(sized_small_for_large), CASE(sized_max), CASE(sized_double),
 	CASE(sized_foreign), CASE(aligned_sized_wrong), CASE(cfree_double),
 	CASE(delete_double), CASE(delete_sized_wrong), CASE(usable_freed),
 	CASE(double_silent),
 };
+
+/* How often the library found misuse, by its own count. */
+static size_t misuses(void)
+{
+	void (*get)(struct pm_totals *) = (void (*)(struct pm_totals *))
+		dlsym(RTLD_DEFAULT, "pm_get_totals");
+	struct pm_totals totals = { 0 };
+
+	if (get)
+		get(&totals);
+	return totals.misuse;
+}
 
 int main(int argc, char **argv)
 {
@@ -563,7 +666,7 @@ int main(int argc, char **argv)
 			continue;
 		alarm(10);
 		cases[i].run();
-		printf("survived\n");
+		printf("survived %zu\n", misuses());
 		return 3;
 	}
 	return argc < 2 ? 0 : 2;

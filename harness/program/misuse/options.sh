@@ -57,6 +57,10 @@ lines "rseq=mine" 1 'option "rseq=mine"'
 for rseq in auto own off; do
 	lines "rseq=$rseq" 0 ""
 done
+lines "misuse=bogus" 1 'option "misuse=bogus"'
+for misuse in abort report ignore; do
+	lines "misuse=$misuse" 0 ""
+done
 lines "delay=arena:0ns" 0 ""
 lines "delay=arena:1us" 0 ""
 for policy in single thread pool cpu; do

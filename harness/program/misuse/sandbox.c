@@ -5,7 +5,8 @@
  * waits for a grace period (it aborts when that fails).
  *
  * Each case is done in a child, for a sandbox is for ever. Whatever is no
- * misuse goes on working; a double free is named and stopped, as outside.
+ * misuse goes on working; a double free is named and stopped, as outside, though
+ * later: what lies deep in a magazine when the object is handed out again.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -120,6 +121,21 @@ static int retires(void)
 	return !retire || retire(0) != expected || goes_on();
 }
 
+/*
+ * Magazines cannot be emptied here: a second free that was not seen at once is
+ * found when the second copy is handed out, by the CPU that has it.
+ */
+static int take_until_found(void)
+{
+	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++) {
+		pin(cpu);
+		for (int i = 0; i < 4000; i++)
+			if (!malloc(64))
+				return 1;
+	}
+	return 0;
+}
+
 /* ---- misuse ---------------------------------------------------------------- */
 
 static int frees_twice(void)
@@ -128,14 +144,14 @@ static int frees_twice(void)
 
 	free(p);
 	free(p);
-	return 0;
+	return take_until_found();
 }
 
 static int frees_twice_later(void)
 {
 	free_many(64);
 	free(many[MANY / 3]);
-	return 0;
+	return take_until_found();
 }
 
 static void *free_it(void *p)
@@ -152,7 +168,7 @@ static int frees_twice_in_threads(void)
 	free(p);
 	if (!pthread_create(&thread, NULL, free_it, p))
 		pthread_join(thread, NULL);
-	return 0;
+	return take_until_found();
 }
 
 static int frees_foreign(void)
@@ -190,14 +206,16 @@ static bool lives(int (*fn)(void), int error)
 	return false;
 }
 
-static bool stopped(int (*fn)(void), int error, const char *expected)
+static bool stopped(int (*fn)(void), int error, const char *expected,
+		    const char *later)
 {
 	struct trial trial = { fn, error };
 	struct child child;
 
 	child_run(&child, locked_in, &trial);
 	if (child_aborted(&child, "pmalloc: ") && child_said_a_line(&child) &&
-	    strstr(child.said, expected))
+	    (strstr(child.said, expected) ||
+	     (later && strstr(child.said, later))))
 		return true;
 	tap_diag("status 0x%x, said: %s", (unsigned int)child.status,
 		 child.said);
@@ -209,13 +227,13 @@ static void test(int error, const char *name)
 	OK(lives(goes_on, error), "%s: threads, trim, figures", name);
 	OK(lives(forks, error), "%s: in a child, too", name);
 	OK(lives(retires, error), "%s: retiring an arena is refused", name);
-	OK(stopped(frees_twice, error, "double free"), "%s: double free",
-	   name);
-	OK(stopped(frees_twice_later, error, "double free"),
+	OK(stopped(frees_twice, error, "double free", "freed twice"),
+	   "%s: double free", name);
+	OK(stopped(frees_twice_later, error, "double free", "freed twice"),
 	   "%s: double free after others", name);
-	OK(stopped(frees_twice_in_threads, error, "double free"),
+	OK(stopped(frees_twice_in_threads, error, "double free", "freed twice"),
 	   "%s: double free in another thread", name);
-	OK(stopped(frees_foreign, error, "not a pmalloc object"),
+	OK(stopped(frees_foreign, error, "not a pmalloc object", NULL),
 	   "%s: foreign free", name);
 }
 

@@ -3,10 +3,10 @@
  * Two threads free the same object at the same instant.
  *
  * Without magazines the slab's bitmap decides, under the lock or by an atomic
- * operation: one of the two is reported. With magazines both may find the
- * object unmarked, and it is in two magazines; that is found out when the
- * second of them gives it back to its slab. In between the object may be handed
- * out twice: that is what the mark cannot prevent, and what is not done here.
+ * operation: one of the two is reported. With magazines the object is in two of
+ * them; that is found out when the second of them gives it back to its slab. In
+ * between two requests at the same instant may both see its one mark and get it:
+ * that is what the mark cannot prevent, and what is not done here.
  */
 #include <malloc.h>
 #include <pthread.h>
