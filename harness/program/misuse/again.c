@@ -6,8 +6,9 @@
  * Each is done in a child, which must say one line that names a double free
  * (or, where the memory went back to the system, that there is no object) and
  * be ended by SIGABRT: at the call where the object is the last one freed or
- * something else shows it, else when malloc_trim() brings the copies home. What is no misuse must go unnoticed: a live object may
- * hold any value where a free one has its mark.
+ * something else shows it, else when malloc_trim() brings the copies home. What
+ * is no misuse must go unnoticed: a live object may hold any value where a free
+ * one has its mark.
  */
 #include <malloc.h>
 #include <pthread.h>

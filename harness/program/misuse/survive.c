@@ -2,7 +2,8 @@
 /*
  * Misuse, and life after it. A handler of SIGABRT jumps out of the report,
  * so the process goes on, thousands of times: no misuse may damage anything,
- * none may go unseen (by the call, or by a malloc_trim() right after it), and no object may be handed to two owners afterwards.
+ * none may go unseen (by the call, or by a malloc_trim() right after it), and
+ * no object may be handed to two owners afterwards.
  *
  * The oracle knows what is live. Random frees of what is not live (freed
  * before, inside an object, foreign) are mixed with random good requests.
