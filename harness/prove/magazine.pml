@@ -3,17 +3,32 @@
  * Pop, push, refill and flush by two threads of one CPU, against a drain by
  * another CPU.
  *
+ * Steps:
+ *
+ *	A  a section loads the magazine's address from the CPU's place
+ *	B  it loads top, and reads slots below or writes slots above
+ *	C  it commits: its last instruction stores the new top
+ *	D  a section that something came between begins again at A
+ *	E  one that was aborted too often finds nothing; the locked path serves
+ *	F  pm_mag_here() puts a magazine where the null magazine is
+ *	G  pm_mag_drain_locked() publishes the null magazine
+ *	H  pm_percpu_fence() returns when no section that began before runs;
+ *	   where it cannot, the magazine is published again
+ *	I  pm_mag_retire() has the magazine for itself and empties it
+ *	J  pm_mag_refill() pushes a batch in one section with one commit
+ *	K  pm_mag_flush_batch() pops a batch in one section with one commit
+ *
  * What stands for what:
  *
- *	POP		pm_percpu_pop()		lib/user/rseq-x86_64.h
+ *	POP		pm_percpu_pop()
  *	PUSH		pm_percpu_push()
  *	POP_BATCH	pm_percpu_pop_batch()
  *	PUSH_BATCH	pm_percpu_push_batch()
- *	INSTALL		pm_mag_here()		lib/front/drain.c
+ *	INSTALL		pm_mag_here()
  *	thread, miss	pm_mag_refill()
- *	thread, full	pm_mag_flush()
+ *	thread, filled	pm_mag_flush()
  *	drain		pm_mag_drain_locked(), pm_mag_retire()
- *	IRQ		pm_percpu_fence()	lib/user/percpu.c
+ *	IRQ		pm_percpu_fence()
  *	table		pm_percpu.mag[] of the CPU
  *	depot		everything under the arena's lock: one atomic step
  *
@@ -25,21 +40,27 @@
  * of one CPU are seen in order by itself.
  *
  * No object has two owners: `held` when it is handed out. None is lost: at
- * the end each is in the depot once, or held. Left out or done wrong on
+ * the end each is in the depot once, or held. And every run ends: with -DENDS
+ * the scheduler may interrupt a thread after each of its steps, for ever, and
+ * a run that goes on without end would be a cycle. Left out or done wrong on
  * purpose:
  *
- *	-DNO_FENCE	drain owns what it took out of the table at once
- *	-DOWN_FIRST	drain empties before it publishes the null magazine
- *	-DPLAIN_REFILL	the batch is pushed by plain C: no section
- *	-DPLAIN_FLUSH	the batch is popped by plain C
- *	-DEARLY_COMMIT	the new top is stored before the slots are filled
+ *	-DEARLY_COMMIT	C comes before the slots of B are written
+ *	-DNO_RESTART	D is left out: the section goes on
+ *	-DNO_BOUND	(-DENDS) E is left out
+ *	-DOWN_FIRST	I comes before G and H
+ *	-DNO_FENCE	H is left out
+ *	-DLOST_MAG	H fails, and the magazine is not published again
+ *	-DPLAIN_REFILL	J is plain C: no section
+ *	-DPLAIN_FLUSH	K is plain C
  */
-#ifndef OPS
+#ifdef ENDS
+#define OPS	(2 - me)
+#else
 #define OPS	2
 #endif
-#ifndef DRAINS
+#define TRIES	2		/* of a section, with -DENDS */
 #define DRAINS	1
-#endif
 #define OBJS	3
 #define SLOTS	2
 #define BATCH	2
@@ -49,14 +70,20 @@ byte top;
 byte slot[SLOTS];
 bool spare;			/* the magazine is nobody's */
 bool mag_lock;			/* pm_mag_lock */
-byte depot[OBJS];
-byte nr_depot;
+bool depot[OBJS + 1];		/* objects that lie in it, from 1 */
 bool held[OBJS + 1];		/* objects that callers hold, from 1 */
 
 byte running;			/* the thread that the CPU runs */
 bool inside[2];			/* in a section */
 bool aborted[2];		/* was interrupted in it */
 byte ended;
+
+#ifdef ENDS
+bool stepped;			/* the running thread has, since the switch */
+#define STEPPED		stepped = true
+#else
+#define STEPPED		skip
+#endif
 
 /* What an interrupt does to the thread that runs. */
 #define IRQ								\
@@ -66,57 +93,91 @@ byte ended;
 	fi
 
 /* A step outside of any section. */
-#define RUN(x)		atomic { running == me -> x }
+#define RUN(x)		atomic { running == me -> STEPPED; x }
 
-/* A step inside: as long as nothing came in between, else back to L. */
-#define STEP(L, x)							\
+#ifdef NO_RESTART
+#define ABORTED		false
+#else
+#define ABORTED		aborted[me]
+#endif
+/* E: with -DENDS; else it may begin again as often as you like. */
+#if !defined(ENDS) || defined(NO_BOUND)
+#define TRIED		skip
+#define GIVE_UP		false
+#define TRY_AGAIN	true
+#else
+#define TRIED		tries++
+#define GIVE_UP		(tries == TRIES)
+#define TRY_AGAIN	(tries < TRIES)
+#endif
+
+/*
+ * A step inside: as long as nothing came in between, else back to the label L,
+ * or the section ends with `none`.
+ */
+#define STEP(L, x, none)						\
 	if								\
-	:: atomic { running == me && !aborted[me] -> x }		\
-	:: atomic { running == me && aborted[me] ->			\
-		    aborted[me] = false; inside[me] = false;		\
-		    m = false; t = 0; n = 0; i = 0; goto L }		\
+	:: atomic { running == me && !ABORTED -> STEPPED; x }		\
+	:: atomic { running == me && ABORTED ->				\
+		    STEPPED; TRIED;					\
+		    m = false; t = 0; n = 0; i = 0;			\
+		    inside[me] = false; aborted[me] = false;		\
+		    if							\
+		    :: TRY_AGAIN -> goto L		/* D */		\
+		    :: GIVE_UP -> none; tries = 0;	/* E */		\
+			goto L##_end					\
+		    fi }						\
 	fi
 /* Begin, and load the magazine's address. */
-#define BEGIN(L)	L: RUN(inside[me] = true; m = table)
-#define END		inside[me] = false
+#define BEGIN(L)	L: RUN(inside[me] = true; m = table)	/* A */
+#define END		inside[me] = false; aborted[me] = false; tries = 0
 
-#define DEPOT_PUT(o)	depot[nr_depot] = o; nr_depot++
-#define DEPOT_TAKE(o)	nr_depot--; o = depot[nr_depot]; depot[nr_depot] = 0
+#define DEPOT_PUT(o)	assert(!depot[o] && !held[o]); depot[o] = true
+#define DEPOT_HAS	(depot[1] || depot[2] || depot[3])
+#define DEPOT_TAKE(o)							\
+	if								\
+	:: depot[1] -> o = 1						\
+	:: !depot[1] && depot[2] -> o = 2				\
+	:: !depot[1] && !depot[2] -> o = 3				\
+	fi;								\
+	depot[o] = false
 #define HAND_OUT(o)	assert(!held[o]); held[o] = true
 
 /* o: the object, 0 when there is none */
+#define POP_STEP(L, x)	STEP(L, x, o = 0)
 #define POP(L)								\
 	BEGIN(L);							\
-	STEP(L, if							\
-		:: !m -> t = 0				\
-		:: else -> t = top					\
+	POP_STEP(L, if							\
+		:: !m -> t = 0						\
+		:: else -> t = top			/* B */		\
 		fi);							\
-	STEP(L, if							\
+	POP_STEP(L, if							\
 		:: t == 0 -> o = 0; END; goto L##_end			\
 		:: else -> o = slot[t - 1]				\
 		fi);							\
-	STEP(L, top = t - 1; END);					\
+	POP_STEP(L, top = t - 1; END);			/* C */		\
 L##_end:
 
 /* ok: whether o found room */
+#define PUSH_STEP(L, x)	STEP(L, x, ok = false)
 #define PUSH(L)								\
 	BEGIN(L);							\
-	STEP(L, if							\
-		:: !m -> t = SLOTS				\
+	PUSH_STEP(L, if							\
+		:: !m -> t = SLOTS					\
 		:: else -> t = top					\
 		fi);							\
-	STEP(L, if							\
+	PUSH_STEP(L, if							\
 		:: t == SLOTS -> ok = false; END; goto L##_end		\
 		:: else -> ok = true; slot[t] = o			\
 		fi);							\
-	STEP(L, top = t + 1; END);					\
+	PUSH_STEP(L, top = t + 1; END);					\
 L##_end:
 
 #ifdef PLAIN_REFILL
 #define RSTEP(L, x)	RUN(x)
 #define RBEGIN(L)	L: RUN(m = table)
 #else
-#define RSTEP(L, x)	STEP(L, x)
+#define RSTEP(L, x)	STEP(L, x, skip)
 #define RBEGIN(L)	BEGIN(L)
 #endif
 #ifdef EARLY_COMMIT
@@ -127,11 +188,11 @@ L##_end:
 #define COMMIT_LATE(L)	RSTEP(L, top = t + n; END)
 #endif
 
-/* b[0..n-1], as many of nb as there is room for */
+/* J: b[0..n-1], as many of nb as there is room for */
 #define PUSH_BATCH(L)							\
 	RBEGIN(L);							\
 	RSTEP(L, if							\
-		:: !m -> t = SLOTS				\
+		:: !m -> t = SLOTS					\
 		:: else -> t = top					\
 		fi;							\
 		n = (SLOTS - t < nb -> SLOTS - t : nb);			\
@@ -152,15 +213,15 @@ L##_end:
 #define FSTEP(L, x)	RUN(x)
 #define FBEGIN(L)	L: RUN(m = table)
 #else
-#define FSTEP(L, x)	STEP(L, x)
+#define FSTEP(L, x)	STEP(L, x, skip)
 #define FBEGIN(L)	BEGIN(L)
 #endif
 
-/* b[0..n-1]: what was on top */
+/* K: b[0..n-1]: what was on top */
 #define POP_BATCH(L)							\
 	FBEGIN(L);							\
 	FSTEP(L, if							\
-		:: !m -> t = 0				\
+		:: !m -> t = 0						\
 		:: else -> t = top					\
 		fi;							\
 		n = (t < BATCH -> t : BATCH);				\
@@ -168,7 +229,7 @@ L##_end:
 		:: n == 0 -> END; goto L##_end				\
 		:: else							\
 		fi);							\
-	FSTEP(L, b[0] = slot[t - n]);				\
+	FSTEP(L, b[0] = slot[t - n]);					\
 	if								\
 	:: n == 2 -> FSTEP(L, b[1] = slot[t - 1])			\
 	:: else								\
@@ -176,7 +237,7 @@ L##_end:
 	FSTEP(L, top = t - n; END);					\
 L##_end:
 
-/* The null magazine is in the table: put a spare one there. */
+/* F: the null magazine is in the table: put a spare one there. */
 #define INSTALL								\
 	if								\
 	:: !mag_lock && spare -> spare = false; table = true		\
@@ -190,7 +251,7 @@ L##_end:
 proctype thread(byte me)
 {
 	byte b[BATCH], own[2];		/* a batch; objects that we hold */
-	byte t, n, i, nb, o, op;
+	byte t, n, i, nb, o, op, tries;
 	bool m, ok;
 
 	do
@@ -201,11 +262,11 @@ proctype thread(byte me)
 		:: o == 0 ->					/* miss */
 			RUN(INSTALL;
 			    if
-			    :: nr_depot -> DEPOT_TAKE(o)
+			    :: DEPOT_HAS -> DEPOT_TAKE(o)
 			    :: else
 			    fi;
 			    do
-			    :: nr_depot && nb < BATCH ->
+			    :: DEPOT_HAS && nb < BATCH ->
 				DEPOT_TAKE(b[nb]); nb++
 			    :: else -> break
 			    od);
@@ -253,6 +314,13 @@ proctype thread(byte me)
 	RUN(ended++)
 }
 
+#define EMPTY								\
+	do								\
+	:: atomic { top > 0 -> top-- };					\
+		atomic { DEPOT_PUT(slot[top]) }				\
+	:: else -> break						\
+	od
+
 /* The other CPU. */
 proctype drain()
 {
@@ -264,24 +332,29 @@ proctype drain()
 		atomic { !mag_lock -> mag_lock = true };
 		if
 		:: table ->
-#ifndef OWN_FIRST
-			table = false;			/* publish */
-#endif
-#ifndef NO_FENCE
-			atomic { IRQ };			/* fence */
-#endif
-			do				/* own */
-			:: atomic { top > 0 -> top-- };
-				atomic { DEPOT_PUT(slot[top]) }
-			:: else -> break
-			od;
 #ifdef OWN_FIRST
-			table = false;
-			atomic { IRQ };
+			EMPTY;
+#endif
+			table = false;			/* G */
+			if				/* H */
+#ifdef NO_FENCE
+			:: skip
+#else
+			:: atomic { IRQ }
+#endif
+			::
+#ifndef LOST_MAG
+				table = true;
+#endif
+				goto next
+			fi;
+#ifndef OWN_FIRST
+			EMPTY;				/* I */
 #endif
 			spare = true
 		:: else
 		fi;
+next:
 		times++;
 		mag_lock = false
 	od;
@@ -289,15 +362,22 @@ proctype drain()
 }
 
 /* Another thread of the CPU runs from now on. */
+#ifdef ENDS
+#define MAY_SWITCH	stepped
+#define SWITCHED	stepped = false
+#else
+#define MAY_SWITCH	true
+#define SWITCHED	skip
+#endif
 proctype scheduler()
 {
 	do
 	:: ended == 3 -> break
-	:: atomic { ended < 3 -> IRQ; running = 1 - running }
+	:: atomic { ended < 3 && MAY_SWITCH ->
+		    IRQ; running = 1 - running; SWITCHED }
 	od
 }
 
-/* At the end every object is in one place. */
 proctype judge()
 {
 	byte at[OBJS + 1], i;
@@ -310,14 +390,10 @@ proctype judge()
 		:: i < top -> at[slot[i]]++; i++
 		:: else -> break
 		od;
-		i = 0;
-		do
-		:: i < nr_depot -> at[depot[i]]++; i++
-		:: else -> break
-		od;
 		i = 1;
 		do
-		:: i <= OBJS -> at[i] = at[i] + held[i];
+		:: i <= OBJS ->
+			at[i] = at[i] + held[i] + depot[i];
 			assert(at[i] == 1); i++
 		:: else -> break
 		od
@@ -330,10 +406,10 @@ init {
 		slot[0] = 1; slot[1] = 2;
 		if
 		:: top = 2
-		:: top = 1; depot[0] = 2; nr_depot = 1
-		:: depot[0] = 1; depot[1] = 2; nr_depot = 2
+		:: top = 1; depot[2] = true
+		:: depot[1] = true; depot[2] = true
 		fi;
-		depot[nr_depot] = 3; nr_depot++;
+		depot[3] = true;
 		run thread(0);
 		run thread(1);
 		run drain();

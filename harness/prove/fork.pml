@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * fork() while other threads retire an arena, make one, enter their first
+ * read-side section, wait for an arena's lock within one, and are anywhere in
+ * what is done without a lock.
+ *
+ * Steps:
+ *
+ *	A  pm_fork_prepare() takes the registry
+ *	B  it takes pm_mag_lock
+ *	C  it takes liburcu's locks
+ *	D  it takes every arena's lock, by number
+ *	E  it takes the locks within: large, batch, pages
+ *	F  fork(): the child has one thread, and of each other a prefix of
+ *	   what that did
+ *	G  pm_fork_parent() lets all locks go
+ *	H  pm_fork_child() makes all locks anew, those of spare arenas, too
+ *	I  pm_heap_requeue() queues the slabs that have remote bits, and counts
+ *	   the references anew
+ *	J  pm_batch_restart_all() makes spare what is in no inbox
+ *	K  pm_transit_forget() sets the carriers' counts to 0
+ *	L  liburcu forgets the readers that are not there
+ *	M  pm_malloc_lock_batch() leaves its section before it waits for the
+ *	   registry
+ *	N  pm_malloc_nested() within liburcu's registration makes no arena
+ *
+ * What stands for what:
+ *
+ *	fork		pm_fork_prepare(), pm_fork_parent(), pm_fork_child(), and
+ *			what the child does with each of these locks afterwards
+ *	retire		pm_arena_retire(): registry, pm_mag_drain(), arena,
+ *			a grace period
+ *	allocate	pm_malloc_lock_batch(), pm_arena_create(): first its
+ *			thread's registration, in which pm_malloc_nested() waits
+ *			for an arena; later a section that waits for one; then
+ *			one that finds none; and pm_mag_drain_all()
+ *	give		pm_free_lock() that got the lock of a spare arena;
+ *			pm_free_remote(); pm_mag_flush_batch() with a batch of
+ *			pm_free_remote_batch() in its hands
+ *	gp, readers	liburcu's two locks: one grace period at a time, and the
+ *			list of readers
+ *	pages		the innermost lock, for those of step E
+ *
+ * The child is one of two ways to go on behind F: then all other threads are
+ * gone where they stand. Memory is what it is at that moment, which is a prefix
+ * of each thread's stores: fork() copies a page or makes the thread wait for it.
+ *
+ * Nobody waits in a circle: every run ends with all threads at their end. The
+ * child can take every lock, wait for readers, and for carriers; what was freed
+ * comes home, nothing is queued that is on no list, no reference is left, no
+ * batch is lost. Left out or done wrong on purpose:
+ *
+ *	-DREGISTRY_LATE	A comes after C
+ *	-DMAG_FIRST	B comes before A
+ *	-DMAG_LATE	B comes after C
+ *	-DARENAS_FIRST	D comes before A
+ *	-DURCU_LATE	C comes after D
+ *	-DPAGES_FIRST	E comes before D
+ *	-DNO_URCU	C is left out
+ *	-DNO_ARENAS	D is left out
+ *	-DNO_SPARES	H leaves the locks of spare arenas
+ *	-DNO_REQUEUE	I is left out
+ *	-DOLD_REFS	I does not count the references anew
+ *	-DNO_BATCHES	J is left out
+ *	-DNO_FORGET	K is left out
+ *	-DOLD_READERS	L is left out
+ *	-DSECTION	M is left out
+ *	-DNESTED_MAKES	N is left out
+ */
+#define NONE	255
+#define THREADS	3			/* beside the one that forks */
+#define FORKER	3
+#define BATCHES	1
+
+byte registry = NONE;
+byte mag_lock = NONE;
+byte gp = NONE;
+byte readers = NONE;
+byte arena = NONE;
+byte spare = NONE;
+byte pages = NONE;
+
+bool reads[THREADS];
+bool awaited[THREADS];
+
+/* A slab with an object that is freed without the lock. */
+byte refs;
+bool remote_bit;
+bool queued;
+bool list;
+bool half;				/* what the arena's lock guards is half changed */
+
+byte batches = BATCHES;			/* spare ones */
+byte inbox;
+byte carriers;
+
+bool child;
+
+#define LOCK(l)		atomic { l == NONE -> l = me }
+#define UNLOCK(l)	atomic { assert(l == me); l = NONE }
+#define READ_LOCK	reads[me] = true
+#define READ_UNLOCK	atomic { reads[me] = false; awaited[me] = false }
+
+#define SYNCHRONIZE							\
+	LOCK(gp);							\
+	LOCK(readers);							\
+	atomic {							\
+		awaited[0] = reads[0];					\
+		awaited[1] = reads[1];					\
+		awaited[2] = reads[2]					\
+	};								\
+	UNLOCK(readers);						\
+	!awaited[0] && !awaited[1] && !awaited[2];			\
+	UNLOCK(gp)
+
+#define COLLECT								\
+	if								\
+	:: atomic { list -> list = false };				\
+		queued = false;						\
+		remote_bit = false;					\
+		refs--							\
+	:: else								\
+	fi
+
+#define UNDER_ARENA							\
+	LOCK(arena);							\
+	half = true;							\
+	LOCK(pages);							\
+	UNLOCK(pages);							\
+	COLLECT;							\
+	half = false;							\
+	UNLOCK(arena)
+
+proctype retire(byte me)
+{
+	{
+		LOCK(registry);
+		LOCK(mag_lock);
+		UNLOCK(mag_lock);
+		LOCK(arena);
+		UNLOCK(arena);
+		SYNCHRONIZE;
+		UNLOCK(registry)
+	} unless { child }
+}
+
+proctype allocate(byte me)
+{
+	{
+		LOCK(readers);			/* registers */
+#ifdef NESTED_MAKES
+		LOCK(registry);
+		UNLOCK(registry);
+#endif
+		UNDER_ARENA;			/* N */
+		UNLOCK(readers);
+		READ_LOCK;
+		UNDER_ARENA;
+#ifdef SECTION
+		LOCK(registry);
+		UNLOCK(registry);
+		READ_UNLOCK;
+#else
+		READ_UNLOCK;			/* M */
+		LOCK(registry);
+		UNLOCK(registry);
+#endif
+		LOCK(mag_lock);			/* drains: its frees register */
+		LOCK(readers);
+		UNLOCK(readers);
+		UNLOCK(mag_lock)
+	} unless { child }
+}
+
+proctype give(byte me)
+{
+	{
+		LOCK(spare);
+		UNLOCK(spare);
+		READ_LOCK;
+		refs++;
+		remote_bit = true;
+		queued = true;
+		list = true;
+		READ_UNLOCK;
+		carriers++;
+		if
+		:: atomic { batches -> batches-- };
+			inbox++
+		:: else
+		fi;
+		carriers--
+	} unless { child }
+}
+
+proctype fork(byte me)
+{
+#ifdef MAG_FIRST
+	LOCK(mag_lock);
+#endif
+#ifdef ARENAS_FIRST
+	LOCK(arena);
+#endif
+#ifndef REGISTRY_LATE
+	LOCK(registry);			/* A */
+#endif
+#if !defined(MAG_FIRST) && !defined(MAG_LATE)
+	LOCK(mag_lock);			/* B */
+#endif
+#if !defined(URCU_LATE) && !defined(NO_URCU)
+	LOCK(gp);			/* C */
+	LOCK(readers);
+#endif
+#ifdef REGISTRY_LATE
+	LOCK(registry);
+#endif
+#ifdef MAG_LATE
+	LOCK(mag_lock);
+#endif
+#ifdef PAGES_FIRST
+	LOCK(pages);
+#endif
+#if !defined(ARENAS_FIRST) && !defined(NO_ARENAS)
+	LOCK(arena);			/* D */
+#endif
+#ifdef URCU_LATE
+	LOCK(gp);
+	LOCK(readers);
+#endif
+#ifndef PAGES_FIRST
+	LOCK(pages);			/* E */
+#endif
+	if				/* F */
+	:: child = true; goto child_goes_on
+	:: skip
+	fi;
+	UNLOCK(pages);			/* G */
+#ifndef NO_ARENAS
+	UNLOCK(arena);
+#endif
+#ifndef NO_URCU
+	UNLOCK(readers);
+	UNLOCK(gp);
+#endif
+	UNLOCK(mag_lock);
+	UNLOCK(registry);
+	goto ended;
+
+child_goes_on:
+	pages = NONE;			/* H */
+#ifndef NO_ARENAS
+	arena = NONE;
+#endif
+#ifndef NO_SPARES
+	spare = NONE;
+#endif
+	list = false;			/* I */
+#ifndef NO_REQUEUE
+	if
+	:: refs ->
+		queued = false;
+#ifndef OLD_REFS
+		refs = 0;
+#endif
+		if
+		:: remote_bit -> queued = true; list = true; refs++
+		:: else
+		fi
+	:: else
+	fi;
+#endif
+#ifndef NO_BATCHES
+	batches = BATCHES - inbox;	/* J */
+#endif
+#ifndef OLD_READERS
+	atomic { reads[0] = false; reads[1] = false; reads[2] = false };	/* L */
+#endif
+#ifndef NO_URCU
+	readers = NONE;
+	gp = NONE;
+#endif
+	mag_lock = NONE;
+	registry = NONE;
+#ifndef NO_FORGET
+	carriers = 0;			/* K */
+#endif
+
+	/* The child lives: it retires an arena, and collects. */
+	assert(!half);
+	carriers == 0;
+	LOCK(registry);
+	LOCK(mag_lock);
+	LOCK(spare);
+	UNDER_ARENA;
+	SYNCHRONIZE;
+	assert(!remote_bit && !queued && !refs && !list);
+	assert(batches + inbox == BATCHES);
+ended:
+	skip
+}
+
+init {
+	atomic {
+		run retire(0);
+		run allocate(1);
+		run give(2);
+		run fork(FORKER)
+	}
+}
