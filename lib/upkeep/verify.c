@@ -94,7 +94,7 @@ __cold bool pm_is_free(const void *ptr, unsigned int class)
 	pm_mag_lock_all();
 	if (pm_mag_drain_all_locked())
 		is_free = pm_arenas_say_free(ptr, class);
-	pm_mag_unlock_all(false);
+	pm_mag_unlock_all();
 	mutex_unlock(&pm_registry);
 	pm_transit_resume();
 	return is_free;

@@ -64,7 +64,7 @@ bool pm_urcu_map_begin(void)
 		if (likely(turn == PM_URCU_NOBODY) || pm_tls.in_urcu ||
 		    naps == PM_URCU_NAPS)
 			return true;
-		atomic_long_dec_return(&pm_urcu_mappers);
+		atomic_long_dec_if_positive(&pm_urcu_mappers);
 		if (turn == PM_URCU_TIGHT)
 			return false;
 		pm_host_nap();
@@ -77,7 +77,8 @@ bool pm_urcu_map_begin(void)
  */
 void pm_urcu_map_end(bool taken)
 {
-	atomic_long_dec_return(&pm_urcu_mappers);
+	/* Not below 0: a child forked over this mapper has forgotten it. */
+	atomic_long_dec_if_positive(&pm_urcu_mappers);
 	if (unlikely(!taken))
 		WRITE_ONCE(pm_urcu_failed, true);
 }
@@ -164,6 +165,41 @@ void pm_urcu_restart(void)
 	atomic_long_set(&pm_urcu_mappers, 0);
 }
 
+static bool pm_urcu_off;
+
+/**
+ * pm_urcu_forsake() - in a forked child: liburcu cannot be relied on
+ *
+ * Its locks may be another thread's, who is not here. Sections of threads that
+ * are registered already take none. Nobody registers any more, or waits for
+ * sections.
+ */
+void pm_urcu_forsake(void)
+{
+	pm_urcu_off = true;
+}
+
+/**
+ * pm_urcu_works() - whether liburcu's locks can be taken
+ */
+bool pm_urcu_works(void)
+{
+	return !pm_urcu_off;
+}
+
+/**
+ * pm_urcu_is_reader() - whether this thread is in a section, or is registering
+ *
+ * Context: any, a signal handler too.
+ */
+bool pm_urcu_is_reader(void)
+{
+	if (pm_tls.in_urcu)
+		return true;
+	return pm_tls.urcu_seen && URCU_TLS(urcu_bp_reader) &&
+	       _urcu_bp_read_ongoing();
+}
+
 /**
  * pm_urcu_register() - enter a read-side section for the first time
  *
@@ -180,7 +216,7 @@ __cold int pm_urcu_register(void)
 	int saved = errno;
 	bool careful;
 
-	if (pm_tls.in_urcu)
+	if (pm_tls.in_urcu || pm_urcu_off)
 		return -1;
 	pm_tls.in_urcu = 1;
 	if (!URCU_TLS(urcu_bp_reader)) {

@@ -21,6 +21,9 @@
  * @urcu_seen: the reader TLS of liburcu is allocated in this thread
  * @vforks: children of vfork() that run on this thread's behalf
  * @aborts: aborts of sections since the last miss, see rseq-x86_64.h
+ * @hurried: in a fork() that waits for no lock for ever, see fork.c
+ * @inside: locks that this thread has or asks for, and other things that it has
+ *	begun and a child of fork() must leave as they are
  */
 struct pm_tls {
 	struct rseq rseq;
@@ -33,6 +36,8 @@ struct pm_tls {
 	u8 urcu_seen;
 	u8 vforks;
 	u8 aborts;
+	u8 hurried;
+	u16 inside;
 };
 
 extern __thread struct pm_tls pm_tls
