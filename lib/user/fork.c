@@ -51,7 +51,9 @@
  *    has, and who waits for readers may wait for its section. A lock that is not
  *    to be had is made anew in the child, with what it guards as it is there:
  *    its holder mostly waits somewhere, with everything whole. For the same
- *    reason the list of streams and liburcu's locks are not taken then. If there
+ *    reason the list of streams and liburcu's locks are not taken then. The C
+ *    library does take the list, so a fork() that has it and is not such a thread
+ *    does not wait for ever either, but lets everything go and begins again. If there
  *    are other threads, liburcu's locks may be theirs in the child, which goes
  *    without new read-side sections.
  *
@@ -96,7 +98,9 @@ void _IO_list_unlock(void) __attribute__((weak));
  * @thread: which one, NULL when this is free [atomic]
  * @signals: its mask
  * @inside: its pm_tls.inside from before
+ * @is_inside: it was in the middle of something, a read-side section included
  * @others: there are, or may be, other threads
+ * @lists: it has the C library's list of streams
  *
  * There is one at a time but for those who could not have the registry.
  */
@@ -104,7 +108,9 @@ struct pm_forker {
 	struct pm_tls *thread;
 	u64 signals;
 	u16 inside;
+	bool is_inside;
 	bool others;
+	bool lists;
 };
 
 static struct pm_forker pm_forkers[16];
@@ -136,7 +142,7 @@ static void pm_forker_put(struct pm_forker *f)
 {
 	u64 signals = f->signals;
 
-	pm_tls.hurried = 0;
+	pm_tls.hurried = PM_HURRY_NOT;
 	pm_tls.inside = f->inside;
 	smp_store_release(&f->thread, NULL);
 	pm_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &signals, NULL,
@@ -148,54 +154,80 @@ static bool pm_has_threads(void)
 	return !&__libc_single_threaded || !__libc_single_threaded;
 }
 
-static void pm_fork_prepare(void)
+/* Take what can be had. Return: whether that is what is needed. */
+static bool pm_fork_halt(const struct pm_forker *f)
 {
-	bool inside = pm_tls.inside || pm_urcu_is_reader();
-	bool others = pm_has_threads();
-	u64 all = ~0ULL, signals = 0;
-	struct pm_forker *f;
-
-	if (others && !inside && _IO_list_lock)
-		_IO_list_lock();			/* A */
-	pm_syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &signals,
-		   sizeof(all));			/* F */
-	f = pm_forker_get();
-	f->signals = signals;
-	f->inside = pm_tls.inside;
-	f->others = others;
-	pm_tls.hurried = inside;			/* D */
+	pm_tls.hurried = f->is_inside ? PM_HURRY_SOME : PM_HURRY_ALL;
 	pm_mutex_halt(&pm_registry);			/* C, and so on */
 	pm_mag_halt();
-	if (!inside)
+	if (pm_tls.hurried == PM_HURRY_AGAIN)
+		return false;
+	if (!f->is_inside)
 		urcu_bp_before_fork();			/* B */
 	pm_arena_lock_all();
 	pm_extents_lock_all();
 	pm_batch_lock_all();
 	pm_pages_lock();
+	if (pm_tls.hurried != PM_HURRY_AGAIN)
+		return true;
+	urcu_bp_after_fork_parent();
+	return false;
+}
+
+/* Let go of what was taken, but for liburcu's locks. */
+static void pm_fork_resume(void)
+{
+	pm_pages_unlock(false);
+	pm_batch_unlock_all();
+	pm_extents_unlock_all(false);
+	pm_arena_unlock_all();
+	pm_mag_resume(false);
+	pm_mutex_resume(&pm_registry);
+}
+
+static void pm_fork_prepare(void)
+{
+	bool is_inside = pm_tls.inside || pm_urcu_is_reader();
+	bool others = pm_has_threads();
+	u64 all = ~0ULL, signals = 0;
+	struct pm_forker *f;
+
+	pm_syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &signals,
+		   sizeof(all));			/* F */
+	f = pm_forker_get();
+	f->signals = signals;
+	f->inside = pm_tls.inside;
+	f->is_inside = is_inside;
+	f->others = others;
+	f->lists = others && !is_inside && _IO_list_lock && _IO_list_unlock;
+	for (;;) {
+		if (f->lists)
+			_IO_list_lock();		/* A */
+		if (pm_fork_halt(f))
+			return;
+		pm_fork_resume();			/* D */
+		if (f->lists)
+			_IO_list_unlock();
+		pm_host_nap();
+	}
 }
 
 static void pm_fork_parent(void)
 {
 	struct pm_forker *f = pm_forker_of_this();
-	bool listed = f->others && !pm_tls.hurried;
 
-	pm_pages_unlock(false);
-	pm_batch_unlock_all();
-	pm_extents_unlock_all(false);
-	pm_arena_unlock_all();
-	if (!pm_tls.hurried)
+	if (!f->is_inside)
 		urcu_bp_after_fork_parent();
-	pm_mag_resume(false);
-	pm_mutex_resume(&pm_registry);
-	pm_forker_put(f);
-	if (listed && _IO_list_unlock)
+	pm_fork_resume();
+	if (f->lists)
 		_IO_list_unlock();
+	pm_forker_put(f);
 }
 
 static void pm_fork_child(void)
 {
 	struct pm_forker *f = pm_forker_of_this();
-	bool inside = pm_tls.hurried;
+	bool inside = f->is_inside;
 
 	pm_tls.tid = 0;
 	pm_urcu_restart();

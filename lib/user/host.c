@@ -179,7 +179,8 @@ __cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
  * @m: the mutex
  *
  * Nothing happens when this thread has it already. Who is hurried gives up after
- * a while, for he may have what its holder waits for.
+ * a while, for he may have what its holder waits for; who would begin again then
+ * does not wait for another.
  *
  * Return: whether it was taken.
  */
@@ -187,14 +188,17 @@ bool pm_mutex_halt(struct mutex *m)
 {
 	int naps;
 
-	if (pm_mutex_is_mine(m))
+	if (pm_mutex_is_mine(m) || pm_tls.hurried == PM_HURRY_AGAIN)
 		return false;
 	if (!pm_tls.hurried)
 		mutex_lock(m);
 	else
 		for (naps = 0; !mutex_trylock(m); naps++) {
-			if (naps == PM_HALT_NAPS)
+			if (naps == PM_HALT_NAPS) {
+				if (pm_tls.hurried == PM_HURRY_ALL)
+					pm_tls.hurried = PM_HURRY_AGAIN;
 				return false;
+			}
 			pm_host_nap();
 		}
 	__atomic_fetch_or(&m->state, PM_MUTEX_HALTED, __ATOMIC_RELAXED);

@@ -9,6 +9,20 @@
 #include "types.h"
 
 /**
+ * enum pm_hurry - how a standstill waits for locks, see fork.c
+ * @PM_HURRY_NOT: for as long as it takes
+ * @PM_HURRY_ALL: for a while; it begins again when one was not to be had
+ * @PM_HURRY_AGAIN: so it was
+ * @PM_HURRY_SOME: for a while; then it goes without
+ */
+enum pm_hurry {
+	PM_HURRY_NOT,
+	PM_HURRY_ALL,
+	PM_HURRY_AGAIN,
+	PM_HURRY_SOME,
+};
+
+/**
  * struct pm_tls - the library's storage per thread
  * @rseq: rseq area for threads that the C library registered none for
  * @area: the thread's rseq area; before the thread's first slow path, and
@@ -21,7 +35,7 @@
  * @urcu_seen: the reader TLS of liburcu is allocated in this thread
  * @vforks: children of vfork() that run on this thread's behalf
  * @aborts: aborts of sections since the last miss, see rseq-x86_64.h
- * @hurried: in a fork() that waits for no lock for ever, see fork.c
+ * @hurried: enum pm_hurry: in a fork() that waits for no lock for ever
  * @inside: locks that this thread has or asks for, and other things that it has
  *	begun and a child of fork() must leave as they are
  */
