@@ -16,9 +16,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <unistd.h>
 #include "pattern.h"
 
-enum { FORKS = 150, READERS = 3, PATIENCE = 30 };
+enum { FORKS = 100, SECONDS = 2, READERS = 3, PATIENCE = 30 };
 
 static volatile bool stop;
 static char name[] = "/tmp/forkpairs-XXXXXX";
@@ -44,8 +45,11 @@ static void *read_lines(void *unused)
 
 static void *flush_all(void *unused)
 {
-	while (!stop)
+	while (!stop) {
 		fflush(NULL);
+		/* The C library's lock is not fair: let others have it, too. */
+		usleep(20);
+	}
 	return unused;
 }
 
@@ -189,13 +193,16 @@ static int beside(const struct pair *pair)
 {
 	pthread_t thread[READERS + 2];
 	int i, status, failed = 0;
+	struct timespec now, begin;
 
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	now = begin;
 	alarm(PATIENCE);
 	for (i = 0; i < READERS; i++)
 		pthread_create(&thread[i], NULL, read_lines, NULL);
 	pthread_create(&thread[i++], NULL, churn, NULL);
 	pthread_create(&thread[i++], NULL, pair->fn, NULL);
-	for (i = 0; i < FORKS; i++) {
+	for (i = 0; i < FORKS && now.tv_sec <= begin.tv_sec + SECONDS; i++) {
 		pid_t pid = fork();
 
 		if (!pid)
@@ -204,6 +211,7 @@ static int beside(const struct pair *pair)
 		if (pid > 0)
 			waitpid(pid, &status, 0);
 		failed += status != 0;
+		clock_gettime(CLOCK_MONOTONIC, &now);
 	}
 	stop = true;
 	for (i = 0; i < READERS + 2; i++)
@@ -230,7 +238,7 @@ int main(void)
 		status = -1;
 		if (pid > 0)
 			waitpid(pid, &status, 0);
-		OK(!status, "%d forks beside %s (status 0x%x)", FORKS,
+		OK(!status, "up to %d forks beside %s (status 0x%x)", FORKS,
 		   pairs[n].name, (unsigned int)status);
 	}
 	close(fd);
