@@ -28,6 +28,16 @@
  *   pm_context_may_lock()	whether the caller may take a mutex, or even try
  *   mutex_lock_sleep()	mutex_lock(), and returns what the wait was like:
  *   pm_sleep		struct: calls to the host to sleep, and times it did
+ *   pm_mutex_halt()	take a mutex for a fork(), unless this thread has it already
+ *			(a fork() in a signal handler), or who has it may wait for
+ *			this thread; whether it was taken
+ *   pm_mutex_is_halted()	whether it was
+ *   pm_mutex_is_mine()	whether this thread has it, be it for a fork()
+ *   pm_mutex_resume()	let go of it, if it was
+ *   pm_mutex_restart()	in the child: nobody has it, unless this thread had it
+ *			before the fork(); whether it is free now
+ *   pm_inside_begin()	this thread begins what a child must not undo
+ *   pm_inside_end()	... and has ended it
  *
  * pm_trace.h defines trace_NAME() and trace_NAME_enabled() for each event of the
  * table in trace.h; pm_percpu.h what magazine.h lists.
@@ -54,6 +64,7 @@
  *   atomics	atomic_long_t atomic_long_read atomic_long_set atomic_long_add
  *		atomic_long_sub atomic_long_inc atomic_long_dec
  *		atomic_long_inc_return atomic_long_dec_return
+ *		atomic_long_dec_if_positive
  *   mutexes	mutex DEFINE_MUTEX mutex_init mutex_lock mutex_lock_nested
  *		SINGLE_DEPTH_NESTING mutex_trylock mutex_unlock
  *   existence	srcu_struct DEFINE_SRCU srcu_read_lock srcu_read_unlock

@@ -143,6 +143,19 @@ static void *pm_serve(const struct pm_request *req)
 }
 
 /*
+ * Whether giving back what is kept can make room for a request. One that is
+ * longer than an object or the address space never has room; without this look a program that asks
+ * for it again and again would have its heaps given back, and mapped anew, each
+ * time.
+ */
+static bool pm_request_can_be_met(const struct pm_request *req)
+{
+	size_t most = min_t(size_t, PM_LARGE_MAX, 1UL << PM_ADDR_BITS);
+
+	return req->class || (req->size < most && req->align < most);
+}
+
+/*
  * A request that no magazine has served: start the allocator if it has not,
  * and when memory is short let what we keep for reuse come first.
  */
@@ -154,7 +167,8 @@ static noinline void *pm_serve_slow(const struct pm_request *req)
 	if (unlikely(!pm_is_started()) && (!may_wait || !pm_start(req->gfp)))
 		return NULL;
 	obj = pm_serve(req);
-	if (unlikely(!obj) && may_wait && pm_trim())
+	if (unlikely(!obj) && may_wait && pm_request_can_be_met(req) &&
+	    pm_trim())
 		obj = pm_serve(req);
 	return obj;
 }

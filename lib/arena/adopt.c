@@ -87,7 +87,7 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
  * of the parent may have been anywhere in what is done without a lock, and
  * they are not here to go on.
  *
- * Context: the child's one thread.
+ * Context: the child's one thread, which was not inside.
  */
 void pm_arena_restart(struct pm_arena *arena)
 {
@@ -99,10 +99,26 @@ void pm_arena_restart(struct pm_arena *arena)
 		pm_remote_restart(arena, heap);
 	for (node = arena->inbox.first; node; node = node->next)
 		pm_batch_keep(container_of(node, struct pm_batch, node));
+	pm_arena_restart_lock(arena);
+}
+
+/**
+ * pm_arena_restart_lock() - likewise, its lock and nothing else
+ * @arena: the arena
+ *
+ * All that can be done when the forking thread was in the middle of something
+ * here: it goes on with it. What other threads had begun without a lock stays
+ * half done.
+ *
+ * Context: the child's one thread.
+ */
+void pm_arena_restart_lock(struct pm_arena *arena)
+{
+	if (!pm_mutex_restart(&arena->lock))
+		return;
 	atomic_long_set(&arena->waits.waiters, 0);
 	if (arena->lockstat.seq & 1)
 		pm_lockstat_leave(&arena->lockstat);
-	mutex_init(&arena->lock);
 }
 
 /**

@@ -147,6 +147,9 @@ void pm_arena_leave(struct pm_arena *arena);
 void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from);
 void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from);
 void pm_arena_restart(struct pm_arena *arena);
+void pm_arena_restart_lock(struct pm_arena *arena);
+void pm_arena_halt(struct pm_arena *arena);
+void pm_arena_resume(struct pm_arena *arena);
 void pm_arena_abandon(struct pm_arena *arena);
 
 #endif /* PM_ARENA_H */

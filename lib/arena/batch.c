@@ -100,7 +100,7 @@ void pm_batch_provide(gfp_t gfp)
  */
 void pm_batch_lock_all(void)
 {
-	mutex_lock(&pm_batch_lock);
+	pm_mutex_halt(&pm_batch_lock);
 }
 
 /**
@@ -108,7 +108,7 @@ void pm_batch_lock_all(void)
  */
 void pm_batch_unlock_all(void)
 {
-	mutex_unlock(&pm_batch_lock);
+	pm_mutex_resume(&pm_batch_lock);
 }
 
 #define PM_BATCH_KEPT	(~0U)	/* no spare one has that for @next */
@@ -140,26 +140,29 @@ static unsigned int pm_batch_count_spare(void)
 
 /**
  * pm_batch_restart_all() - begin anew in the child of a fork()
+ * @inside: the forking thread was inside of the allocator, and goes on there
  *
  * A batch that is neither spare nor in an inbox was in the hands of a thread
  * that is not here. It is spare again; its objects, if it held some already,
- * are lost to the child, as is everything that such a thread owned.
+ * are lost to the child, as is everything that such a thread owned. But it may
+ * be in the hands of the forking thread, if that was inside; then all stay as
+ * they are.
  *
  * Context: one thread; pm_batch_keep() was called for all that are in inboxes.
  */
-void pm_batch_restart_all(void)
+void pm_batch_restart_all(bool inside)
 {
 	unsigned int total = pm_batch_chunks * PM_BATCH_CHUNK, i;
 
 	/* Mostly none is missing, and nothing is written to. */
-	if (pm_batch_count_spare() + pm_batch_kept < total) {
+	if (!inside && pm_batch_count_spare() + pm_batch_kept < total) {
 		pm_batch_head = 0;
 		for (i = 0; i < total; i++)
 			if (pm_batch_at(i)->next != PM_BATCH_KEPT)
 				pm_batch_put(pm_batch_at(i));
 	}
 	pm_batch_kept = 0;
-	mutex_init(&pm_batch_lock);
+	pm_mutex_restart(&pm_batch_lock);
 }
 
 /**

@@ -39,7 +39,7 @@ void pm_batch_provide(gfp_t gfp);
 void pm_batch_lock_all(void);
 void pm_batch_unlock_all(void);
 void pm_batch_keep(struct pm_batch *batch);
-void pm_batch_restart_all(void);
+void pm_batch_restart_all(bool inside);
 void pm_batch_exit(void);
 
 #endif /* PM_BATCH_H */

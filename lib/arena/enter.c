@@ -79,6 +79,30 @@ void pm_arena_unlock(struct pm_arena *arena)
 	mutex_unlock(&arena->lock);
 }
 
+/**
+ * pm_arena_halt() - lock an arena for a fork(), unless this thread has it
+ * @arena: the arena
+ *
+ * Context: may sleep.
+ */
+void pm_arena_halt(struct pm_arena *arena)
+{
+	if (pm_mutex_halt(&arena->lock))
+		pm_lockstat_enter(&arena->lockstat);
+}
+
+/**
+ * pm_arena_resume() - let go of what pm_arena_halt() locked
+ * @arena: the arena
+ */
+void pm_arena_resume(struct pm_arena *arena)
+{
+	if (!pm_mutex_is_halted(&arena->lock))
+		return;
+	pm_lockstat_leave(&arena->lockstat);
+	pm_mutex_resume(&arena->lock);
+}
+
 /* ---- on behalf of a class ----------------------------------------------- */
 
 /**

@@ -84,16 +84,21 @@ enum pm_slab_fault __pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 static bool pm_free_inbox(struct pm_arena *arena, unsigned int class,
 			  void **objs, unsigned int n)
 {
-	struct pm_batch *batch = pm_batch_get();
+	struct pm_batch *batch;
 
-	if (unlikely(!batch))
+	pm_inside_begin();
+	batch = pm_batch_get();
+	if (unlikely(!batch)) {
+		pm_inside_end();
 		return false;
+	}
 	batch->class = class;
 	batch->nr = n;
 	memcpy(batch->obj, objs, n * sizeof(void *));
 	pm_stop_point(PM_STOP_BATCH);
 	/* Publishes the batch: pairs with llist_del_all(). */
 	llist_add(&batch->node, &arena->inbox);
+	pm_inside_end();
 	trace_remote_free(arena->id, class, 0, n);
 	return true;
 }

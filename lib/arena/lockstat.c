@@ -81,7 +81,8 @@ u64 pm_lockwait_end(struct pm_lockwait *w, const struct pm_wait *wait,
 	struct pm_class_wait *c = &w->class[wait->class];
 	u64 ns = pm_host_clock_ns() - wait->since;
 
-	atomic_long_dec(&w->waiters);
+	/* Not below 0: a child of fork() has forgotten who waits. */
+	atomic_long_dec_if_positive(&w->waiters);
 	if (wait->waiters > w->waiters_max)
 		w->waiters_max = wait->waiters;
 	/* Pairs with pm_arena_class_figures(), which takes no lock. */

@@ -24,6 +24,12 @@ struct pm_arena **pm_arena_table __read_mostly;
 u32 pm_arenas_seq;
 
 /*
+ * The arena that is being retired: neither in the table nor spare. [written
+ * under the registry]
+ */
+static struct pm_arena *pm_retiring;
+
+/*
  * Retired arenas after their grace period, for reuse. [registry] Their
  * memory never becomes anything but an arena again, so that a look at a
  * stale one finds a lock and @retired.
@@ -138,6 +144,7 @@ void pm_registry_unlink(struct pm_arena *arena)
 	WRITE_ONCE(pm_arenas_seq, pm_arenas_seq + 1);
 	/* ... which is this barrier. Its partner is in pm_registry_moved(). */
 	smp_wmb();
+	WRITE_ONCE(pm_retiring, arena);
 	WRITE_ONCE(pm_arena_table[arena->id], NULL);
 	list_del_rcu(&arena->node);
 }
@@ -164,6 +171,30 @@ void pm_registry_spare(struct pm_arena *arena)
 {
 	lockdep_assert_held(&pm_registry);
 	list_add_tail(&arena->node, &pm_spare_arenas);
+	WRITE_ONCE(pm_retiring, NULL);
+}
+
+/**
+ * pm_registry_each_used() - visit the arenas that are in use, or are being retired
+ * @visit: what to do with one; it may come twice
+ *
+ * Context: any. Others may come and go meanwhile if pm_registry is not held.
+ */
+void pm_registry_each_used(void (*visit)(struct pm_arena *arena))
+{
+	struct pm_arena *arena;
+	unsigned int id;
+
+	for (id = 0; id < pm_arena_table_size; id++) {
+		arena = pm_arena_at(id);
+		if (arena)
+			visit(arena);
+	}
+	/* It may have left the table a moment ago: look behind the table. */
+	smp_mb();
+	arena = READ_ONCE(pm_retiring);
+	if (arena)
+		visit(arena);
 }
 
 /**

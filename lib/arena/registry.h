@@ -30,6 +30,7 @@ bool pm_arena_create(unsigned int id, gfp_t gfp);
 void pm_registry_unlink(struct pm_arena *arena);
 void pm_registry_moved(void);
 void pm_registry_spare(struct pm_arena *arena);
+void pm_registry_each_used(void (*visit)(struct pm_arena *arena));
 void pm_registry_each_spare(void (*visit)(struct pm_arena *arena));
 
 #define pm_for_each_arena(arena)					\

@@ -121,6 +121,7 @@ enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
 	unsigned int class = slab->class, owner;
 	enum pm_slab_fault fault;
 
+	pm_inside_begin();
 	pm_heap_ref(heap);				/* remote A */
 	pm_stop_point(PM_STOP_REMOTE_REF);
 	/* Collected a moment later, the slab may have another class. */
@@ -132,9 +133,11 @@ enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
 	/* remote C. Pairs with remote F: the bit is set before @queued is read. */
 	if (fault || pm_slab_set_queued(slab)) {
 		pm_heap_unref(heap);
+		pm_inside_end();
 		return fault;
 	}
 	pm_remote_queue(slab);
+	pm_inside_end();
 	return PM_SLAB_OK;
 }
 

@@ -377,7 +377,7 @@ size_t pm_extents_purge(void)
  */
 void pm_extents_lock_all(void)
 {
-	mutex_lock(&pm_pool.lock);
+	pm_mutex_halt(&pm_pool.lock);
 }
 
 /**
@@ -387,9 +387,9 @@ void pm_extents_lock_all(void)
 void pm_extents_unlock_all(bool child)
 {
 	if (child)
-		mutex_init(&pm_pool.lock);
+		pm_mutex_restart(&pm_pool.lock);
 	else
-		mutex_unlock(&pm_pool.lock);
+		pm_mutex_resume(&pm_pool.lock);
 }
 
 /**

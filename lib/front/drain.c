@@ -261,7 +261,7 @@ size_t pm_mag_objects(unsigned int class)
 }
 
 /**
- * pm_mag_lock_all() - keep magazines from being made or drained, for fork()
+ * pm_mag_lock_all() - keep magazines from being made or drained
  */
 void pm_mag_lock_all(void)
 {
@@ -270,14 +270,30 @@ void pm_mag_lock_all(void)
 
 /**
  * pm_mag_unlock_all() - let that go on
+ */
+void pm_mag_unlock_all(void)
+{
+	mutex_unlock(&pm_mag_lock);
+}
+
+/**
+ * pm_mag_halt() - likewise for a fork(), unless this thread has the lock
+ */
+void pm_mag_halt(void)
+{
+	pm_mutex_halt(&pm_mag_lock);
+}
+
+/**
+ * pm_mag_resume() - let that go on
  * @child: in the child of a fork(): whoever waits for the lock is not there
  */
-void pm_mag_unlock_all(bool child)
+void pm_mag_resume(bool child)
 {
 	if (child)
-		mutex_init(&pm_mag_lock);
+		pm_mutex_restart(&pm_mag_lock);
 	else
-		mutex_unlock(&pm_mag_lock);
+		pm_mutex_resume(&pm_mag_lock);
 }
 
 /**

@@ -130,7 +130,9 @@ bool pm_mag_drain_all_locked(void);
 size_t pm_mag_objects(unsigned int class);
 void pm_mag_get_counts(u64 *hits, u64 *misses);
 void pm_mag_lock_all(void);
-void pm_mag_unlock_all(bool child);
+void pm_mag_unlock_all(void);
+void pm_mag_halt(void);
+void pm_mag_resume(bool child);
 
 #if PM_DEBUG
 void pm_mag_count_hit(void);

@@ -39,12 +39,15 @@ int pm_transit_begin(void)
  * pm_transit_end() - the objects are where others can find them
  * @carrier: as pm_transit_begin() returned it
  *
+ * The count is 0 already in a child that was forked by a signal handler over
+ * this carrier. Nobody was there to look meanwhile.
+ *
  * Context: any.
  */
 void pm_transit_end(int carrier)
 {
 	/* Full barrier: who finds the count down finds the objects. */
-	(void)atomic_long_dec_return(&pm_transit_slot[carrier].carriers);
+	(void)atomic_long_dec_if_positive(&pm_transit_slot[carrier].carriers);
 }
 
 /**
@@ -98,6 +101,7 @@ void pm_transit_forget(void)
 
 	for (carrier = 0; carrier < PM_TRANSIT_SLOTS; carrier++)
 		atomic_long_set(&pm_transit_slot[carrier].carriers, 0);
-	WRITE_ONCE(pm_transit_gate, false);
-	mutex_init(&pm_transit_lock);
+	/* Unless it is this thread that has stopped it, and goes on. */
+	if (pm_mutex_restart(&pm_transit_lock))
+		WRITE_ONCE(pm_transit_gate, false);
 }

@@ -92,6 +92,37 @@ static inline bool pm_context_may_lock(void)
 	return in_task() && !irqs_disabled() && !rcu_preempt_depth();
 }
 
+/*
+ * Standing still and beginning again is for a fork(): no process of the kernel's
+ * forks, no signal handler runs, and so a mutex is just taken and let go.
+ */
+static inline bool pm_mutex_halt(struct mutex *m)
+{
+	mutex_lock(m);
+	return true;
+}
+
+static inline bool pm_mutex_is_halted(struct mutex *m)
+{
+	return mutex_is_locked(m);
+}
+
+static inline bool pm_mutex_is_mine(struct mutex *m)
+{
+	return false;
+}
+
+#define pm_mutex_resume(m)	mutex_unlock(m)
+
+static inline bool pm_mutex_restart(struct mutex *m)
+{
+	mutex_init(m);
+	return true;
+}
+
+#define pm_inside_begin()	do { } while (0)
+#define pm_inside_end()		do { } while (0)
+
 /**
  * struct pm_sleep - what waiting for a mutex was like
  * @calls: times that the task asked to be put to sleep

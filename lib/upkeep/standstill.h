@@ -9,6 +9,6 @@
 
 void pm_arena_lock_all(void);
 void pm_arena_unlock_all(void);
-void pm_arena_restart_all(void);
+void pm_arena_restart_all(bool inside);
 
 #endif /* PM_STANDSTILL_H */

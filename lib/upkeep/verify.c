@@ -91,7 +91,7 @@ static noinline __cold enum pm_found pm_find(const void *obj,
 	pm_mag_lock_all();
 	if (pm_mag_drain_all_locked())
 		found = pm_arenas_find(obj, class);
-	pm_mag_unlock_all(false);
+	pm_mag_unlock_all();
 	mutex_unlock(&pm_registry);
 	pm_transit_resume();
 	return found;

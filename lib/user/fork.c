@@ -15,12 +15,71 @@
  * was just made. That is at most one of these per thread, and of the same
  * kind as the objects that those threads own and the child cannot know.
  *
- * liburcu's locks come behind the registry and before the arenas: a thread
- * that retires an arena waits for readers with the registry held, and a
- * reader may wait for an arena's lock. Taking arenas first would have the
- * reader wait for us, the retiring thread for the reader, and us for it.
+ * Locks are taken in one order:
+ *
+ *	the C library's list of streams, the registry, magazines, liburcu's
+ *	locks, arenas, extents, batches, pages
+ *
+ * What is lost without each step:
+ *
+ * A  The list of streams comes first. The C library's fork() takes it behind
+ *    our handlers, and who has it may wait for somebody who allocates:
+ *
+ *	fork()			fflush(NULL)		getline()
+ *	------			------------		---------
+ *							has its stream
+ *				has the list
+ *	has our locks
+ *	waits for the list	waits for the stream	waits for our lock
+ *
+ *    In the child the C library makes the list's lock anew, before our handler.
+ *    With one thread it does not touch it, and neither do we.
+ *
+ * B  liburcu's locks come behind the registry and before the arenas: a thread
+ *    that retires an arena waits for readers with the registry held, and a
+ *    reader may wait for an arena's lock. Taking arenas first would have the
+ *    reader wait for us, the retiring thread for the reader, and us for it.
+ *
+ * C  fork() may be called in a signal handler that has interrupted malloc() or
+ *    free(), and the interrupted code goes on in parent and child. A lock that
+ *    this very thread has is stepped over, and left as it is in both: waiting for
+ *    it, fork() would never return; were it made anew in the child, the
+ *    interrupted code would share what it guards with the handler's successors.
+ *
+ * D  Such a thread takes the others in the wrong order. So it waits for none for
+ *    ever: who has the registry may wait for the arena's lock that this thread
+ *    has, and who waits for readers may wait for its section. A lock that is not
+ *    to be had is made anew in the child, with what it guards as it is there:
+ *    its holder mostly waits somewhere, with everything whole. For the same
+ *    reason the list of streams and liburcu's locks are not taken then. The C
+ *    library does take the list, so a fork() that has it and is not such a thread
+ *    does not wait for ever either, but lets everything go and begins again. If there
+ *    are other threads, liburcu's locks may be theirs in the child, which goes
+ *    without new read-side sections.
+ *
+ * E  What the interrupted code has begun without a lock stays as it is in the
+ *    child (pm_inside_begin()):
+ *
+ *	interrupted code, in the child		the child's handler
+ *	------------------------------		-------------------
+ *	takes a spare batch
+ *						fork() returns 0
+ *						the batch is in no inbox:
+ *						it is spare again
+ *	puts it into an inbox
+ *
+ *    and the next one to take a spare batch gets the same. Likewise a slab
+ *    would be queued twice, and a heap's reference be dropped twice. So the
+ *    child does not look for what *other* threads had begun: their batches, and
+ *    slabs that they were about to queue, are lost to it, too.
+ *
+ * F  Signals wait from before the first lock until after the last one: a
+ *    handler that forks in between would take the locks for stepped over, and
+ *    its child would have them for ever.
  */
 #include <pthread.h>
+#include <signal.h>
+#include <sys/single_threaded.h>
 #include "user.h"
 #include "arena/batch.h"
 #include "arena/registry.h"
@@ -29,40 +88,170 @@
 #include "front/transit.h"
 #include "upkeep/standstill.h"
 
-static void pm_fork_prepare(void)
+/* Exported by the C library, and in no header. Others have no such list. */
+void _IO_list_lock(void) __attribute__((weak));
+void _IO_list_unlock(void) __attribute__((weak));
+#pragma weak __libc_single_threaded
+
+/**
+ * struct pm_forker - a thread in fork()
+ * @thread: which one, NULL when this is free [atomic]
+ * @signals: its mask
+ * @inside: its pm_tls.inside from before
+ * @is_inside: it was in the middle of something, a read-side section included
+ * @others: there are, or may be, other threads
+ * @lists: it has the C library's list of streams
+ *
+ * There is one at a time but for those who could not have the registry.
+ */
+struct pm_forker {
+	struct pm_tls *thread;
+	u64 signals;
+	u16 inside;
+	bool is_inside;
+	bool others;
+	bool lists;
+};
+
+static struct pm_forker pm_forkers[16];
+
+static struct pm_forker *pm_forker_get(void)
 {
-	mutex_lock(&pm_registry);
-	pm_mag_lock_all();
-	urcu_bp_before_fork();
+	unsigned int i;
+
+	for (i = 0;; i = (i + 1) % ARRAY_SIZE(pm_forkers)) {
+		if (!cmpxchg(&pm_forkers[i].thread, NULL, &pm_tls))
+			return &pm_forkers[i];
+		if (i == ARRAY_SIZE(pm_forkers) - 1)
+			pm_host_nap();
+	}
+}
+
+static struct pm_forker *pm_forker_of_this(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pm_forkers); i++)
+		if (READ_ONCE(pm_forkers[i].thread) == &pm_tls)
+			return &pm_forkers[i];
+	return NULL;
+}
+
+/* As pm_fork_prepare() found it. */
+static void pm_forker_put(struct pm_forker *f)
+{
+	u64 signals = f->signals;
+
+	pm_tls.hurried = PM_HURRY_NOT;
+	pm_tls.inside = f->inside;
+	smp_store_release(&f->thread, NULL);
+	pm_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &signals, NULL,
+		   sizeof(signals));
+}
+
+/*
+ * Set in a child whose parent had other threads when a handler of the forking
+ * thread came over a section: liburcu's locks may be another thread's, who is
+ * not here. Sections of threads that are registered take none. Nobody registers
+ * any more, or waits for sections.
+ */
+bool pm_urcu_is_forsaken;
+
+static bool pm_has_threads(void)
+{
+	return !&__libc_single_threaded || !__libc_single_threaded;
+}
+
+/* Take what can be had. Return: whether that is what is needed. */
+static bool pm_fork_halt(const struct pm_forker *f)
+{
+	pm_tls.hurried = f->is_inside ? PM_HURRY_SOME : PM_HURRY_ALL;
+	pm_mutex_halt(&pm_registry);			/* C, and so on */
+	pm_mag_halt();
+	if (pm_tls.hurried == PM_HURRY_AGAIN)
+		return false;
+	if (!f->is_inside)
+		urcu_bp_before_fork();			/* B */
 	pm_arena_lock_all();
 	pm_extents_lock_all();
 	pm_batch_lock_all();
 	pm_pages_lock();
+	if (pm_tls.hurried != PM_HURRY_AGAIN)
+		return true;
+	urcu_bp_after_fork_parent();
+	return false;
 }
 
-static void pm_fork_parent(void)
+/* Let go of what was taken, but for liburcu's locks. */
+static void pm_fork_resume(void)
 {
 	pm_pages_unlock(false);
 	pm_batch_unlock_all();
 	pm_extents_unlock_all(false);
 	pm_arena_unlock_all();
-	urcu_bp_after_fork_parent();
-	pm_mag_unlock_all(false);
-	mutex_unlock(&pm_registry);
+	pm_mag_resume(false);
+	pm_mutex_resume(&pm_registry);
+}
+
+static void pm_fork_prepare(void)
+{
+	bool is_inside = pm_tls.inside || pm_urcu_in_section();
+	bool others = pm_has_threads();
+	u64 all = ~0ULL, signals = 0;
+	struct pm_forker *f;
+
+	pm_syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &signals,
+		   sizeof(all));			/* F */
+	f = pm_forker_get();
+	f->signals = signals;
+	f->inside = pm_tls.inside;
+	f->is_inside = is_inside;
+	f->others = others;
+	f->lists = others && !is_inside && _IO_list_lock && _IO_list_unlock;
+	for (;;) {
+		if (f->lists)
+			_IO_list_lock();		/* A */
+		if (pm_fork_halt(f))
+			return;
+		pm_fork_resume();			/* D */
+		if (f->lists)
+			_IO_list_unlock();
+		pm_host_nap();
+	}
+}
+
+static void pm_fork_parent(void)
+{
+	struct pm_forker *f = pm_forker_of_this();
+
+	if (!f->is_inside)
+		urcu_bp_after_fork_parent();
+	pm_fork_resume();
+	if (f->lists)
+		_IO_list_unlock();
+	pm_forker_put(f);
 }
 
 static void pm_fork_child(void)
 {
+	struct pm_forker *f = pm_forker_of_this();
+	bool inside = f->is_inside;
+
 	pm_tls.tid = 0;
 	pm_pages_unlock(true);
 	pm_extents_unlock_all(true);
-	pm_arena_restart_all();
-	pm_batch_restart_all();
-	pm_urcu_after_fork_child();
-	pm_mag_unlock_all(true);
-	mutex_init(&pm_registry);
+	pm_arena_restart_all(inside);			/* E */
+	pm_batch_restart_all(inside);
+	if (!inside)
+		pm_urcu_after_fork_child();
+	else if (f->others)
+		pm_urcu_is_forsaken = true;		/* D */
+	pm_mag_resume(true);
+	pm_mutex_restart(&pm_registry);
 	pm_transit_forget();
 	pm_publish();
+	pm_forker_put(f);
+	memset(pm_forkers, 0, sizeof(pm_forkers));
 }
 
 /**

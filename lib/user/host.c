@@ -135,23 +135,74 @@ void pm_host_nap(void)
 __thread unsigned int pm_srcu_nesting;
 #endif
 
+/* Leave the word with a flag that makes the holder wake somebody, and sleep. */
+static void pm_mutex_sleep(struct mutex *m, unsigned long held,
+			   struct pm_sleep *sleep)
+{
+	long err;
+
+	if (!(held & PM_MUTEX_WAITERS) &&
+	    !__atomic_compare_exchange_n(&m->state, &held,
+					 held | PM_MUTEX_WAITERS, false,
+					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return;
+	err = syscall(SYS_futex, &m->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+		      (u32)held | PM_MUTEX_WAITERS, NULL, NULL, 0);
+	sleep->calls++;
+	sleep->sleeps += !err || errno != EAGAIN;
+}
+
 /*
- * Whoever comes here leaves the word at 2, so that the holder knows that it
- * has to wake somebody. One waiter is woken per unlock; it takes the lock
- * with 2 again, for there may be others.
+ * One waiter is woken per unlock; it takes the lock with the flag again, for
+ * there may be others.
  */
 __cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
 {
+	unsigned long me = (unsigned long)&pm_tls | PM_MUTEX_WAITERS, held;
 	int saved = errno;
-	long err;
 
-	while (__atomic_exchange_n(&m->state, 2, __ATOMIC_ACQUIRE)) {
-		err = syscall(SYS_futex, &m->state,
-			      FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, NULL, NULL, 0);
-		sleep->calls++;
-		sleep->sleeps += !err || errno != EAGAIN;
+	pm_inside_begin();
+	for (held = 0;; held = 0) {
+		if (__atomic_compare_exchange_n(&m->state, &held, me, false,
+						__ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			break;
+		pm_mutex_sleep(m, held, sleep);
 	}
 	errno = saved;
+}
+
+#define PM_HALT_NAPS	200	/* 10 ms */
+
+/**
+ * pm_mutex_halt() - take a mutex for a standstill
+ * @m: the mutex
+ *
+ * Nothing happens when this thread has it already. Who is hurried gives up after
+ * a while, for he may have what its holder waits for; who would begin again then
+ * does not wait for another.
+ *
+ * Return: whether it was taken.
+ */
+bool pm_mutex_halt(struct mutex *m)
+{
+	int naps;
+
+	if (pm_mutex_is_mine(m) || pm_tls.hurried == PM_HURRY_AGAIN)
+		return false;
+	if (!pm_tls.hurried)
+		mutex_lock(m);
+	else
+		for (naps = 0; !mutex_trylock(m); naps++) {
+			if (naps == PM_HALT_NAPS) {
+				if (pm_tls.hurried == PM_HURRY_ALL)
+					pm_tls.hurried = PM_HURRY_AGAIN;
+				return false;
+			}
+			pm_host_nap();
+		}
+	__atomic_fetch_or(&m->state, PM_MUTEX_HALTED, __ATOMIC_RELAXED);
+	return true;
 }
 
 /* ---- the operator ------------------------------------------------------ */

@@ -326,13 +326,13 @@ size_t pm_meta_bytes(void)
 
 void pm_pages_lock(void)
 {
-	mutex_lock(&pm_page_lock);
+	pm_mutex_halt(&pm_page_lock);
 }
 
 void pm_pages_unlock(bool child)
 {
 	if (child)
-		mutex_init(&pm_page_lock);
+		pm_mutex_restart(&pm_page_lock);
 	else
-		mutex_unlock(&pm_page_lock);
+		pm_mutex_resume(&pm_page_lock);
 }

@@ -330,6 +330,8 @@ bool pm_host_can_synchronize(void)
 {
 	int saved = errno, err;
 
+	if (!pm_urcu_works())
+		return false;
 	if (!urcu_bp_has_sys_membarrier)
 		return true;
 	err = pm_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);

@@ -241,6 +241,8 @@ __cold int pm_urcu_register(void)
 	sigset_t all, mask;
 	unsigned int nr;
 
+	if (!pm_urcu_works())
+		return -1;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &mask);
 	/* A handler may have been here first, a moment ago. */

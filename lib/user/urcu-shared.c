@@ -46,7 +46,7 @@ __cold int pm_urcu_register(void)
 {
 	int saved = errno;
 
-	if (pm_tls.in_urcu)
+	if (pm_tls.in_urcu || !pm_urcu_works())
 		return -1;
 	pm_tls.in_urcu = 1;
 	if (URCU_TLS(urcu_bp_reader) || pm_urcu_has_room()) {

@@ -6,7 +6,7 @@
 abi-dir		:= harness/program/abi
 
 # What harness/program/run preloads the library into; the longest come first.
-abi-programs	:= stress fork vfork oracle threads signals malloc realloc aligned \
+abi-programs	:= stress fork forkhandler forkpairs vfork oracle threads signals malloc realloc aligned \
 		   legacy report cxx plugin_host clone names step descriptors \
 		   rseq sandbox
 # What the scripts start, and how.

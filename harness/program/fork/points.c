@@ -7,6 +7,10 @@
  * it frees all that the others know of, allocates, looks for a free object,
  * trims, and then nothing may be left but what the thread had in its hands. Then
  * the thread goes on, and the parent's books must balance, too.
+ *
+ * Then the same with one thread, which forks at the point itself, as a signal
+ * handler may. Parent and child both go on from there, and nothing is lost to
+ * either.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -96,6 +100,31 @@ static __thread bool is_actor;
 static void doze(void)
 {
 	usleep(100);
+}
+
+/* ---- the thread that forks there itself --------------------------------- */
+
+static struct {
+	enum pm_stop_point point;
+	bool reached;
+	bool is_child;
+	int status;
+} self;
+
+static void fork_here(enum pm_stop_point point)
+{
+	pid_t pid;
+
+	if (point != self.point || self.reached)
+		return;
+	self.reached = true;
+	pid = fork();
+	self.is_child = !pid;
+	if (self.is_child)
+		alarm(PATIENCE);
+	self.status = -1;
+	if (pid > 0)
+		waitpid(pid, &self.status, 0);
 }
 
 static void hook(enum pm_stop_point point)
@@ -379,6 +408,108 @@ static void run(const struct fork_case *c)
 	OK(balanced(&before, 0), "... and the parent's books balance");
 }
 
+static void collect(void)
+{
+	struct pm_arena *arena = pm_pagemap_heap(objs[0])->arena;
+
+	pm_arena_lock_uncounted(arena);
+	free_one(objs[0]);
+	pm_arena_unlock(arena);
+	pm_free(take_locked(CLASS));
+}
+
+static const struct fork_case self_cases[] = {
+	{ "collects a slab from the remote list", PM_STOP_COLLECT, collect,
+	  .first = 1 },
+};
+
+/* Parent and child: what remains to be done, and whether all is well. */
+static bool self_ends(const struct fork_case *c,
+		      const struct pm_totals *before, unsigned int batches)
+{
+	bool well;
+
+	parent_cleans(c);
+	well = churn() && look() && balanced(before, 0);
+	if (count_spare_batches() != batches) {
+		tap_diag("%u spare batches, were %u", count_spare_batches(),
+			 batches);
+		well = false;
+	}
+	return well;
+}
+
+static void run_self(const struct fork_case *c)
+{
+	struct pm_totals before;
+	struct pm_arena *arena;
+	unsigned int batches;
+	bool well;
+
+	if (c->magazine && !pm_options.magazine) {
+		tap_skip(c->name, "magazines are off here");
+		return;
+	}
+	pm_batch_provide(GFP_KERNEL);
+	batches = count_spare_batches();
+	pm_trim();
+	pm_get_totals(&before);
+	get_objects();
+	arena = pm_pagemap_heap(objs[0])->arena;
+	if (c->busy)
+		pm_arena_lock_uncounted(arena);
+	self.reached = false;
+	self.point = c->point;
+	WRITE_ONCE(pm_stop_hook, fork_here);
+	c->fn();
+	WRITE_ONCE(pm_stop_hook, NULL);
+	if (c->busy)
+		pm_arena_unlock(arena);
+	well = self_ends(c, &before, batches);
+	if (self.is_child)
+		_exit(!well);
+	OK(self.reached && !self.status,
+	   "the only thread %s and forks: the child goes on (status 0x%x)",
+	   c->name, (unsigned int)self.status);
+	OK(well, "... and so does the parent");
+}
+
+/* Between the look at the owner and the lock the arena is retired. */
+static void retire_then_fork(enum pm_stop_point point)
+{
+	static bool retired;
+
+	if (point == PM_STOP_FREE_OWNER && !retired) {
+		retired = true;
+		pm_arena_retire(pm_pagemap_heap(objs[0])->arena->id);
+	}
+	fork_here(point);
+}
+
+static void self_stale(void)
+{
+	void *p;
+
+	picked = 0;
+	p = take_locked(CLASS);
+	picked = 1;
+	objs[0] = take_locked(CLASS);
+	self.reached = false;
+	self.point = PM_STOP_FREE_STALE;
+	WRITE_ONCE(pm_stop_hook, retire_then_fork);
+	free_one(objs[0]);
+	WRITE_ONCE(pm_stop_hook, NULL);
+	free_one(p);
+	p = take_locked(CLASS);
+	if (self.is_child)
+		_exit(!p);
+	OK(self.reached && !self.status && p,
+	   "the only thread holds a retired arena's lock and forks (status 0x%x)",
+	   (unsigned int)self.status);
+	free_one(p);
+	picked = 0;
+}
+
 /*
  * A free that read an arena as the owner holds its lock for a moment although
  * it was retired. The child may want the arena for another number.
@@ -423,6 +554,11 @@ int main(void)
 	pm_options.policy = &policy;
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		run(&cases[i]);
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		run_self(&cases[i]);
+	for (i = 0; i < ARRAY_SIZE(self_cases); i++)
+		run_self(&self_cases[i]);
+	self_stale();
 	spare_arena();
 	return tap_end();
 }

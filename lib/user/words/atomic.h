@@ -141,4 +141,16 @@ static inline long atomic_long_add_return(long n, atomic_long_t *v)
 #define atomic_long_inc_return(v) atomic_long_add_return(1, v)
 #define atomic_long_dec_return(v) atomic_long_add_return(-1, v)
 
+/* Return: what it is then, or would be; below 0 nothing was changed. */
+static inline long atomic_long_dec_if_positive(atomic_long_t *v)
+{
+	long n = atomic_long_read(v);
+
+	do {
+		if (n <= 0)
+			break;
+	} while (!try_cmpxchg(&v->counter, &n, n - 1));
+	return n - 1;
+}
+
 #endif /* PM_WORDS_ATOMIC_H */

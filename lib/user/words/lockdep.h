@@ -11,8 +11,7 @@ void pm_bug(const char *what, const char *file, int line)
 	__attribute__((noreturn, cold));
 
 #if PM_DEBUG
-#define lockdep_is_held(m)						\
-	(__atomic_load_n(&(m)->owner, __ATOMIC_RELAXED) == &pm_tls)
+#define lockdep_is_held(m)	pm_mutex_is_mine(m)
 #define lockdep_assert_held(m)						\
 	do {								\
 		if (!lockdep_is_held(m))				\

@@ -15,18 +15,28 @@
 #include "thread.h"
 
 /*
- * Three states in one futex word, after Drepper, "Futexes Are Tricky": 0 free,
- * 1 held, 2 held and somebody may sleep. Own code rather than pthread_mutex_t
- * because trylock and unlock stand in the path of every slow operation and
- * are inlined to one exchange each, because a child of fork() may reset it,
- * and because the owner must be known to lockdep_assert_held().
+ * The word is 0 when the mutex is free, else its holder's address of pm_tls,
+ * which a child of fork() has in the same place, and flags in the bits that are
+ * 0 in such an address. What waits is a futex, after Drepper, "Futexes Are
+ * Tricky": its 32 bits are the word's lower half, where the flags are. The upper
+ * half may change unseen between a look and the sleep: the new holder then finds
+ * PM_MUTEX_WAITERS as the old one would have, and wakes.
+ *
+ * Own code rather than pthread_mutex_t because trylock and unlock stand in the
+ * path of every slow operation and are inlined to one exchange each, because a
+ * child of fork() may reset it, and because the owner must be known to a fork()
+ * in a signal handler and to lockdep_assert_held().
  */
 struct mutex {
-	u32 state;
-#if PM_DEBUG
-	struct pm_tls *owner;
-#endif
+	unsigned long state;
 };
+
+#define PM_MUTEX_WAITERS	1UL	/* somebody may sleep */
+#define PM_MUTEX_HALTED		2UL	/* taken by pm_mutex_halt() */
+#define PM_MUTEX_FLAGS		(PM_MUTEX_WAITERS | PM_MUTEX_HALTED)
+
+static_assert(__alignof__(struct pm_tls) > PM_MUTEX_FLAGS);
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
 #define __MUTEX_INITIALIZER(m)	{ .state = 0 }
 #define DEFINE_MUTEX(m)		struct mutex m = __MUTEX_INITIALIZER(m)
@@ -48,33 +58,43 @@ static inline void mutex_init(struct mutex *m)
 	memset(m, 0, sizeof(*m));
 }
 
-static inline void pm_mutex_acquired(struct mutex *m __maybe_unused)
+/*
+ * What begins between these two is not undone in a child, see fork.c. Counted
+ * from before it begins until after it has ended: a signal may come in between.
+ */
+static inline void pm_inside_begin(void)
 {
-#if PM_DEBUG
-	__atomic_store_n(&m->owner, &pm_tls, __ATOMIC_RELAXED);
-#endif
+	pm_tls.inside++;
+	barrier();
+}
+
+static inline void pm_inside_end(void)
+{
+	barrier();
+	pm_tls.inside--;
 }
 
 /* Acquire: pairs with the release in mutex_unlock(). */
 static inline bool mutex_trylock(struct mutex *m)
 {
-	u32 free = 0;
+	unsigned long free = 0;
 
-	if (!__atomic_compare_exchange_n(&m->state, &free, 1, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
-	pm_mutex_acquired(m);
-	return true;
+	pm_inside_begin();
+	if (likely(__atomic_compare_exchange_n(&m->state, &free,
+					       (unsigned long)&pm_tls, false,
+					       __ATOMIC_ACQUIRE,
+					       __ATOMIC_RELAXED)))
+		return true;
+	pm_inside_end();
+	return false;
 }
 
 static inline struct pm_sleep mutex_lock_sleep(struct mutex *m)
 {
 	struct pm_sleep sleep = { 0 };
 
-	if (unlikely(!mutex_trylock(m))) {
+	if (unlikely(!mutex_trylock(m)))
 		pm_mutex_lock_slow(m, &sleep);
-		pm_mutex_acquired(m);
-	}
 	return sleep;
 }
 
@@ -82,12 +102,47 @@ static inline struct pm_sleep mutex_lock_sleep(struct mutex *m)
 
 static inline void mutex_unlock(struct mutex *m)
 {
-#if PM_DEBUG
-	__atomic_store_n(&m->owner, NULL, __ATOMIC_RELAXED);
-#endif
-	if (unlikely(__atomic_exchange_n(&m->state, 0, __ATOMIC_RELEASE) == 2))
+	if (unlikely(__atomic_exchange_n(&m->state, 0, __ATOMIC_RELEASE) &
+		     PM_MUTEX_WAITERS))
 		syscall(SYS_futex, &m->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
 			1, NULL, NULL, 0);
+	pm_inside_end();
+}
+
+/* Whether this thread has it, be it for a standstill. */
+static inline bool pm_mutex_is_mine(const struct mutex *m)
+{
+	return (__atomic_load_n(&m->state, __ATOMIC_RELAXED) &
+		~PM_MUTEX_FLAGS) == (unsigned long)&pm_tls;
+}
+
+/* Whether it has it by pm_mutex_halt(). */
+static inline bool pm_mutex_is_halted(const struct mutex *m)
+{
+	return (__atomic_load_n(&m->state, __ATOMIC_RELAXED) &
+		~PM_MUTEX_WAITERS) ==
+	       ((unsigned long)&pm_tls | PM_MUTEX_HALTED);
+}
+
+bool pm_mutex_halt(struct mutex *m);
+
+/* Let go of what pm_mutex_halt() took; of nothing when it took nothing. */
+static inline void pm_mutex_resume(struct mutex *m)
+{
+	if (pm_mutex_is_halted(m))
+		mutex_unlock(m);
+}
+
+/*
+ * In the child of a fork(): whoever else had it, or waits for it, is not here.
+ * Return: whether it is free now; else the thread had it itself.
+ */
+static inline bool pm_mutex_restart(struct mutex *m)
+{
+	if (pm_mutex_is_mine(m) && !pm_mutex_is_halted(m))
+		return false;
+	mutex_init(m);
+	return true;
 }
 
 #define mutex_lock_nested(m, sub)	mutex_lock(m)

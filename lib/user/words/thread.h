@@ -10,6 +10,20 @@
 #include "types.h"
 
 /**
+ * enum pm_hurry - how a standstill waits for locks, see fork.c
+ * @PM_HURRY_NOT: for as long as it takes
+ * @PM_HURRY_ALL: for a while; it begins again when one was not to be had
+ * @PM_HURRY_AGAIN: so it was
+ * @PM_HURRY_SOME: for a while; then it goes without
+ */
+enum pm_hurry {
+	PM_HURRY_NOT,
+	PM_HURRY_ALL,
+	PM_HURRY_AGAIN,
+	PM_HURRY_SOME,
+};
+
+/**
  * struct pm_tls - the library's storage per thread
  * @rseq: rseq area for threads that the C library registered none for
  * @area: the thread's rseq area; before the thread's first slow path, and
@@ -23,6 +37,9 @@
  * @reader: number of the thread's reader, 0 before its first section
  * @in_urcu: within a shared liburcu's registration, which may call malloc
  * @urcu_seen: a shared liburcu's reader is allocated in this thread
+ * @hurried: enum pm_hurry: in a fork() that waits for no lock for ever
+ * @inside: locks that this thread has or asks for, and other things that it has
+ *	begun and a child of fork() must leave as they are
  */
 struct pm_tls {
 	struct rseq rseq;
@@ -33,6 +50,8 @@ struct pm_tls {
 	u8 no_rseq;
 	u8 vforks;
 	u8 aborts;
+	u8 hurried;
+	u16 inside;
 #ifndef PM_URCU_SHARED
 	u16 reader;
 #else

@@ -16,12 +16,16 @@
 #define _LGPL_SOURCE		/* inline read-side functions */
 #endif
 #include <limits.h>
+#include <stdbool.h>
 #include "compiler.h"
 #include "config.h"
 #include "thread.h"
 
 int pm_urcu_register(void);
 void pm_urcu_after_fork_child(void);
+
+/* In a forked child: liburcu's locks may be another thread's, see fork.c. */
+extern bool pm_urcu_is_forsaken __pm_local;
 
 #ifdef PM_URCU_SHARED
 
@@ -111,4 +115,27 @@ static inline bool pm_urcu_is_reader(void)
 }
 
 #endif /* PM_URCU_SHARED */
+
+/**
+ * pm_urcu_in_section() - whether this thread is in a section, or is registering
+ *
+ * Context: any, a signal handler too.
+ */
+static inline bool pm_urcu_in_section(void)
+{
+#ifdef PM_URCU_SHARED
+	if (pm_tls.in_urcu)
+		return true;
+#endif
+	return pm_urcu_is_reader() && _urcu_bp_read_ongoing();
+}
+
+/**
+ * pm_urcu_works() - whether liburcu's locks can be taken
+ */
+static inline bool pm_urcu_works(void)
+{
+	return !READ_ONCE(pm_urcu_is_forsaken);
+}
+
 #endif /* PM_WORDS_URCU_H */
