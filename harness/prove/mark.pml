@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * A mark is made by free() and spent by malloc(): an object, three threads that
+ * allocate it, free it, free it again, and write to it when it is no longer
+ * theirs, while flushes and refills carry it between two CPUs' magazines and
+ * its slab.
+ *
+ * Steps:
+ *
+ *	A  pm_slab_open() marks the objects of a slab that is cut
+ *	B  pm_free_class_fast() stores the mark, and does not look
+ *	C  it pushes the object
+ *	D  pm_malloc_class_fast() pops an object
+ *	E  it looks at the mark and wipes it; without one nobody gets the object
+ *	F  pm_mag_refill() takes an object under the arena's lock for its caller,
+ *	   and goes to E
+ *	G  pm_mag_flush_batch() carries objects to their slabs as they are
+ *	H  pm_slab_put_run() drops an object whose bit is set
+ *	I  pm_mag_refill() carries objects to a magazine as they are
+ *
+ * What stands for what:
+ *
+ *	word		the object's second word: the mark, or something else
+ *	stack		how often the object lies in a CPU's magazine
+ *	in_slab		the object's bit in its slab
+ *	owner		the thread that got the object last, until somebody frees it
+ *	known		who may have the address: frees it and writes to it as it
+ *			likes
+ *
+ * One object is enough: each has its own word, and nothing here depends on what
+ * other objects do. A thread uses any CPU's magazine at any time. There is no
+ * bound on what a thread does, but for an object's places in a magazine: with
+ * more than two a push finds no room. Memory is sequentially consistent.
+ *
+ * free() happens at B. Who frees an object of somebody else ends the ownership of
+ * that one: no allocator can tell the two apart. What is shown is that an object
+ * has one owner: it is handed out at most once for each free, whatever is freed
+ * and written, and wherever the object lies how often. And in a program without
+ * such faults nobody is ever refused an object. A program that knows the secret is
+ * not asked about (FORGED).
+ *
+ * E is one step. Where a host makes it a load and a store, this is what it
+ * assumes: no two threads are between the two with the same object. That can only
+ * be if the object lies in two places, so it was freed twice before, be it long
+ * before, and if both are popped at the same instant. Then both find the one mark
+ * (PLAIN). Left out or done wrong on purpose:
+ *
+ *	-DNO_FIRST	A is left out
+ *	-DNO_STORE	B is left out
+ *	-DLATE_STORE	B comes after C
+ *	-DNO_CHECK	E does not look
+ *	-DNO_WIPE	E does not wipe
+ *	-DPLAIN		E is a load and a store
+ *	-DNO_SPENDING	F hands the object out without E
+ *	-DFORGED	a program writes the mark
+ */
+#define THREADS	3
+#define CPUS	2
+#define PLACES	2		/* of an object in a magazine */
+#define NONE	255
+
+mtype = { MARK, OTHER };
+
+#ifdef NO_FIRST
+mtype word = OTHER;
+#else
+mtype word = MARK;		/* A */
+#endif
+byte stack[CPUS];
+bool in_slab = true;
+byte owner = NONE;
+bool known[THREADS];
+bool faulty;			/* the program is one with faults */
+
+#ifdef NO_STORE
+#define STORE		skip
+#else
+#define STORE		word = MARK
+#endif
+/* The caller's call is over here, as far as anybody can tell. */
+#define GIVE		atomic { STORE; owner = NONE }
+
+#ifdef NO_CHECK
+#define MARKED		true
+#else
+#define MARKED		(word == MARK)
+#endif
+#ifdef NO_WIPE
+#define WIPE		skip
+#else
+#define WIPE		word = OTHER
+#endif
+#define HAND_OUT	WIPE; assert(owner == NONE); owner = me; known[me] = true
+#define REFUSE		assert(faulty)
+
+/* E */
+#ifdef PLAIN
+#define SPEND								\
+	if								\
+	:: MARKED -> atomic { HAND_OUT }				\
+	:: !MARKED -> REFUSE						\
+	fi
+#else
+#define SPEND								\
+	if								\
+	:: atomic { MARKED -> HAND_OUT }				\
+	:: atomic { !MARKED -> REFUSE }					\
+	fi
+#endif
+
+#define PUT								\
+	atomic {							\
+		if						/* H */	\
+		:: in_slab -> skip					\
+		:: !in_slab -> in_slab = true				\
+		fi							\
+	}
+#define PUSH								\
+	if								\
+	:: atomic { stack[0] < PLACES -> stack[0]++ }			\
+	:: atomic { stack[1] < PLACES -> stack[1]++ }			\
+	:: PUT								\
+	fi
+#define POP								\
+	if								\
+	:: atomic { stack[0] > 0 -> stack[0]-- }			\
+	:: atomic { stack[1] > 0 -> stack[1]-- }			\
+	fi
+
+#define MAY_USE		(owner == me || faulty && known[me])
+
+proctype thread(byte me)
+{
+end:
+	do
+	:: MAY_USE ->						/* free */
+#ifdef LATE_STORE
+		PUSH;
+		GIVE
+#else
+		GIVE;						/* B */
+		PUSH						/* C */
+#endif
+	:: POP;							/* malloc, D */
+		SPEND
+	:: atomic { in_slab -> in_slab = false };		/* F */
+#ifdef NO_SPENDING
+		atomic { HAND_OUT }
+#else
+		SPEND
+#endif
+	:: POP;							/* flush, G */
+		PUT
+	:: atomic { in_slab -> in_slab = false };		/* refill, I */
+		PUSH
+	:: atomic { MAY_USE -> word = OTHER }			/* a write */
+#ifdef FORGED
+	:: atomic { MAY_USE -> word = MARK }
+#endif
+	od
+}
+
+init {
+	atomic {
+		if
+		:: faulty = true
+		:: skip
+		fi;
+		run thread(0);
+		run thread(1);
+		run thread(2)
+	}
+}
