@@ -75,9 +75,10 @@ check-tsan: $(call tests-of,tsan) ## run the suites under ThreadSanitizer
 	@PMALLOC_OPTIONS=arenas=16,magazine=off \
 		TSAN_OPTIONS=$(tsan-options) $(call tests-prove,tsan,setarch -R)
 
-check-core: ## no core file names a host, and that would be noticed
-	@scripts/check-core --selftest
+check-core: lib debug ## no core file names a host, no object uses what is above it
+	@scripts/check-core --selftest $(B)/lib
 	@scripts/check-core
+	@scripts/check-core --floors $(B)/lib $(B)/debug
 
 core-identity: ## both builds compiled the very same core files
 	@scripts/core-identity --selftest
