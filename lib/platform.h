@@ -26,7 +26,7 @@
  *
  * Other words of the host, from pm_env.h:
  *   pm_context_may_lock()	whether the caller may take a mutex, or even try
- *   mutex_lock_sleep()	mutex_lock(), and returns what the wait was like:
+ *   pm_mutex_lock_sleep()	mutex_lock(), and returns what the wait was like:
  *   pm_sleep		struct: calls to the host to sleep, and times it did
  *   pm_mutex_halt()	take a mutex for a fork(), unless this thread has it already
  *			(a fork() in a signal handler), or who has it may wait for
@@ -38,6 +38,11 @@
  *			before the fork(); whether it is free now
  *   pm_inside_begin()	this thread begins what a child must not undo
  *   pm_inside_end()	... and has ended it
+ *   pm_srcu_read_trylock()	bool: srcu_read_lock(), the index goes where one
+ *			says; false when there is no section to be had. Who has
+ *			none may use an arena that the table or a heap names,
+ *			for its memory stays an arena's; the list of arenas may
+ *			not be walked. srcu_read_unlock() is behind true only.
  *
  * pm_trace.h defines trace_NAME() and trace_NAME_enabled() for each event of the
  * table in trace.h; pm_percpu.h what magazine.h lists.
@@ -47,7 +52,7 @@
  *		static_assert container_of EXPORT_SYMBOL_GPL __read_mostly
  *		____cacheline_aligned_in_smp SMP_CACHE_BYTES
  *   types	u8 u16 u32 u64 s64
- *   errors	EBUSY ENOENT ENOMEM EPERM
+ *   errors	EBUSY ENOENT EPERM
  *   numbers	ALIGN ALIGN_DOWN IS_ALIGNED DIV_ROUND_UP ARRAY_SIZE min_t max_t
  *		is_power_of_2 ilog2 check_mul_overflow PAGE_SHIFT PAGE_SIZE
  *   bits	BITS_PER_LONG BITS_TO_LONGS __ffs hweight_long __set_bit
@@ -68,6 +73,10 @@
  *   mutexes	mutex DEFINE_MUTEX mutex_init mutex_lock mutex_lock_nested
  *		SINGLE_DEPTH_NESTING mutex_trylock mutex_unlock
  *   existence	srcu_struct DEFINE_SRCU srcu_read_lock srcu_read_unlock
+ *   mutexes	mutex DEFINE_MUTEX __MUTEX_INITIALIZER mutex_init mutex_lock
+ *		mutex_lock_nested SINGLE_DEPTH_NESTING mutex_trylock
+ *		mutex_unlock
+ *   existence	srcu_struct DEFINE_SRCU srcu_read_unlock
  *		synchronize_srcu list_add_tail_rcu list_del_rcu
  *		list_for_each_entry_srcu
  *   checks	BUG_ON lockdep_assert_held lockdep_is_held srcu_read_lock_held

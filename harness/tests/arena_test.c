@@ -24,7 +24,7 @@ static void arena_table(struct pm_test *t)
 	PM_EXPECT_EQ(t, arena->id, pm_test_id(0));
 	PM_EXPECT(t, !arena->retired);
 	PM_EXPECT(t, pm_test_arena(0) == arena);
-	idx = srcu_read_lock(&pm_srcu);
+	idx = pm_test_read_lock();
 	PM_EXPECT(t, !pm_arena_at(pm_arena_table_size));
 	PM_EXPECT(t, !pm_arena_at(~0U));
 	srcu_read_unlock(&pm_srcu, idx);

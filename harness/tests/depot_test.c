@@ -330,13 +330,13 @@ static void depot_trim(struct pm_test *t)
 	for (i = 0; i < OBJECTS; i += 2)
 		if (PM_EXPECT(t, objs[i] && objs[i + 1]))
 			pm_free_lock_batch(pm_class_of(SIZE), objs + i, 2);
-	idx = srcu_read_lock(&pm_srcu);
+	idx = pm_test_read_lock();
 	pm_for_each_arena(arena)
 		before += arena->depot[pm_class_of(SIZE)].objs != NULL;
 	srcu_read_unlock(&pm_srcu, idx);
 	PM_EXPECT(t, before > 0);
 	pm_trim();
-	idx = srcu_read_lock(&pm_srcu);
+	idx = pm_test_read_lock();
 	pm_for_each_arena(arena)
 		for (class = 1; class < PM_NR_CLASSES; class++)
 			after += arena->depot[class].objs != NULL;

@@ -294,4 +294,13 @@ static inline bool pm_test_crowd_done(const struct pm_test_crowd *crowd)
 	return READ_ONCE(crowd->stop) || pm_host_clock_ns() >= crowd->until;
 }
 
+/* Begin a read-side section: a test's thread has one for the asking. */
+static inline int pm_test_read_lock(void)
+{
+	int idx;
+
+	BUG_ON(!pm_srcu_read_trylock(&pm_srcu, &idx));
+	return idx;
+}
+
 #endif /* PM_TEST_H */

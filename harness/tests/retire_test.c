@@ -15,7 +15,7 @@
 
 static bool retire_exists(unsigned int id)
 {
-	int idx = srcu_read_lock(&pm_srcu);
+	int idx = pm_test_read_lock();
 	bool exists = pm_arena_at(id);
 
 	srcu_read_unlock(&pm_srcu, idx);
@@ -142,7 +142,7 @@ static void retire_late_remote_free(struct pm_test *t)
 	p = pm_test_malloc_lock(30);
 	PM_REQUIRE(t, p && pm_test_resolve(p, &ref));
 
-	idx = srcu_read_lock(&pm_srcu);
+	idx = pm_test_read_lock();
 	PM_EXPECT(t, READ_ONCE(ref.heap->arena) == old);
 	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
 		while (READ_ONCE(ref.heap->arena) == old)
@@ -449,7 +449,7 @@ static void retire_late_batch(struct pm_test *t)
 	PM_REQUIRE(t, n == 8);
 	heap = pm_pagemap_heap(batch->obj[0]);
 
-	idx = srcu_read_lock(&pm_srcu);
+	idx = pm_test_read_lock();
 	PM_EXPECT(t, READ_ONCE(heap->arena) == old);
 	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
 		void *objs[8];
@@ -485,7 +485,7 @@ static void retire_free_in_grace_period(struct pm_test *t)
 	q = pm_test_malloc_lock(31);
 	PM_REQUIRE(t, p && q && pm_test_resolve(p, &ref));
 
-	idx = srcu_read_lock(&pm_srcu);
+	idx = pm_test_read_lock();
 	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
 		while (READ_ONCE(ref.heap->arena) == old)
 			pm_test_pause();
@@ -571,7 +571,7 @@ static void retire_grace_period(struct pm_test *t)
 
 	if (!pm_test_two_arenas(t, &old, NULL))
 		return;
-	idx = srcu_read_lock(&pm_srcu);
+	idx = pm_test_read_lock();
 	if (PM_EXPECT(t, retire_start(&retiring, old->id))) {
 		while (!retire_is_retired(old))
 			pm_test_pause();

@@ -175,7 +175,7 @@ struct pm_arena *pm_test_arena(unsigned int n)
 	p = pm_test_malloc_lock(1);
 	if (!p || pm_test_free_lock(p))
 		return NULL;
-	idx = srcu_read_lock(&pm_srcu);
+	idx = pm_test_read_lock();
 	arena = pm_arena_at(pm_test_id(n));
 	srcu_read_unlock(&pm_srcu, idx);
 	return arena;

@@ -125,21 +125,24 @@ bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig)
 {
 	struct pm_arena *arena;
 	bool found = false;
+	bool reading;
 	int idx;
 
 	memset(fig, 0, sizeof(*fig));
-	idx = srcu_read_lock(&pm_srcu);
+	/* Without a section it might be in use under another number by then. */
+	reading = pm_srcu_read_trylock(&pm_srcu, &idx);
 	arena = pm_arena_at(id);
 	if (!arena)
 		goto out;
 	pm_arena_lock_uncounted(arena);
-	found = !arena->retired;
+	found = !arena->retired && arena->id == id;
 	pm_arena_collect(arena);
 	pm_arena_copy(arena, fig);
 	pm_arena_unlock(arena);
 	pm_arena_derive(fig);
 out:
-	srcu_read_unlock(&pm_srcu, idx);
+	if (likely(reading))
+		srcu_read_unlock(&pm_srcu, idx);
 	return found;
 }
 
@@ -159,15 +162,17 @@ bool pm_arena_class_figures(unsigned int id, unsigned int class,
 {
 	struct pm_arena *arena;
 	unsigned int n;
+	bool reading;
 	int idx;
 
 	memset(fig, 0, sizeof(*fig));
-	idx = srcu_read_lock(&pm_srcu);
+	reading = pm_srcu_read_trylock(&pm_srcu, &idx);
 	arena = pm_arena_at(id);
 	for (n = 0; arena && n < PM_NR_ARENA_CLASS_FIELDS; n++)
 		((u64 *)fig)[n] = pm_field_value(&pm_arena_class_fields[n],
 						 arena, class);
-	srcu_read_unlock(&pm_srcu, idx);
+	if (likely(reading))
+		srcu_read_unlock(&pm_srcu, idx);
 	return fig->acquired || fig->contended || fig->free_busy;
 }
 
@@ -185,17 +190,16 @@ void pm_class_figures(unsigned int class, struct pm_class_figures *fig)
 	int idx;
 
 	memset(fig, 0, sizeof(*fig));
-	idx = srcu_read_lock(&pm_srcu);
-	if (idx >= 0)
-		pm_for_each_arena(arena) {
-			pm_arena_lock_uncounted(arena);
-			pm_arena_collect(arena);
-			for (n = 0; n < PM_NR_CLASS_FIELDS; n++)
-				((u64 *)fig)[n] +=
-					pm_field_value(&pm_class_fields[n],
-						       arena, class);
-			pm_arena_unlock(arena);
-		}
+	if (!pm_srcu_read_trylock(&pm_srcu, &idx))
+		return;
+	pm_for_each_arena(arena) {
+		pm_arena_lock_uncounted(arena);
+		pm_arena_collect(arena);
+		for (n = 0; n < PM_NR_CLASS_FIELDS; n++)
+			((u64 *)fig)[n] += pm_field_value(&pm_class_fields[n],
+							  arena, class);
+		pm_arena_unlock(arena);
+	}
 	srcu_read_unlock(&pm_srcu, idx);
 	fig->magazine = min_t(u64, pm_mag_objects(class), fig->out);
 }

@@ -131,7 +131,7 @@ void pm_arena_wait(struct pm_arena *arena, unsigned int class)
 	u64 ns;
 
 	pm_lockwait_begin(&arena->waits, &arena->lockstat, class, &wait);
-	sleep = mutex_lock_sleep(&arena->lock);
+	sleep = pm_mutex_lock_sleep(&arena->lock);
 	pm_lockstat_enter(&arena->lockstat);
 	ns = pm_lockwait_end(&arena->waits, &wait, &sleep);
 	trace_arena_lock_contended(arena->id, class, ns, wait.holder.tid);

@@ -135,6 +135,7 @@ void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 {
 	struct pm_heap *heap = pm_pagemap_heap(objs[0]);
 	struct pm_arena *arena;
+	bool left = false;
 	int idx;
 
 	/* Freed twice, and its heap went in the meantime. */
@@ -148,12 +149,13 @@ void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 	if (likely(arena)) {
 		pm_arena_put_batch(arena, class, objs, n);
 		pm_arena_leave(arena);
-	} else {
-		/* retire K: the section holds off retire G. */
-		idx = srcu_read_lock(&pm_srcu);
-		if (n == 1 || unlikely(idx < 0) ||
-		    !pm_free_inbox(pm_heap_owner(heap), class, objs, n))
-			pm_free_remote(class, objs, n);
+		return;
+	}
+	/* retire K: the section holds off retire G. */
+	if (n > 1 && likely(pm_srcu_read_trylock(&pm_srcu, &idx))) {
+		left = pm_free_inbox(pm_heap_owner(heap), class, objs, n);
 		srcu_read_unlock(&pm_srcu, idx);
 	}
+	if (!left)
+		pm_free_remote(class, objs, n);
 }

@@ -164,8 +164,7 @@ static noinline struct pm_arena *pm_arena_lock_slow(unsigned int class,
 	int idx;
 
 	do {
-		idx = srcu_read_lock(&pm_srcu);
-		if (unlikely(idx < 0))
+		if (unlikely(!pm_srcu_read_trylock(&pm_srcu, &idx)))
 			return NULL;
 		id = pm_arena_pick();
 		arena = pm_arena_lock_pick(id, class, busy);

@@ -123,6 +123,14 @@ static inline bool pm_mutex_restart(struct mutex *m)
 #define pm_inside_begin()	do { } while (0)
 #define pm_inside_end()		do { } while (0)
 
+/* A section of the kernel's begins always. */
+static inline bool __must_check pm_srcu_read_trylock(struct srcu_struct *srcu,
+						     int *idx)
+{
+	*idx = srcu_read_lock(srcu);
+	return true;
+}
+
 /**
  * struct pm_sleep - what waiting for a mutex was like
  * @calls: times that the task asked to be put to sleep
@@ -134,7 +142,7 @@ struct pm_sleep {
 };
 
 /* Whoever sleeps switches to another task of its own accord. */
-static inline struct pm_sleep mutex_lock_sleep(struct mutex *m)
+static inline struct pm_sleep pm_mutex_lock_sleep(struct mutex *m)
 {
 	unsigned long before = current->nvcsw;
 	struct pm_sleep sleep;

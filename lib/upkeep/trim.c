@@ -18,15 +18,15 @@ static void pm_arena_flush_depots_all(void)
 	struct pm_arena *arena;
 	int idx;
 
-	idx = srcu_read_lock(&pm_srcu);
-	if (idx >= 0)
-		pm_for_each_arena(arena) {
-			pm_arena_lock(arena, PM_CLASS_NONE);
-			if (!pm_arena_enter_or_unlock(arena, PM_CLASS_NONE))
-				continue;
-			pm_arena_flush_depots(arena);
-			pm_arena_unlock(arena);
-		}
+	if (!pm_srcu_read_trylock(&pm_srcu, &idx))
+		return;
+	pm_for_each_arena(arena) {
+		pm_arena_lock(arena, PM_CLASS_NONE);
+		if (!pm_arena_enter_or_unlock(arena, PM_CLASS_NONE))
+			continue;
+		pm_arena_flush_depots(arena);
+		pm_arena_unlock(arena);
+	}
 	srcu_read_unlock(&pm_srcu, idx);
 }
 
@@ -44,15 +44,15 @@ size_t pm_arena_trim_all(void)
 
 	/* What a depot holds may belong to an arena that comes earlier. */
 	pm_arena_flush_depots_all();
-	idx = srcu_read_lock(&pm_srcu);
-	if (idx >= 0)
-		pm_for_each_arena(arena) {
-			pm_arena_lock(arena, PM_CLASS_NONE);
-			if (!pm_arena_enter_or_unlock(arena, PM_CLASS_NONE))
-				continue;
-			bytes += pm_arena_trim(arena);
-			pm_arena_leave(arena);
-		}
+	if (!pm_srcu_read_trylock(&pm_srcu, &idx))
+		return 0;
+	pm_for_each_arena(arena) {
+		pm_arena_lock(arena, PM_CLASS_NONE);
+		if (!pm_arena_enter_or_unlock(arena, PM_CLASS_NONE))
+			continue;
+		bytes += pm_arena_trim(arena);
+		pm_arena_leave(arena);
+	}
 	srcu_read_unlock(&pm_srcu, idx);
 	return bytes;
 }

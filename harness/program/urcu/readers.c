@@ -39,10 +39,12 @@ static void start(pthread_t *thread, void *(*fn)(void *), void *arg)
 /* Whether a section can be had. */
 static bool visit(void)
 {
-	int idx = srcu_read_lock(&srcu);
+	int idx;
 
+	if (!pm_srcu_read_trylock(&srcu, &idx))
+		return false;
 	srcu_read_unlock(&srcu, idx);
-	return !idx;
+	return true;
 }
 
 /* ---- used again ---------------------------------------------------------- */
@@ -122,7 +124,9 @@ static void *waiter(void *arg)
 
 static void *leaver(void *arg)
 {
-	if (srcu_read_lock(&srcu))
+	int idx;
+
+	if (!pm_srcu_read_trylock(&srcu, &idx))
 		_exit(4);
 	pthread_exit(arg);
 }
@@ -132,8 +136,9 @@ static void waits(void)
 	pthread_t thread, leaving;
 	int idx, nested, i;
 
-	idx = srcu_read_lock(&srcu);
-	nested = srcu_read_lock(&srcu);
+	if (!OK(pm_srcu_read_trylock(&srcu, &idx) &&
+		pm_srcu_read_trylock(&srcu, &nested), "a section within another"))
+		return;
 	start(&thread, waiter, NULL);
 	srcu_read_unlock(&srcu, nested);
 	for (i = 0; i < 1000; i++)
@@ -159,8 +164,10 @@ static void waits(void)
 
 static void *stays(void *arg)
 {
-	int idx = srcu_read_lock(&srcu);
+	int idx;
 
+	if (!pm_srcu_read_trylock(&srcu, &idx))
+		_exit(4);
 	pthread_barrier_wait(&barrier);
 	pthread_barrier_wait(&barrier);
 	srcu_read_unlock(&srcu, idx);

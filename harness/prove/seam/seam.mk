@@ -9,7 +9,7 @@ $(B)/seam/sections: harness/prove/seam/sections.c $(sections-objs)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	@$(CC) $(PM_CPPFLAGS) -Iharness/program $(PM_CFLAGS) -DPM_DEBUG_BUILD -O1 -o $@ \
-		$< $(sections-objs) $(PM_LIBS)
+		-Wl,--wrap=pm_urcu_register $< $(sections-objs) $(PM_LIBS)
 
 .PHONY: check-contract check-seam
 

@@ -24,6 +24,7 @@
 #define __section(name)		__attribute__((section(name)))
 #define __maybe_unused		__attribute__((unused))
 #define __printf(f, a)		__attribute__((format(printf, f, a)))
+#define __must_check		__attribute__((warn_unused_result))
 #define fallthrough		__attribute__((fallthrough))
 #define SMP_CACHE_BYTES		64
 #define ____cacheline_aligned	__attribute__((aligned(SMP_CACHE_BYTES)))

@@ -89,7 +89,7 @@ static inline bool mutex_trylock(struct mutex *m)
 	return false;
 }
 
-static inline struct pm_sleep mutex_lock_sleep(struct mutex *m)
+static inline struct pm_sleep pm_mutex_lock_sleep(struct mutex *m)
 {
 	struct pm_sleep sleep = { 0 };
 
@@ -98,7 +98,7 @@ static inline struct pm_sleep mutex_lock_sleep(struct mutex *m)
 	return sleep;
 }
 
-#define mutex_lock(m)		((void)mutex_lock_sleep(m))
+#define mutex_lock(m)		((void)pm_mutex_lock_sleep(m))
 
 static inline void mutex_unlock(struct mutex *m)
 {

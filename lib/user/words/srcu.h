@@ -6,17 +6,14 @@
 #define PM_WORDS_SRCU_H
 
 #include "atomic.h"
+#include "compiler.h"
 #include "config.h"
 #include "lockdep.h"
 #include "urcu.h"
 
 /*
- * A process needs one domain only, and liburcu has one: the struct is a
- * name. Index -1 says that there is no read-side section, because there is no
- * memory for one more reader, a child may run in this thread's place, or, with a
- * shared liburcu, this very thread is inside its registration (which may call
- * malloc): then the list may not be walked. Arenas found in the table and owners of live objects may be used all
- * the same, for their memory stays arenas'.
+ * A process needs one domain only, and liburcu has one: the struct is a name.
+ * There is no srcu_read_lock() here, for the kernel's cannot fail.
  */
 struct srcu_struct { char unused; };
 #define DEFINE_SRCU(name)	struct srcu_struct name
@@ -33,25 +30,30 @@ extern __thread unsigned int pm_srcu_nesting
 #define srcu_read_lock_held(s)	true
 #endif
 
-static inline int srcu_read_lock(struct srcu_struct *s __maybe_unused)
+/*
+ * False when there is no memory for one more reader, when a child may run in this
+ * thread's place, or, with a shared liburcu, when this very thread is inside its
+ * registration (which may call malloc).
+ */
+static inline bool __must_check
+pm_srcu_read_trylock(struct srcu_struct *s __maybe_unused, int *idx)
 {
+	*idx = 0;
 	/* A child in this thread's place would count in the same reader. */
 	if (unlikely(pm_tls.vforks))
-		return -1;
+		return false;
 	if (unlikely(!pm_urcu_is_reader()) && pm_urcu_register())
-		return -1;
+		return false;
 	_urcu_bp_read_lock();
 	pm_srcu_nest(1);
-	return 0;
+	return true;
 }
 
 static inline void srcu_read_unlock(struct srcu_struct *s __maybe_unused,
-				    int idx)
+				    int idx __maybe_unused)
 {
-	if (likely(idx >= 0)) {
-		pm_srcu_nest(-1);
-		_urcu_bp_read_unlock();
-	}
+	pm_srcu_nest(-1);
+	_urcu_bp_read_unlock();
 }
 
 /* Who waits for sections must be in none: it would wait for itself. */
