@@ -86,6 +86,11 @@ void full_dec_return_void(atomic_long_t *v)
 	(void)atomic_long_dec_return(v);
 }
 
+long full_dec_if_positive(atomic_long_t *v)
+{
+	return atomic_long_dec_if_positive(v);
+}
+
 bool full_test_and_set_bit(unsigned long *map, unsigned long nr)
 {
 	return test_and_set_bit(nr, map);

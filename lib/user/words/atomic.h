@@ -137,7 +137,6 @@ static inline long atomic_long_add_return(long n, atomic_long_t *v)
 
 #define atomic_long_sub(n, v)	atomic_long_add(-(long)(n), v)
 #define atomic_long_inc(v)	atomic_long_add(1, v)
-#define atomic_long_dec(v)	atomic_long_add(-1, v)
 #define atomic_long_inc_return(v) atomic_long_add_return(1, v)
 #define atomic_long_dec_return(v) atomic_long_add_return(-1, v)
 
