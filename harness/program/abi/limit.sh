@@ -113,9 +113,9 @@ for threads in 8 60; do
 	result $? "$threads threads come late: ENOMEM, later success"
 done
 
-# Where two of them register with liburcu at once, one may take the address
-# space that the other has seen free; liburcu then ends the process. More runs
-# than CPUs, so that they are preempted there: one in four was lost so.
+# Where two of them register with a shared liburcu at once, one may take the
+# address space that the other has seen free, and liburcu ends the process. A
+# private one answers. More runs than CPUs, so that they are preempted there.
 late() { # number of the run
 	for _ in 1 2 3 4 5; do
 		(

@@ -9,7 +9,7 @@
 #include "compiler.h"
 #include "config.h"
 #include "lockdep.h"
-#include "urcu.h"
+#include "pm_urcu.h"
 
 /*
  * A process needs one domain only, and liburcu has one: the struct is a name.

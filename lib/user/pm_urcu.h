@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Customised: liburcu's bulletproof flavour, in one of two ways.
+ * What words/srcu.h is made of: liburcu's bulletproof flavour, in one of two ways.
  *
  *   private	The library compiles liburcu's grace periods for itself (urcu-private.c)
  *		and keeps the readers itself. Nobody else sees that copy: its
@@ -9,17 +9,17 @@
  *   shared	liburcu as the system has it, which the program may use, too
  *		(urcu-shared.c).
  */
-#ifndef PM_WORDS_URCU_H
-#define PM_WORDS_URCU_H
+#ifndef PM_URCU_H
+#define PM_URCU_H
 
 #ifndef _LGPL_SOURCE
 #define _LGPL_SOURCE		/* inline read-side functions */
 #endif
 #include <limits.h>
 #include <stdbool.h>
-#include "compiler.h"
-#include "config.h"
-#include "thread.h"
+#include "words/compiler.h"
+#include "words/config.h"
+#include "words/thread.h"
 
 int pm_urcu_register(void);
 void pm_urcu_after_fork_child(void);
@@ -138,4 +138,4 @@ static inline bool pm_urcu_works(void)
 	return !READ_ONCE(pm_urcu_is_forsaken);
 }
 
-#endif /* PM_WORDS_URCU_H */
+#endif /* PM_URCU_H */
