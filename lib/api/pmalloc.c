@@ -88,7 +88,8 @@ static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 }
 
 /*
- * Class of an object that looks live at a glance: no descriptor is touched. 0 when a closer look is called for.
+ * Class of an object that looks live at a glance: no descriptor is touched. 0 when
+ * a closer look is called for.
  */
 static unsigned long pm_class_at_a_glance(const void *ptr)
 {
