@@ -9,7 +9,7 @@
  *	A  pm_batch_get() reads the head: an index and a count of changes
  *	B  it reads next of the batch at the head
  *	C  it makes that the head, if neither half of the head has changed
- *	D  pm_free_remote_batch() copies the objects into the batch
+ *	D  pm_free_inbox() copies the objects into the batch
  *	E  it adds the batch to the inbox
  *	F  pm_arena_collect_inbox() takes the inbox
  *	G  it reads of a batch which is the next and what the objects are
@@ -19,7 +19,7 @@
  * What stands for what:
  *
  *	GET		pm_batch_get()
- *	send		pm_free_remote_batch(), llist_add()
+ *	send		pm_free_inbox(), llist_add()
  *	collect		pm_arena_collect_inbox(), llist_del_all()
  *	PUT		pm_batch_put(), and pm_batch_provide(), which puts new ones
  *	head, changes	the two halves of pm_batch_head: one word, so they are

@@ -10,19 +10,19 @@
  *	B  it takes pm_mag_lock
  *	C  it takes liburcu's locks
  *	D  it takes every arena's lock, by number
- *	E  it takes the locks within: large, batch, pages
+ *	E  it takes the locks within: extents, batches, pages
  *	F  fork(): the child has one thread, and of each other a prefix of
  *	   what that did
  *	G  pm_fork_parent() lets all locks go
  *	H  pm_fork_child() makes all locks anew, those of spare arenas, too
- *	I  pm_heap_requeue() queues the slabs that have remote bits, and counts
+ *	I  pm_remote_restart() queues the slabs that have remote bits, and counts
  *	   the references anew
  *	J  pm_batch_restart_all() makes spare what is in no inbox
  *	K  pm_transit_forget() sets the carriers' counts to 0
  *	L  liburcu forgets the readers that are not there
- *	M  pm_malloc_lock_batch() leaves its section before it waits for the
+ *	M  pm_arena_lock_slow() leaves its section before it waits for the
  *	   registry
- *	N  pm_malloc_nested() within liburcu's registration makes no arena
+ *	N  pm_malloc_ask_all() within liburcu's registration makes no arena
  *
  * What stands for what:
  *
@@ -30,13 +30,13 @@
  *			what the child does with each of these locks afterwards
  *	retire		pm_arena_retire(): registry, pm_mag_drain(), arena,
  *			a grace period
- *	allocate	pm_malloc_lock_batch(), pm_arena_create(): first its
- *			thread's registration, in which pm_malloc_nested() waits
+ *	allocate	__pm_malloc_lock(), pm_arena_create(): first its
+ *			thread's registration, in which pm_malloc_ask_all() waits
  *			for an arena; later a section that waits for one; then
  *			one that finds none; and pm_mag_drain_all()
- *	give		pm_free_lock() that got the lock of a spare arena;
- *			pm_free_remote(); pm_mag_flush_batch() with a batch of
- *			pm_free_remote_batch() in its hands
+ *	give		__pm_free_lock() that got the lock of a spare arena;
+ *			pm_remote_free(); pm_mag_flush_batch() with a batch of
+ *			pm_free_inbox() in its hands
  *	gp, readers	liburcu's two locks: one grace period at a time, and the
  *			list of readers
  *	pages		the innermost lock, for those of step E

@@ -6,24 +6,24 @@
  *
  * Steps:
  *
- *	A  pm_free_remote() takes a reference to the heap
+ *	A  pm_remote_free() takes a reference to the heap
  *	B  it sets the object's remote bit, an atomic OR
  *	C  it sets queued, an exchange; if that was set before, the reference
  *	   is dropped, and it is done
- *	D  pm_slab_queue() puts the slab on the remote list
- *	E  pm_arena_collect() takes the list
+ *	D  pm_remote_queue() puts the slab on the remote list
+ *	E  pm_arena_collect_remote() takes the list
  *	F  it clears queued, an exchange
  *	G  it takes the remote bits in, an exchange
  *	H  it drops the reference that came with the entry
- *	I  pm_arena_purge_locked() lets a heap go that has no references
+ *	I  pm_heap_may_go() lets a heap go that has no references
  *
  * What stands for what:
  *
- *	FREE_REMOTE	pm_free_remote(), pm_slab_put_remote()
- *	FREE_LOCK	pm_free_lock(), pm_slab_put()
- *	COLLECT		pm_arena_collect(), pm_slab_collect()
+ *	FREE_REMOTE	pm_remote_free(), pm_slab_put_remote()
+ *	FREE_LOCK	__pm_free_lock(), pm_slab_put()
+ *	COLLECT		pm_arena_collect_remote(), pm_slab_collect()
  *	AGAIN		pm_slab_init(), pm_slab_take(): an empty slab is cut anew
- *	PURGE		pm_arena_purge_locked()
+ *	PURGE		pm_arena_purge()
  *	refs		struct pm_heap's remote_refs
  *
  * One slab is enough, for each has its own words and is queued by itself. Memory

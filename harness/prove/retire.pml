@@ -15,33 +15,34 @@
  *	F  it unlocks both and waits for a grace period
  *	G  under both locks it takes inbox and remote list once more
  *	H  it makes the old arena a spare one
- *	I  pm_arena_admit() looks at retired under the lock
+ *	I  pm_arena_enter_or_unlock() looks at retired under the lock
  *	J  pm_heap_lock_owner() looks at heap->arena again under the lock
  *	K  pm_free_lock_batch() reads heap->arena and fills the inbox, both
  *	   within one section
- *	L  pm_slab_queue() reads heap->arena
+ *	L  pm_remote_queue() reads heap->arena
  *	M  it puts the slab on that arena's remote list
  *	N  it looks at retired; if set it takes the list back and goes to L
- *	O  pm_arena_collect() sends a slab of another arena's heap to L
+ *	O  pm_arena_collect_remote() sends a slab of another arena's heap to L
  *	P  pm_arena_put_batch() fills no depot of an arena that is retired
  *
  * What stands for what:
  *
- *	give, first	pm_free_lock(), pm_free_lock_batch(): the lock was free
+ *	give, first	__pm_free_lock(), pm_free_lock_batch(): the lock was free
  *	give, second	the same functions when it was held, or may not be taken:
- *			pm_free_remote_batch() (K) or FREE_REMOTE
+ *			FREE_REMOTE, in no section
+ *	give, third	pm_free_lock_batch() likewise: pm_free_inbox() (K)
  *	send		pm_arena_send_run(): a depot gives an object of another
  *			arena back, its own lock held, in no section
- *	FREE_REMOTE	pm_free_remote(); remote.pml has its steps
- *	QUEUE		pm_slab_queue()
- *	ENTER		pm_arena_settle()
+ *	FREE_REMOTE	pm_remote_free(); remote.pml has its steps
+ *	QUEUE		pm_remote_queue()
+ *	ENTER		pm_arena_collect()
  *	COLLECT_INBOX	pm_arena_collect_inbox()
- *	COLLECT		pm_arena_collect(), pm_slab_collect()
- *	FLUSH_DEPOT	pm_arena_flush_depots(), pm_arena_put_objects()
- *	allocate	pm_malloc_lock_batch(), in a section or in none: there
- *			pm_arena_trylock() and pm_malloc_nested()
+ *	COLLECT		pm_arena_collect_remote(), pm_slab_collect()
+ *	FLUSH_DEPOT	pm_arena_flush_depots(), pm_arena_put()
+ *	allocate	__pm_malloc_lock(): pm_arena_lock_slow() in a section,
+ *			pm_arena_try() and pm_malloc_ask_all() in none
  *	CREATE		pm_arena_create(), pm_arena_new()
- *	PURGE		pm_arena_purge_locked(): the heap goes when it may
+ *	PURGE		pm_arena_purge(): the heap goes when it may
  *	retire		pm_arena_retire(), pm_arena_adopt()
  *	heap_arena	struct pm_heap's arena
  *	refs		struct pm_heap's remote_refs
@@ -286,18 +287,16 @@ again:
 		:: me == 0 -> depot[a] = true
 		fi;
 		UNLOCK(a)
-	:: READ_LOCK ->
-		if
-		:: FREE_REMOTE(me)
-		:: me == 0 ->					/* K */
-			atomic { NO_HEAP; a = heap_arena };
+	:: FREE_REMOTE(me)
+	:: me == 0 ->						/* K */
+		READ_LOCK;
+		atomic { NO_HEAP; a = heap_arena };
 #ifdef NO_SECTION
-			READ_UNLOCK;
+		READ_UNLOCK;
 #else
-			ALIVE(a);
+		ALIVE(a);
 #endif
-			inbox[a] = true
-		fi;
+		inbox[a] = true;
 		READ_UNLOCK
 	fi;
 	atomic { END }

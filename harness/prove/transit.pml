@@ -13,9 +13,9 @@
  *	E  pm_transit_end() counts the carrier out
  *	F  pm_transit_stop() closes the gate
  *	G  it waits until every count is 0
- *	H  pm_is_free() takes pm_mag_lock: no CPU gets a magazine
+ *	H  pm_find() takes pm_mag_lock: no CPU gets a magazine
  *	I  pm_mag_drain_all_locked() empties the magazines
- *	J  pm_arena_is_free() gives what depots and inboxes hold to slabs
+ *	J  pm_arenas_find() gives what depots and inboxes hold to slabs
  *	K  it looks at the bitmap, and whether the mark is still there
  *	L  pm_transit_resume() opens the gate
  *
@@ -25,7 +25,7 @@
  *	flush		pm_mag_flush_batch()
  *	INSTALL		pm_mag_here()
  *	BEGIN, END	pm_transit_begin(), pm_transit_end()
- *	look		pm_is_free(), and what it calls
+ *	look		pm_find(), for pm_is_free() and pm_has_copy()
  *	HOME		under an arena's lock: in a depot, an inbox or a slab
  *	SLAB		in its slab
  *
