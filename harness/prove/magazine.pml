@@ -9,7 +9,8 @@
  *	B  it loads top, and reads slots below or writes slots above
  *	C  it commits: its last instruction stores the new top
  *	D  a section that something came between begins again at A
- *	E  one that was aborted too often finds nothing; the locked path serves
+ *	E  one that is aborted too often finds nothing, and
+ *	   pm_percpu_prepare() sends its caller past the magazine, once
  *	F  pm_mag_here() puts a magazine where the null magazine is
  *	G  pm_mag_drain_locked() publishes the null magazine
  *	H  pm_percpu_fence() returns when no section that began before runs;
@@ -26,7 +27,9 @@
  *	PUSH_BATCH	pm_percpu_push_batch()
  *	INSTALL		pm_mag_here()
  *	thread, miss	pm_mag_refill()
- *	thread, filled	pm_mag_flush()
+ *	thread, no room	pm_mag_flush(), behind pm_mag_is_on_top()
+ *	PREPARE		pm_percpu_prepare(): pm_gives_way()
+ *	aborts		pm_tls.aborts
  *	drain		pm_mag_drain_locked(), pm_mag_retire()
  *	IRQ		pm_percpu_fence()
  *	table		pm_percpu.mag[] of the CPU
@@ -42,8 +45,9 @@
  * No object has two owners: `held` when it is handed out. None is lost: at
  * the end each is in the depot once, or held. And every run ends: with -DENDS
  * the scheduler may interrupt a thread after each of its steps, for ever, and
- * a run that goes on without end would be a cycle. Left out or done wrong on
- * purpose:
+ * a run that goes on without end would be a cycle. (Without that flag a section
+ * begins again as often as you like, and E is not needed.) Left out or done wrong
+ * on purpose:
  *
  *	-DEARLY_COMMIT	C comes before the slots of B are written
  *	-DNO_RESTART	D is left out: the section goes on
@@ -55,11 +59,11 @@
  *	-DPLAIN_FLUSH	K is plain C
  */
 #ifdef ENDS
-#define OPS	(2 - me)
+#define OPS	1
 #else
 #define OPS	2
 #endif
-#define TRIES	2		/* of a section, with -DENDS */
+#define TRIES	2		/* PM_RSEQ_TRIES */
 #define DRAINS	1
 #define OBJS	3
 #define SLOTS	2
@@ -100,37 +104,38 @@ bool stepped;			/* the running thread has, since the switch */
 #else
 #define ABORTED		aborted[me]
 #endif
-/* E: with -DENDS; else it may begin again as often as you like. */
 #if !defined(ENDS) || defined(NO_BOUND)
-#define TRIED		skip
-#define GIVE_UP		false
-#define TRY_AGAIN	true
+#define GIVE_WAY	false
+#define COUNT		skip
+#define PREPARE		skip
 #else
-#define TRIED		tries++
-#define GIVE_UP		(tries == TRIES)
-#define TRY_AGAIN	(tries < TRIES)
+#define GIVE_WAY	(aborts == TRIES)
+#define COUNT		aborts++
+/* past: whether the caller goes past the magazine */
+#define PREPARE								\
+	past = (aborts == TRIES);					\
+	aborts = (past -> TRIES - 1 : 0)
 #endif
 
 /*
- * A step inside: as long as nothing came in between, else back to the label L,
- * or the section ends with `none`.
+ * A step inside: as long as nothing came in between, else back to the label L
+ * (D), or the section ends with `none` (E).
  */
 #define STEP(L, x, none)						\
 	if								\
 	:: atomic { running == me && !ABORTED -> STEPPED; x }		\
 	:: atomic { running == me && ABORTED ->				\
-		    STEPPED; TRIED;					\
+		    STEPPED;						\
 		    m = false; t = 0; n = 0; i = 0;			\
 		    inside[me] = false; aborted[me] = false;		\
 		    if							\
-		    :: TRY_AGAIN -> goto L		/* D */		\
-		    :: GIVE_UP -> none; tries = 0;	/* E */		\
-			goto L##_end					\
+		    :: GIVE_WAY -> none; goto L##_end	/* E */		\
+		    :: !GIVE_WAY -> COUNT; goto L	/* D */		\
 		    fi }						\
 	fi
 /* Begin, and load the magazine's address. */
 #define BEGIN(L)	L: RUN(inside[me] = true; m = table)	/* A */
-#define END		inside[me] = false; aborted[me] = false; tries = 0
+#define END		inside[me] = false; aborted[me] = false
 
 #define DEPOT_PUT(o)	assert(!depot[o] && !held[o]); depot[o] = true
 #define DEPOT_HAS	(depot[1] || depot[2] || depot[3])
@@ -240,33 +245,45 @@ L##_end:
 /* F: the null magazine is in the table: put a spare one there. */
 #define INSTALL								\
 	if								\
-	:: !mag_lock && spare -> spare = false; table = true		\
+	:: !past && !mag_lock && spare -> spare = false; table = true	\
 	:: else								\
 	fi
 
 /* Local variables are forgotten between operations: fewer states. */
 #define FORGET		m = false; t = 0; n = 0; i = 0; nb = 0; o = 0;	\
-			b[0] = 0; b[1] = 0; ok = false
+			b[0] = 0; b[1] = 0; ok = false; past = false
 
 proctype thread(byte me)
 {
 	byte b[BATCH], own[2];		/* a batch; objects that we hold */
-	byte t, n, i, nb, o, op, tries;
-	bool m, ok;
+	byte t, n, i, nb, o, op, aborts;
+	bool m, ok, past;
 
+#ifdef ENDS
+	/* As after other operations: many aborts, and one has an object. */
+	RUN(if
+	    :: aborts = 0
+	    :: aborts = TRIES
+	    fi;
+	    if
+	    :: me == 0 && depot[3] ->
+		depot[3] = false; held[3] = true; own[0] = 3
+	    :: skip
+	    fi);
+#endif
 	do
 	:: op == OPS -> break
 	:: op < OPS && own[1] == 0 -> op++;			/* malloc */
 		POP(pop)
 		if
 		:: o == 0 ->					/* miss */
-			RUN(INSTALL;
+			RUN(PREPARE; INSTALL;
 			    if
 			    :: DEPOT_HAS -> DEPOT_TAKE(o)
 			    :: else
 			    fi;
 			    do
-			    :: DEPOT_HAS && nb < BATCH ->
+			    :: !past && DEPOT_HAS && nb < BATCH ->
 				DEPOT_TAKE(b[nb]); nb++
 			    :: else -> break
 			    od);
@@ -296,13 +313,17 @@ proctype thread(byte me)
 		PUSH(push)
 		if
 		:: !ok ->					/* full */
-			RUN(INSTALL; m = false; t = 0);
-			POP_BATCH(flush)
-			RUN(do
-			    :: i < n -> DEPOT_PUT(b[i]); i++
-			    :: else -> break
-			    od; n = 0; i = 0);
-			PUSH(again)
+			RUN(PREPARE; PREPARE; INSTALL; m = false; t = 0);
+			if
+			:: !past ->
+				POP_BATCH(flush)
+				RUN(do
+				    :: i < n -> DEPOT_PUT(b[i]); i++
+				    :: else -> break
+				    od; n = 0; i = 0);
+				PUSH(again)
+			:: past
+			fi;
 			RUN(if
 			    :: !ok -> DEPOT_PUT(o)
 			    :: else

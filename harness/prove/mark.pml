@@ -7,16 +7,16 @@
  *
  * Steps:
  *
- *	A  pm_slab_open() marks the objects of a slab that is cut
+ *	A  pm_slab_open_step() marks the objects of a slab as it is opened
  *	B  pm_free_class_fast() stores the mark, and does not look
  *	C  it pushes the object
  *	D  pm_malloc_class_fast() pops an object
- *	E  it looks at the mark and wipes it; without one nobody gets the object
- *	F  pm_mag_refill() takes an object under the arena's lock for its caller,
- *	   and goes to E
- *	G  pm_mag_flush_batch() carries objects to their slabs as they are
- *	H  pm_slab_put_run() drops an object whose bit is set
- *	I  pm_mag_refill() carries objects to a magazine as they are
+ *	E  pm_spend_mark() looks at the mark; without one nobody gets the object
+ *	F  it wipes the mark, and the object is the caller's
+ *	G  pm_serve() takes an object under the arena's lock, and goes to E
+ *	H  pm_mag_flush_batch() carries objects to their slabs as they are
+ *	I  pm_slab_put_run() drops an object whose bit is set
+ *	J  pm_mag_refill() carries objects to a magazine as they are
  *
  * What stands for what:
  *
@@ -39,20 +39,20 @@
  * such faults nobody is ever refused an object. A program that knows the secret is
  * not asked about (FORGED).
  *
- * E is one step. Where a host makes it a load and a store, this is what it
- * assumes: no two threads are between the two with the same object. That can only
- * be if the object lies in two places, so it was freed twice before, be it long
- * before, and if both are popped at the same instant. Then both find the one mark
- * (PLAIN). Left out or done wrong on purpose:
+ * E and F are a load and a store. What is assumed is that no two threads are
+ * between them with the same object (`between`). That can only be if the object
+ * lies in two places, so it was freed twice before, be it long before, and if both
+ * are taken at the same instant. Then both find the one mark (AT_ONCE). Left out or
+ * done wrong on purpose:
  *
  *	-DNO_FIRST	A is left out
  *	-DNO_STORE	B is left out
  *	-DLATE_STORE	B comes after C
- *	-DNO_CHECK	E does not look
- *	-DNO_WIPE	E does not wipe
- *	-DPLAIN		E is a load and a store
- *	-DNO_SPENDING	F hands the object out without E
+ *	-DNO_CHECK	E is left out
+ *	-DNO_WIPE	F does not wipe
+ *	-DNO_SPENDING	G does not go to E
  *	-DFORGED	a program writes the mark
+ *	-DAT_ONCE	two threads may be between E and F with the object
  */
 #define THREADS	3
 #define CPUS	2
@@ -70,6 +70,7 @@ byte stack[CPUS];
 bool in_slab = true;
 byte owner = NONE;
 bool known[THREADS];
+bool between;			/* somebody is between E and F */
 bool faulty;			/* the program is one with faults */
 
 #ifdef NO_STORE
@@ -93,24 +94,21 @@ bool faulty;			/* the program is one with faults */
 #define HAND_OUT	WIPE; assert(owner == NONE); owner = me; known[me] = true
 #define REFUSE		assert(faulty)
 
-/* E */
-#ifdef PLAIN
-#define SPEND								\
-	if								\
-	:: MARKED -> atomic { HAND_OUT }				\
-	:: !MARKED -> REFUSE						\
-	fi
+#ifdef AT_ONCE
+#define ALONE		true
 #else
-#define SPEND								\
-	if								\
-	:: atomic { MARKED -> HAND_OUT }				\
-	:: atomic { !MARKED -> REFUSE }					\
-	fi
+#define ALONE		!between
 #endif
+#define SPEND								\
+	if							/* E */	\
+	:: atomic { ALONE && MARKED -> between = true };			\
+		atomic { HAND_OUT; between = false }		/* F */	\
+	:: atomic { ALONE && !MARKED -> REFUSE }			\
+	fi
 
 #define PUT								\
 	atomic {							\
-		if						/* H */	\
+		if						/* I */	\
 		:: in_slab -> skip					\
 		:: !in_slab -> in_slab = true				\
 		fi							\
@@ -143,15 +141,15 @@ end:
 #endif
 	:: POP;							/* malloc, D */
 		SPEND
-	:: atomic { in_slab -> in_slab = false };		/* F */
+	:: atomic { in_slab -> in_slab = false };		/* G */
 #ifdef NO_SPENDING
 		atomic { HAND_OUT }
 #else
 		SPEND
 #endif
-	:: POP;							/* flush, G */
+	:: POP;							/* flush, H */
 		PUT
-	:: atomic { in_slab -> in_slab = false };		/* refill, I */
+	:: atomic { in_slab -> in_slab = false };		/* refill, J */
 		PUSH
 	:: atomic { MAY_USE -> word = OTHER }			/* a write */
 #ifdef FORGED
