@@ -349,12 +349,12 @@ void pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
 /* Take in the batches of those who found the lock busy. */
 static void pm_arena_collect_inbox(struct pm_arena *arena)
 {
-	struct llist_node *node = llist_del_all(&arena->inbox);
+	struct llist_node *node = llist_del_all(&arena->inbox);	/* batch F */
 	struct pm_batch *batch;
 
 	while (node) {
 		batch = container_of(node, struct pm_batch, node);
-		node = node->next;
+		node = node->next;				/* batch G */
 		arena->stats.inbox_in++;
 		pm_arena_put_batch(arena, batch->class, batch->obj, batch->nr);
 		pm_batch_put(batch);

@@ -3,10 +3,37 @@
  * Batches, and the stack of spare ones.
  *
  * Spare batches are a stack that free() pops without waiting. The head is an
- * index and a count of changes in one word: without the count this would be
- * lost: A reads head X and X's next Y; B pops X and Y and pushes X back; A's
- * exchange succeeds, for the head is X again, and makes Y the head although
- * B has it. Indices, not pointers, so that both halves fit on every host.
+ * index and a count of changes in one word. Indices, not pointers, so that both
+ * halves fit on every host.
+ *
+ * Steps, as in batch.pml:
+ *
+ *	A  pm_batch_get() reads the head: an index and a count of changes
+ *	B  it reads next of the batch at the head
+ *	C  it makes that the head, if neither half of the head has changed
+ *	D  pm_free_inbox() copies the objects into the batch
+ *	E  it adds the batch to the inbox
+ *	F  pm_arena_collect_inbox() takes the inbox
+ *	G  it reads of a batch which is the next and what the objects are
+ *	H  pm_batch_put() writes what the head is into next
+ *	I  it makes the batch the head, if neither half has changed
+ *
+ * What is lost without each:
+ *
+ *   - Without the count this would happen:
+ *
+ *	one thread			another
+ *	----------			-------
+ *	A reads head X
+ *	B reads that Y is next
+ *					A B C take X, A B C take Y
+ *					H I give X back
+ *	C finds X at the head and makes
+ *	Y the head, which the other has
+ *
+ *   - With H after I somebody could find a batch whose next is one of the past.
+ *   - With D after E, or G after I, one would read what another writes: a batch
+ *     has an owner from C to E, and from F to I.
  */
 #include "arena/batch.h"
 
@@ -32,15 +59,16 @@ static struct pm_batch *pm_batch_at(u32 index)
  */
 struct pm_batch *pm_batch_get(void)
 {
-	u64 head = READ_ONCE(pm_batch_head), next;
+	u64 head = READ_ONCE(pm_batch_head), next;	/* batch A */
 	struct pm_batch *batch;
 
 	do {
 		if (!(u32)head)
 			return NULL;
 		batch = pm_batch_at((u32)head - 1);
+		/* batch B */
 		next = ((head >> 32) + 1) << 32 | READ_ONCE(batch->next);
-	} while (!try_cmpxchg(&pm_batch_head, &head, next));
+	} while (!try_cmpxchg(&pm_batch_head, &head, next));	/* batch C */
 	return batch;
 }
 
@@ -55,8 +83,9 @@ void pm_batch_put(struct pm_batch *batch)
 	u64 head = READ_ONCE(pm_batch_head), next;
 
 	do {
-		WRITE_ONCE(batch->next, (u32)head);
+		WRITE_ONCE(batch->next, (u32)head);		/* batch H */
 		next = ((head >> 32) + 1) << 32 | (batch->self + 1);
+		/* batch I. Publishes @next: pairs with batch B. */
 	} while (!try_cmpxchg(&pm_batch_head, &head, next));
 }
 

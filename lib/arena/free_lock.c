@@ -94,9 +94,9 @@ static bool pm_free_inbox(struct pm_arena *arena, unsigned int class,
 	}
 	batch->class = class;
 	batch->nr = n;
-	memcpy(batch->obj, objs, n * sizeof(void *));
+	memcpy(batch->obj, objs, n * sizeof(void *));	/* batch D */
 	pm_stop_point(PM_STOP_BATCH);
-	/* Publishes the batch: pairs with llist_del_all(). */
+	/* batch E. Publishes the batch: pairs with batch F. */
 	llist_add(&batch->node, &arena->inbox);
 	pm_inside_end();
 	trace_remote_free(arena->id, class, 0, n);

@@ -27,9 +27,9 @@ int pm_transit_begin(void)
 {
 	int carrier = pm_host_cpu() % PM_TRANSIT_SLOTS;
 
-	/* Full barrier between count and gate: pairs with pm_transit_stop(). */
+	/* transit A. Full barrier between count and gate: pairs with F, G. */
 	(void)atomic_long_inc_return(&pm_transit_slot[carrier].carriers);
-	if (likely(!READ_ONCE(pm_transit_gate)))
+	if (likely(!READ_ONCE(pm_transit_gate)))	/* transit B */
 		return carrier;
 	pm_transit_end(carrier);
 	return -1;
@@ -46,7 +46,7 @@ int pm_transit_begin(void)
  */
 void pm_transit_end(int carrier)
 {
-	/* Full barrier: who finds the count down finds the objects. */
+	/* transit E. Full barrier: who finds the count down finds the objects. */
 	(void)atomic_long_dec_if_positive(&pm_transit_slot[carrier].carriers);
 }
 
@@ -60,13 +60,14 @@ void pm_transit_stop(void)
 	unsigned int carrier;
 
 	mutex_lock(&pm_transit_lock);
-	WRITE_ONCE(pm_transit_gate, true);
-	/* Between gate and counts: pairs with pm_transit_begin(). */
+	WRITE_ONCE(pm_transit_gate, true);			/* transit F */
+	/* Between gate and counts: pairs with transit A, B. */
 	smp_mb();
+	/* transit G */
 	for (carrier = 0; carrier < PM_TRANSIT_SLOTS; carrier++)
 		while (atomic_long_read(&pm_transit_slot[carrier].carriers))
 			pm_host_nap();
-	/* Between counts and objects: pairs with pm_transit_end(). */
+	/* Between counts and objects: pairs with transit E. */
 	smp_mb();
 }
 
@@ -75,7 +76,7 @@ void pm_transit_stop(void)
  */
 void pm_transit_resume(void)
 {
-	WRITE_ONCE(pm_transit_gate, false);
+	WRITE_ONCE(pm_transit_gate, false);			/* transit L */
 	mutex_unlock(&pm_transit_lock);
 }
 

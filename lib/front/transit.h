@@ -6,26 +6,42 @@
  *
  * Hardly anybody minds. But who has to know whether an object is free (a
  * mark was found, see pm_is_free()) would look in every magazine, depot and
- * slab and not see one that is being carried from a place he has yet to look
- * at to one that he has looked at. So he stops the traffic and waits until it
- * has ended:
+ * slab and not see one that is carried from a place that is still to be looked
+ * at to one that was looked at. So the traffic is stopped, and it is waited for
+ * its end.
  *
- *	who carries			who looks
- *	-----------			---------
- *	count + 1			gate = closed
- *	full barrier			full barrier
- *	gate closed? then not		wait until every count is 0
- *	take the batch			look
- *	hand it over			gate = open
- *	count - 1 (full barrier)
+ * Steps, as in transit.pml:
  *
- * Of the two full barriers one comes first: either the carrier finds the gate
- * closed, or the other finds the carrier's count and waits for it. What was
- * handed over is seen, because the count went down after it.
+ *	A  pm_transit_begin() counts the carrier
+ *	B  it looks at the gate; when that is closed nothing is carried
+ *	C  the carrier takes objects from where they are
+ *	D  it hands them over
+ *	E  pm_transit_end() counts the carrier out
+ *	F  pm_transit_stop() closes the gate
+ *	G  it waits until every count is 0
+ *	H  pm_find() takes pm_mag_lock: no CPU gets a magazine
+ *	I  pm_mag_drain_all_locked() empties the magazines
+ *	J  pm_arenas_find() gives what depots and inboxes hold to slabs
+ *	K  it looks at the bitmap, and whether the mark is still there
+ *	L  pm_transit_resume() opens the gate
  *
- * The gate keeps newcomers out, so the wait ends. They lose nothing: a refill
- * gets the one object that was asked for, a flush leaves the one object that
- * found no room, under the arena's lock.
+ * Between A and B, and between F and G, there is a full barrier. One of the two
+ * comes first: either B finds the gate closed, or G finds the carrier's count and
+ * waits for it. E comes behind D and a full barrier: when G finds the count down,
+ * the objects are where D left them.
+ *
+ * What is lost without each:
+ *
+ *   - Without A, or with E before D, G would not wait, and an object could be on
+ *     its way from what I has yet to empty to what J has emptied.
+ *   - Without B newcomers would come along all the time: G would not end, or miss
+ *     who begins at a count that was looked at.
+ *   - Without H a CPU could get a magazine when I has passed it.
+ *   - Without I or J the object could be where K does not look.
+ *
+ * Who finds the gate closed loses nothing: a refill gets the one object that was
+ * asked for, a flush leaves the one object that found no room, under the arena's
+ * lock.
  *
  * Why not an SRCU section: a thread's first one costs 5 us in userspace,
  * more than all else that a short thread does here. Two atomic operations on

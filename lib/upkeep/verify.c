@@ -55,10 +55,10 @@ static enum pm_found pm_arenas_find(const void *obj, unsigned int class)
 	list_for_each_entry(arena, &pm_arenas, node) {
 		pm_arena_lock(arena, PM_CLASS_NONE);
 		pm_arena_enter(arena, PM_CLASS_NONE);
-		pm_arena_flush_depots(arena);
+		pm_arena_flush_depots(arena);			/* transit J */
 		pm_arena_unlock(arena);
 	}
-	/* By its owner, for without a lock its heap might go. */
+	/* transit K. By its owner, for without a lock its heap might go. */
 	list_for_each_entry(arena, &pm_arenas, node) {
 		pm_arena_lock_uncounted(arena);
 		list_for_each_entry(heap, &arena->heaps, node)
@@ -88,8 +88,8 @@ static noinline __cold enum pm_found pm_find(const void *obj,
 		return unknown;
 	pm_transit_stop();
 	mutex_lock(&pm_registry);
-	pm_mag_lock_all();
-	if (pm_mag_drain_all_locked())
+	pm_mag_lock_all();					/* transit H */
+	if (pm_mag_drain_all_locked())				/* transit I */
 		found = pm_arenas_find(obj, class);
 	pm_mag_unlock_all();
 	mutex_unlock(&pm_registry);
