@@ -24,7 +24,7 @@
 static __always_inline void *pm_malloc_class_fast(unsigned long class,
 						  void **unmarked)
 {
-	void *obj = pm_percpu_pop(class);
+	void *obj = pm_percpu_pop(class);		/* mark D */
 
 	*unmarked = obj;
 	if (unlikely(!obj) || unlikely(!pm_obj_take(obj, class)))
@@ -85,8 +85,8 @@ pm_free_class_fast(void *ptr, unsigned long class)
 {
 	if (unlikely(!pm_class_is_start(class, ptr)))
 		return PM_FREE_SLOW;
-	pm_obj_give(ptr, class);
-	if (unlikely(!pm_percpu_push(class, ptr)))
+	pm_obj_give(ptr, class);			/* mark B */
+	if (unlikely(!pm_percpu_push(class, ptr)))	/* mark C */
 		return PM_FREE_FULL;
 	pm_mag_count_hit();
 	return PM_FREE_DONE;

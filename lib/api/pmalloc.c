@@ -130,7 +130,7 @@ static void *pm_serve(const struct pm_request *req)
 
 	if (unlikely(!req->class))
 		return pm_large_alloc(req->size, req->align, req->gfp);
-	/* One without a mark is nobody's: see back/mark.h. */
+	/* mark G. One without a mark is nobody's. */
 	for (;;) {
 		if (unlikely(req->past_magazine))
 			obj = pm_take_locked(req->class, req->gfp);

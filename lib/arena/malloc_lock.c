@@ -170,7 +170,7 @@ static noinline struct pm_arena *pm_arena_lock_slow(unsigned int class,
 		arena = pm_arena_lock_pick(id, class, busy);
 		srcu_read_unlock(&pm_srcu, idx);
 		busy = NULL;
-		/* Outside of the section: retiring waits for those. */
+		/* standstill M. Outside of the section: retiring waits for those. */
 	} while (!arena && pm_arena_create(id, gfp));
 	return arena;
 }
@@ -180,7 +180,8 @@ static noinline struct pm_arena *pm_arena_lock_slow(unsigned int class,
  * be locked. Ask every arena, waiting for its lock.
  *
  * They are found in the table, not on the list, so this needs no read-side
- * section: a thread may be inside the very registration that gives it one.
+ * section: a thread may be inside the very registration that gives it one. It
+ * makes none (standstill N).
  */
 static noinline unsigned int pm_malloc_ask_all(unsigned int class, void **objs,
 					       gfp_t gfp)

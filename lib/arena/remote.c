@@ -146,7 +146,7 @@ enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
  * @arena: the owner
  * @heap: one of its heaps
  *
- * Some remote frees of objects in @heap had begun. Those that are visible by
+ * standstill I. Some remote frees of objects in @heap had begun. Those that are visible by
  * their bit are queued, the others never happened. Without this::
  *
  *	another thread of the parent	the child

@@ -17,12 +17,27 @@
  * both see the one mark: looking and wiping are two steps, for an atomic
  * exchange would cost more than the rest of the fast path.
  *
- * What would be lost without each step:
- *   - Without the store in free() a second free before the next hand-out would
- *     be the only free that counts, and no hand-out could be told from it.
- *   - Without the look in malloc(): two owners.
- *   - Without the wipe: two owners, for the second hand-out sees the mark of
- *     the first free.
+ * Steps, as in mark.pml:
+ *
+ *	A  pm_slab_open_step() marks the objects of a slab as it is opened
+ *	B  pm_free_class_fast() stores the mark, and does not look
+ *	C  it pushes the object
+ *	D  pm_malloc_class_fast() pops an object
+ *	E  pm_spend_mark() looks at the mark; without one nobody gets the object
+ *	F  it wipes the mark, and the object is the caller's
+ *	G  pm_serve() takes an object under the arena's lock, and goes to E
+ *	H  pm_mag_flush_batch() carries objects to their slabs as they are
+ *	I  pm_slab_put_run() drops an object whose bit is set
+ *	J  pm_mag_refill() carries objects to a magazine as they are
+ *
+ * What is lost without each:
+ *
+ *   - Without A or B an object that nobody did wrong to would be refused.
+ *   - With C before B another thread of the CPU could pop the object before it is
+ *     marked, and be refused.
+ *   - Without E, without F, or without E after G, an object that lies in two places
+ *     would be handed out twice.
+ *   - Two threads between E and F with one object both find the mark: see above.
  *
  * The mark is only compared, never followed, so a program that writes to freed
  * memory can lead us nowhere.
@@ -57,9 +72,9 @@ static __always_inline bool pm_spend_mark(void *obj)
 {
 	if (!PM_MARK)
 		return true;
-	if (unlikely(!pm_is_marked(obj)))
+	if (unlikely(!pm_is_marked(obj)))		/* mark E */
 		return false;
-	((u64 *)obj)[1] = 0;
+	((u64 *)obj)[1] = 0;				/* mark F */
 	return true;
 }
 

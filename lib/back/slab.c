@@ -82,7 +82,7 @@ void pm_slab_open_step(struct pm_slab *slab, bool is_marked)
 
 	slab->opened++;
 	if (!is_marked)
-		pm_slab_mark(slab, first, pm_slab_nr_marked(slab));
+		pm_slab_mark(slab, first, pm_slab_nr_marked(slab)); /* mark A */
 }
 
 /**
@@ -177,7 +177,7 @@ unsigned int pm_slab_put_run(struct pm_slab *slab, void **objs, unsigned int n,
 		index = (u64)offset * class->recip >> 32;
 		if (likely(index * class->size == offset) &&
 		    likely(index < class->capacity) &&
-		    likely(pm_slab_set_free(slab, index)))
+		    likely(pm_slab_set_free(slab, index)))	/* mark I */
 			(*put)++;
 		else
 			pm_misuse_note(objs[i], slab->class);

@@ -81,7 +81,7 @@ struct pm_magazine *pm_mag_here(gfp_t gfp)
 		mag = pm_mag_new(gfp);
 		if (mag) {
 			trace_magazine_install(index, 0, 0, 0);
-			pm_percpu_publish(index, mag);
+			pm_percpu_publish(index, mag);	/* magazine F */
 		}
 	}
 	mutex_unlock(&pm_mag_lock);
@@ -125,13 +125,13 @@ static bool pm_mag_drain_locked(unsigned int index)
 	lockdep_assert_held(&pm_mag_lock);
 	if (!mag)
 		return false;
-	pm_percpu_publish(index, NULL);
-	if (unlikely(!pm_percpu_fence(index))) {
+	pm_percpu_publish(index, NULL);			/* magazine G */
+	if (unlikely(!pm_percpu_fence(index))) {	/* magazine H */
 		/* It was the CPU's all the time, whichever was found. */
 		pm_percpu_publish(index, mag);
 		return false;
 	}
-	objects = pm_mag_retire(mag);
+	objects = pm_mag_retire(mag);			/* magazine I */
 	trace_magazine_drain(index, 0, pm_trace_since(begin), objects);
 	return true;
 }

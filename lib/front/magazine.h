@@ -29,14 +29,37 @@
  * and while its own magazine is being drained; so the fast path needs no
  * test whether there is one.
  *
- * Draining a foreign CPU's magazine is RCU:
+ * Draining a foreign CPU's magazine is RCU: publish, fence, own.
  *
- *	publish		the CPU's pointer names the null magazine
- *	fence		no section that began before is still running
- *	own		nobody but us can reach the old one
+ * Steps, as in magazine.pml:
  *
- * Without the fence a section that had loaded the old pointer could pop an
- * object that we have taken, or push one into a stack that we have emptied.
+ *	A  a section loads the magazine's address from the CPU's place
+ *	B  it loads top, and reads slots below or writes slots above
+ *	C  it commits: its last instruction stores the new top
+ *	D  a section that something came between begins again at A
+ *	E  one that is aborted too often finds nothing, and
+ *	   pm_percpu_prepare() sends its caller past the magazine, once
+ *	F  pm_mag_here() puts a magazine where the null magazine is
+ *	G  pm_mag_drain_locked() publishes the null magazine
+ *	H  pm_percpu_fence() returns when no section that began before runs;
+ *	   where it cannot, the magazine is published again
+ *	I  pm_mag_retire() has the magazine for itself and empties it
+ *	J  pm_mag_refill() pushes a batch in one section with one commit
+ *	K  pm_mag_flush_batch() pops a batch in one section with one commit
+ *
+ * What is lost without each:
+ *
+ *   - With C before the slots of B are written a drain could take what is not
+ *     there yet.
+ *   - Without D a thread would store a top of the past (C), and bring back objects
+ *     that others have popped meanwhile.
+ *   - Without E a thread that is interrupted after each of its steps would never
+ *     come to an end.
+ *   - Without H, or with I before G, a section that had loaded the address (A) could
+ *     pop an object that I has taken, or push one into a stack that I has emptied.
+ *   - Were J or K plain C, the thread could be preempted between the load of top and
+ *     the store: others push and pop meanwhile, and the store brings back a top of
+ *     the past, with objects above it that somebody holds.
  */
 #ifndef PM_MAGAZINE_H
 #define PM_MAGAZINE_H

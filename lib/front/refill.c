@@ -3,11 +3,8 @@
  * Refill and flush: what a pop does that finds nothing, and a push that finds no
  * room.
  *
- * Refill and flush move a batch within one section with one commit. In plain
- * C they would race with the sections of other threads on the same CPU: the
- * thread is preempted between the load of top and the store, others push and
- * pop, and the store brings back a top of the past, with objects above it
- * that somebody holds.
+ * Both move a batch within one section with one commit; magazine.h says what
+ * would be lost if that were plain C.
  */
 #include "arena/arena.h"
 #include "arena/free_lock.h"
@@ -102,6 +99,7 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 	got = __pm_malloc_lock(class, objs, carrier < 0 ? 1 : n + 1, gfp);
 	if (got > 1) {
 		pm_stop_point(PM_STOP_REFILL);
+		/* magazine J, mark J, transit D */
 		pushed = pm_percpu_push_batch(class, objs + 1, got - 1);
 		if (trace_magazine_refill_enabled())
 			trace_magazine_refill(pm_mag_owner(objs), class,
@@ -168,12 +166,13 @@ static void pm_mag_flush_batch(unsigned int class, unsigned int n)
 
 	if (unlikely(carrier < 0))
 		return;
+	/* magazine K, transit C */
 	n = pm_percpu_pop_batch(class, objs, n);
 	if (n) {
 		pm_stop_point(PM_STOP_FLUSH);
 		if (trace_magazine_flush_enabled())
 			owner = pm_mag_owner(objs);
-		pm_free_lock_batch(class, objs, n);
+		pm_free_lock_batch(class, objs, n);	/* mark H, transit D */
 		trace_magazine_flush(owner, class, pm_trace_since(begin), n);
 	}
 	pm_transit_end(carrier);

@@ -1,6 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Standing still for fork(), and beginning again in the child.
+ *
+ * Steps, as in standstill.pml:
+ *
+ *	A  pm_fork_halt() takes the registry
+ *	B  it takes pm_mag_lock
+ *	C  it takes liburcu's locks
+ *	D  it takes every arena's lock, by number
+ *	E  it takes the locks within: extents, batches, pages
+ *	F  fork(): the child has one thread, and of each other a prefix of
+ *	   what that did
+ *	G  pm_fork_resume() lets all locks go
+ *	H  pm_fork_child() makes all locks anew, those of spare arenas, too
+ *	I  pm_remote_restart() queues the slabs that have remote bits, and counts
+ *	   the references anew
+ *	J  pm_batch_restart_all() makes spare what is in no inbox
+ *	K  pm_transit_forget() sets the carriers' counts to 0
+ *	L  liburcu forgets the readers that are not there
+ *	M  pm_arena_lock_slow() leaves its section before it waits for the
+ *	   registry
+ *	N  pm_malloc_ask_all() within liburcu's registration makes no arena
+ *
+ * What is lost without each:
+ *
+ *   - A before C and D: a thread that retires an arena waits for readers with the
+ *     registry held, and a reader may wait for an arena's lock.
+ *   - A before B: who retires drains a magazine with the registry held.
+ *   - B before C: who drains gives objects back, which may register the thread
+ *     with liburcu.
+ *   - C before D: who registers with liburcu may call malloc with liburcu's lock
+ *     held, and wait for an arena. For the same reason N makes no arena: that would
+ *     wait for the registry, which A has, while C waits for liburcu's lock.
+ *   - D before E: who has an arena's lock may want one of the inner locks.
+ *   - Without H for spare arenas the child would wait for a thread that was about
+ *     to find out, under such a lock, that it wanted another arena.
+ *   - Without I a slab could be queued and on no list, and its objects and its heap
+ *     would never come home (see pm_remote_restart()).
+ *   - Without J a batch that another thread had in its hands is lost; without K
+ *     pm_transit_stop() waits for a carrier that is not there; without L a grace
+ *     period waits for a reader that is not there.
+ *   - M: a section that waits for the registry waits for whoever retires, who waits
+ *     for the section.
  */
 #include "upkeep/standstill.h"
 #include "arena/arena.h"

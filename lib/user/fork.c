@@ -166,14 +166,14 @@ static bool pm_has_threads(void)
 static bool pm_fork_halt(const struct pm_forker *f)
 {
 	pm_tls.hurried = f->is_inside ? PM_HURRY_SOME : PM_HURRY_ALL;
-	pm_mutex_halt(&pm_registry);			/* C, and so on */
-	pm_mag_halt();
+	pm_mutex_halt(&pm_registry);	/* standstill A; C, and so on */
+	pm_mag_halt();					/* standstill B */
 	if (pm_tls.hurried == PM_HURRY_AGAIN)
 		return false;
 	if (!f->is_inside)
-		urcu_bp_before_fork();			/* B */
-	pm_arena_lock_all();
-	pm_extents_lock_all();
+		urcu_bp_before_fork();			/* standstill C; B */
+	pm_arena_lock_all();				/* standstill D */
+	pm_extents_lock_all();				/* standstill E */
 	pm_batch_lock_all();
 	pm_pages_lock();
 	if (pm_tls.hurried != PM_HURRY_AGAIN)
@@ -182,7 +182,7 @@ static bool pm_fork_halt(const struct pm_forker *f)
 	return false;
 }
 
-/* Let go of what was taken, but for liburcu's locks. */
+/* standstill G. Let go of what was taken, but for liburcu's locks. */
 static void pm_fork_resume(void)
 {
 	pm_pages_unlock(false);
@@ -238,17 +238,17 @@ static void pm_fork_child(void)
 	bool inside = f->is_inside;
 
 	pm_tls.tid = 0;
-	pm_pages_unlock(true);
+	pm_pages_unlock(true);				/* standstill H */
 	pm_extents_unlock_all(true);
 	pm_arena_restart_all(inside);			/* E */
-	pm_batch_restart_all(inside);
+	pm_batch_restart_all(inside);			/* standstill J */
 	if (!inside)
-		pm_urcu_after_fork_child();
+		pm_urcu_after_fork_child();		/* standstill L */
 	else if (f->others)
 		pm_urcu_is_forsaken = true;		/* D */
 	pm_mag_resume(true);
 	pm_mutex_restart(&pm_registry);
-	pm_transit_forget();
+	pm_transit_forget();				/* standstill K */
 	pm_publish();
 	pm_forker_put(f);
 	memset(pm_forkers, 0, sizeof(pm_forkers));
@@ -262,5 +262,6 @@ static void pm_fork_child(void)
  */
 void pm_fork_init(void)
 {
+	/* standstill F is between the first and the others. */
 	pthread_atfork(pm_fork_prepare, pm_fork_parent, pm_fork_child);
 }

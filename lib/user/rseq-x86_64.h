@@ -5,10 +5,10 @@
  * Each function below is one critical section, written first as
  * pseudo-code. Rules:
  *
- *   - The store that commits is the last instruction of the section. After
- *     it the section is over: a restart behind it would do it twice.
- *   - An abort jumps back to the start of the same asm statement, so that a
- *     restart never leaves it. Inputs are therefore never changed, outputs
+ *   - The store that commits (magazine C) is the last instruction of the section.
+ *     After it the section is over: a restart behind it would do it twice.
+ *   - An abort jumps back to the start of the same asm statement (magazine D), so
+ *     that a restart never leaves it. Inputs are therefore never changed, outputs
  *     are early-clobber.
  *   - Where a section finds that there is nothing to do it jumps out (asm
  *     goto). Nobody looks at its outputs there: gcc 12 loses them.
@@ -17,7 +17,7 @@
  *     the library, which is never unloaded.
  *   - Progress: whoever is aborted again and again (by a debugger that steps,
  *     by signals that come faster than a section ends) must not begin anew for
- *     ever. The abort handler counts, and from PM_RSEQ_TRIES on it says what
+ *     ever (magazine E). The abort handler counts, and from PM_RSEQ_TRIES on it says what
  *     the section says when there is nothing to be had: empty, or full. The
  *     way from there is the locked one. pm_percpu_prepare(), which every such
  *     way passes, sees the count, keeps this caller from other sections, and
@@ -104,9 +104,9 @@
  */
 
 /*
- * mag = table[index]
+ * mag = table[index]				magazine A
  * st = &mag->stack[class]
- * top = st->top
+ * top = st->top				magazine B
  * obj = *(mag + top - 8)
  * if (obj)
  *	st->top = top - 8			commits

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * fork() while other threads retire an arena, make one, enter their first
+ * Standing still for fork(), while other threads retire an arena, make one, enter their first
  * read-side section, wait for an arena's lock within one, and are anywhere in
  * what is done without a lock.
  *
  * Steps:
  *
- *	A  pm_fork_prepare() takes the registry
+ *	A  pm_fork_halt() takes the registry
  *	B  it takes pm_mag_lock
  *	C  it takes liburcu's locks
  *	D  it takes every arena's lock, by number
  *	E  it takes the locks within: extents, batches, pages
  *	F  fork(): the child has one thread, and of each other a prefix of
  *	   what that did
- *	G  pm_fork_parent() lets all locks go
+ *	G  pm_fork_resume() lets all locks go
  *	H  pm_fork_child() makes all locks anew, those of spare arenas, too
  *	I  pm_remote_restart() queues the slabs that have remote bits, and counts
  *	   the references anew
@@ -26,7 +26,7 @@
  *
  * What stands for what:
  *
- *	fork		pm_fork_prepare(), pm_fork_parent(), pm_fork_child(), and
+ *	fork		pm_fork_halt(), pm_fork_parent(), pm_fork_child(), and
  *			what the child does with each of these locks afterwards
  *	retire		pm_arena_retire(): registry, pm_mag_drain(), arena,
  *			a grace period
@@ -44,6 +44,9 @@
  * The child is one of two ways to go on behind F: then all other threads are
  * gone where they stand. Memory is what it is at that moment, which is a prefix
  * of each thread's stores: fork() copies a page or makes the thread wait for it.
+ *
+ * A thread that forks in a signal handler over us, and the C library's list of
+ * streams, are not in here; lib/user/fork.c has their story.
  *
  * Nobody waits in a circle: every run ends with all threads at their end. The
  * child can take every lock, wait for readers, and for carriers; what was freed
