@@ -37,10 +37,11 @@ $(if $(filter %.so,$(4)),$(call \
 	pm-link,$(filter %.so,$(4)),$(B)/$(1)/%.so: $(B)/$(1)/shared/%.o,$(2) -shared))
 endef
 
-# A program with the core inside, which it looks at: $(1) directory, $(2) name,
-# $(3) the build whose objects it takes, $(4) flags more.
+# A program with the core inside, which it looks at: $(1) directory below build/,
+# $(2) name, $(3) the build whose objects it takes, $(4) flags more, $(5) where
+# its source is when not in directory $(1) here.
 define program-inside
-$(call pm-compile,$(B)/$(1)/program,harness/program/$(1)/%.c,\
+$(call pm-compile,$(B)/$(1)/program,$(or $(5),harness/program/$(1))/%.c,\
 	$(CC) $(PM_CPPFLAGS) -Iharness/program $(PM_CFLAGS) $(4))
 $(call pm-link,$(B)/$(1)/$(2),$(B)/$(1)/program/$(2).o $(call pm-core,$(3)),\
 	$(CC) $(PM_CFLAGS) $(4),$(PM_LIBS))

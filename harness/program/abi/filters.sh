@@ -6,25 +6,10 @@
 # in filters/ name their sources; what is not in a list ends the process.
 set -u
 
-lib=${PMALLOC_LIB:?}
-build=${ABI_BUILD:?}
-here=$(dirname "$0")
-man=$here/../../../Documentation/man/pmalloc.7
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-
-preload=$lib
-[ "$lib" != none ] || preload=
-
-n=0
-result() { # status name
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-	fi
-}
+# shellcheck source=harness/program/tap.sh
+. "$(dirname "$0")/../tap.sh"
+here=$top/harness/program/abi
+man=$top/Documentation/man/pmalloc.7
 
 # Large blocks, fresh ones that are used to the end, and one that grows.
 blocks='
@@ -96,8 +81,8 @@ awk '/^\.SH/ { in_section = /SYSTEM CALLS/ }
 result $? "pmalloc(7) lists $(wc -l < "$tmp/listed") system calls"
 
 if [ "$lib" = none ]; then
-	echo "1..$n"
-	exit 0
+	plan
+	exit
 fi
 
 made() { # options command...
@@ -110,7 +95,7 @@ made() { # options command...
 	comm -23 "$tmp/made" "$tmp/listed" > "$tmp/unlisted"
 	[ -s "$tmp/with" ] && [ ! -s "$tmp/unlisted" ]
 	result $? "$(basename "$1"), \"${options%%=/*}\": of $(wc -l < "$tmp/made") more kinds of calls all are listed"
-	sed 's/^/# not in pmalloc(7): /' "$tmp/unlisted"
+	remark "$tmp/unlisted" "not in pmalloc(7): "
 	cat "$tmp/made" >> "$tmp/all"
 }
 
@@ -127,4 +112,4 @@ for call in membarrier prctl mincore; do
 	grep -q "^$call\$" "$tmp/all"
 	result $? "$call() was seen, so they are not missed"
 done
-echo "1..$n"
+plan

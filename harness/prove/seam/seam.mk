@@ -3,13 +3,10 @@
 # The seam between the core and its hosts: whether userspace's words keep what
 # the kernel's promise.
 
-sections-objs := $(filter-out %/malloc.o %/new.o,$($(B)/debug-objs))
+sections-flags := -DPM_DEBUG_BUILD -O1 -Wl,--wrap=pm_urcu_register
 
-$(B)/seam/sections: harness/prove/seam/sections.c $(sections-objs)
-	@mkdir -p $(@D)
-	@echo "  LD      $@"
-	@$(CC) $(PM_CPPFLAGS) -Iharness/program $(PM_CFLAGS) -DPM_DEBUG_BUILD -O1 -o $@ \
-		-Wl,--wrap=pm_urcu_register $< $(sections-objs) $(PM_LIBS)
+$(eval $(call program-inside,seam,sections,$(B)/debug,$(sections-flags),\
+	harness/prove/seam))
 
 .PHONY: check-contract check-seam
 
