@@ -539,6 +539,9 @@ static void aim(u64 *state)
  */
 #define SECTIONS	3
 
+/* A run pops a batch or does not, by its length: so many that one does. */
+#define BLOCK_TRIES	64
+
 static void block(u64 *state)
 {
 	unsigned int i, free_pass = 0, endless = 0;
@@ -547,7 +550,7 @@ static void block(u64 *state)
 	for (i = 0; i < sizeof(points); i++) {
 		unsigned int point = points[i], round;
 
-		for (round = 0; round < 8; round++) {
+		for (round = 0; round < BLOCK_TRIES; round++) {
 			pm_mag_drain_all();
 			pm_inject_aborts[point] = 0;
 			pm_inject_trap[point] = 1;
