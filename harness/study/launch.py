@@ -23,6 +23,8 @@ OPTIONS = (
     ("rseq", "auto|own|off", "whose restartable sequences magazines use"),
     ("populate", "on|off", "ask for pages before they are used"),
     ("thp", "on|off", "ask for transparent huge pages"),
+    ("misuse", "MODE", "what follows a line that names bad input: abort, "
+     "report, ignore"),
     ("delay", "arena:TIME", "lengthen each hold of an arena's lock, as "
      "arena:500ns"),
 )

@@ -319,13 +319,15 @@ static void misuse_double_taken(void *arg)
 	pm_free(p);
 	for (i = 0; i < ARRAY_SIZE(again); i++)
 		again[i] = pm_malloc(100);
-	(void)again;
+	/* A kernel goes on: each object has one owner, and goes back. */
+	for (i = 0; i < ARRAY_SIZE(again); i++)
+		pm_free(again[i]);
 }
 
 /* Written to and freed again, at once and later. */
 static void misuse_double_written(void *arg)
 {
-	void *p = pm_malloc(100), *q = pm_malloc(100);
+	void *p = pm_malloc(100), *q = pm_malloc(100), *r;
 
 	pm_free(p);
 	pm_free(q);
@@ -334,7 +336,10 @@ static void misuse_double_written(void *arg)
 	p = pm_malloc(100);
 	q = pm_malloc(100);
 	memset(p, 0x55, 100);
-	(void)pm_malloc(100);
+	r = pm_malloc(100);
+	pm_free(p);
+	pm_free(q);
+	pm_free(r);
 }
 
 static void misuse_written(void *arg)
@@ -343,7 +348,9 @@ static void misuse_written(void *arg)
 
 	pm_free(p);
 	p[1] = 1;
-	(void)pm_malloc(100);
+	pm_free(pm_malloc(100));
+	/* A kernel goes on, and nobody has got it: give it back once more. */
+	pm_free(p);
 }
 
 static void misuse_double_large(void *arg)

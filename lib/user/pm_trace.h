@@ -11,6 +11,7 @@
 #define PM_TRACE_H
 
 #include "platform.h"
+#include "back/class.h"	/* as in the kernel: an event names bytes */
 
 #ifndef PM_NO_PROBES
 
