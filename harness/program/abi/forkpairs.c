@@ -22,7 +22,7 @@
 enum { FORKS = 100, SECONDS = 2, READERS = 3, PATIENCE = 30 };
 
 static volatile bool stop;
-static char name[] = "/tmp/forkpairs-XXXXXX";
+static char name[64] = "/tmp/forkpairs-XXXXXX";
 
 /* Allocates with its stream locked. */
 static void *read_lines(void *unused)
