@@ -38,6 +38,33 @@ struct pm_depot {
 	u32 low;
 };
 
+/**
+ * pm_depot_nr() - objects in a depot
+ * @depot: the depot
+ */
+static inline unsigned int pm_depot_nr(const struct pm_depot *depot)
+{
+	return depot->nr;
+}
+
+/**
+ * pm_depot_unneeded() - objects that were not needed since the last decay
+ * @depot: the depot
+ */
+static inline unsigned int pm_depot_unneeded(const struct pm_depot *depot)
+{
+	return depot->low;
+}
+
+/**
+ * pm_depot_decayed() - from now on see what is needed until the next decay
+ * @depot: the depot
+ */
+static inline void pm_depot_decayed(struct pm_depot *depot)
+{
+	depot->low = depot->nr;
+}
+
 unsigned int pm_depot_capacity(unsigned int class);
 unsigned int pm_depot_put(struct pm_depot *depot, unsigned int class,
 			  void **objs, unsigned int n);

@@ -31,6 +31,33 @@ unsigned int pm_wait_bucket(u64 ns)
 }
 
 /**
+ * pm_lockstat_adopt() - add the accounts of an arena that is retired
+ * @to: its heir's
+ * @from: its own, zero afterwards
+ *
+ * Context: both locks are held.
+ */
+void pm_lockstat_adopt(struct pm_lockstat *to, struct pm_lockstat *from)
+{
+	to->acquired += from->acquired;
+	to->switches += from->switches;
+	from->acquired = 0;
+	from->switches = 0;
+}
+
+/**
+ * pm_lockstat_restart() - nobody holds the lock in the child of a fork()
+ * @ls: its accounts
+ *
+ * Context: the child's one thread.
+ */
+void pm_lockstat_restart(struct pm_lockstat *ls)
+{
+	if (ls->seq & 1)
+		pm_lockstat_leave(ls);
+}
+
+/**
  * pm_lockstat_holder() - who holds a lock
  * @ls: its accounts
  *

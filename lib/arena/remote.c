@@ -90,7 +90,7 @@ void pm_remote_queue(struct pm_slab *slab)
 	while (node) {
 		next = node->next;
 		slab = container_of(node, struct pm_slab, remote_node);
-		owner = pm_heap_owner(READ_ONCE(slab->heap));	/* retire L */
+		owner = pm_heap_owner(pm_slab_heap(slab));	/* retire L */
 		pm_stop_point(PM_STOP_REMOTE_OWNER);
 		llist_add(node, &owner->remote);	/* remote D, retire M */
 		node = next;
@@ -118,7 +118,7 @@ void pm_remote_queue(struct pm_slab *slab)
 enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
 				  unsigned int index)
 {
-	unsigned int class = slab->class, owner;
+	unsigned int class = pm_slab_class(slab), owner;
 	enum pm_slab_fault fault;
 
 	pm_inside_begin();

@@ -291,6 +291,26 @@ bool pm_extent_resize(struct pm_extent *e, size_t size)
 }
 
 /**
+ * pm_extent_each_fresh() - call a function for what has no pages yet
+ * @e: the caller's extent
+ * @from: address in it
+ * @to: a later one
+ * @fn: called with the beginning and the end of each range between the two
+ *
+ * Context: as @fn.
+ */
+void pm_extent_each_fresh(const struct pm_extent *e, char *from, char *to,
+			  void (*fn)(char *from, char *to))
+{
+	if (!e->dirty_from) {
+		fn(from, to);
+		return;
+	}
+	fn(from, min_t(char *, to, e->dirty_from));
+	fn(max_t(char *, from, e->dirty_to), to);
+}
+
+/**
  * pm_extent_is_whole() - whether an extent is a chunk of its own
  * @e: the caller's extent
  *

@@ -65,7 +65,7 @@ static unsigned int pm_mag_want(const struct pm_magazine *mag,
 /* Number of the arena that the first of @objs belongs to, for tracers. */
 static unsigned int pm_mag_owner(void **objs)
 {
-	return pm_heap_owner(pm_pagemap_heap(objs[0]))->id;
+	return pm_arena_id(pm_heap_owner(pm_pagemap_heap(objs[0])));
 }
 
 /**

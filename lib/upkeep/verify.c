@@ -52,18 +52,18 @@ static enum pm_found pm_arenas_find(const void *obj, unsigned int class)
 	enum pm_found found = PM_FOUND_FREE;
 
 	lockdep_assert_held(&pm_registry);
-	list_for_each_entry(arena, &pm_arenas, node) {
+	pm_for_each_arena_locked(arena) {
 		pm_arena_lock(arena, PM_CLASS_NONE);
 		pm_arena_enter(arena, PM_CLASS_NONE);
 		pm_arena_flush_depots(arena);			/* transit J */
 		pm_arena_unlock(arena);
 	}
 	/* transit K. By its owner, for without a lock its heap might go. */
-	list_for_each_entry(arena, &pm_arenas, node) {
+	pm_for_each_arena_locked(arena) {
 		pm_arena_lock_uncounted(arena);
-		list_for_each_entry(heap, &arena->heaps, node)
-			if (pm_heap_contains(heap, obj))
-				found = pm_heap_find_object(heap, obj, class);
+		heap = pm_arena_find_heap(arena, obj);
+		if (heap)
+			found = pm_heap_find_object(heap, obj, class);
 		pm_arena_unlock(arena);
 	}
 	return found;
