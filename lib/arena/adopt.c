@@ -85,7 +85,7 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 void pm_arena_set_retired(struct pm_arena *arena)
 {
 	lockdep_assert_held(&arena->lock);
-	/* retire E. Pairs with retire N: who sees it sees the new owner. */
+	/* retire E. Pairs with retire N: a reader that sees it sees the new owner. */
 	smp_store_release(&arena->retired, true);
 }
 

@@ -8,7 +8,7 @@
  * is cut from a heap, and if no heap has room the host is asked for another.
  * Objects come back the same way, the last ones first into the depot.
  *
- * Who may not wait leaves what it frees in one of two lists that need no lock:
+ * A thread that may not wait leaves its objects in one of two lists without a lock:
  * batches in @inbox, slabs with single objects in @remote. The next holder of
  * the lock takes both in.
  *
@@ -74,9 +74,7 @@ void pm_arena_delete(struct pm_arena *arena)
  * From this many heaps of an arena on the next ones ask for huge pages, when
  * the user chose so: less than that, and the pages that are mapped along with
  * those that are used weigh more than the faults they save. It is a choice
- * because it may cost more than it saves: a million objects in a virtual
- * machine took 132 ns each without and 210 to 480 ns with huge pages, most of
- * it for clearing them.
+ * because clearing them may cost more than they save.
  */
 #define PM_HEAPS_HUGE	4
 
@@ -390,7 +388,7 @@ static void pm_arena_collect_inbox(struct pm_arena *arena)
  * A slab's @queued is cleared before its bits are collected. The other way
  * round this would be lost: collector reads the bits; a free sets its bit
  * and finds @queued set, so it does not queue; collector clears @queued. The
- * bit would wait for the next remote free, perhaps for ever.
+ * bit would wait for the next remote free, which may never come.
  *
  * A slab whose heap was adopted while it was on its way to the list is
  * passed on to the present owner's list.

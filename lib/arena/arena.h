@@ -4,7 +4,7 @@
  *
  * Lock order, outermost first:
  *
- *   the transit lock		looking for a free object; see front/transit.h
+ *   the inflight lock		looking for a free object; see front/inflight.h
  *   pm_registry		which arenas exist; never waited for within an
  *				SRCU section, because retiring waits for those
  *   pm_mag_lock			which magazines exist, and draining them

@@ -9,8 +9,7 @@
  * lacks. The idea is Bonwick and Adams' ("Magazines and Vmem", 2001); SLUB's
  * barn and tcmalloc's transfer cache are relatives.
  *
- * How much a depot holds is a matter of memory more than of time: eight times
- * as much made no workload of the bench faster by more than its noise.
+ * How much a depot holds is a matter of memory more than of time.
  *
  * A batch goes to the depot of its first object's owner. Others in it may
  * belong elsewhere; that is found out when the depot gives them to slabs.

@@ -203,8 +203,8 @@ bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class)
  * pm_arena_leave() - let the lock go, after a look at what is not needed
  * @arena: the arena
  *
- * Who allocates small objects only looks after the large ones that others
- * left.
+ * A thread that allocates small objects only also looks after the large ones that
+ * others left.
  *
  * Context: arena lock held, and no other.
  */

@@ -7,7 +7,7 @@
  *	contended++		it is counted at once, by an atomic operation:
  *				the lock is somebody else's
  *	fallback_out++		when another arena's lock was free; the end
- *	waiters++		else it waits: it notes for whom, how many
+ *	waiters++		else it waits: it notes the holder, how many
  *	the clock		wait, and since when
  *	mutex_lock()
  *	the clock		with the lock, it writes down the rest by plain

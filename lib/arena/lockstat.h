@@ -125,7 +125,7 @@ struct pm_lockwait {
  * @class: on whose behalf
  * @since: when it began
  * @waiters: how many wait then, this one included
- * @holder: for whom
+ * @holder: the thread that holds the lock then
  */
 struct pm_wait {
 	unsigned int class;
@@ -149,7 +149,7 @@ static inline void pm_lockstat_enter(struct pm_lockstat *ls)
 
 	if (ls->owner.word != me.word)
 		WRITE_ONCE(ls->owner.word, me.word);
-	/* Pairs with pm_lockstat_holder(): who sees it odd sees the owner. */
+	/* Pairs with pm_lockstat_holder(): a reader of an odd number sees the owner. */
 	smp_store_release(&ls->seq, ls->seq + 1);
 	/* Who reads from outside sees it odd before anything else changes. */
 	smp_wmb();

@@ -21,8 +21,8 @@
  *
  * What is lost without each:
  *
- *   - Without A, or with A after B: as soon as the bit is set a collector to whom
- *     somebody else queued the slab takes the object in (G); if it was the heap's
+ *   - Without A, or with A after B: as soon as the bit is set a collector takes the
+ *     object in (G), when another thread queued the slab for it; if it was the heap's
  *     last one the heap goes (I), and C and D touch what is no more.
  *   - Were B a load and a store, two frees of one slab would lose a bit.
  *   - B before C, F before G: the two exchanges are full barriers and each other's
@@ -157,7 +157,7 @@ enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
  *					fork()
  *	adds the slab to the list	frees an object of the slab: queued is
  *					1, so the slab is on the list; it is
- *					not, and stays away from it for ever
+ *					not, and never comes to it again
  *
  * the slab's remote frees would never come in, and the heap never go.
  *

@@ -10,7 +10,7 @@
  * just freed is the likeliest to be wanted again.
  */
 #include "back/heap.h"
-#include "back/ahead.h"
+#include "back/populate.h"
 #include "back/pagemap.h"
 #include "base/testing.h"
 
@@ -178,7 +178,7 @@ void pm_heap_open_slab(struct pm_slab *slab, bool common)
 	if (!common)
 		steps = 1;
 	else if (!*pm_heap_marked(heap, from))
-		pm_ahead_sure(from, from + steps * PM_STEP_SIZE);
+		pm_populate(from, from + steps * PM_STEP_SIZE);
 	while (steps--)
 		pm_heap_open_step(heap, slab);
 }

@@ -7,7 +7,7 @@
  * make it available again, and when that is busy leaves it in an inbox.
  */
 #include "back/large.h"
-#include "back/ahead.h"
+#include "back/populate.h"
 #include "back/pagemap.h"
 
 #define PM_COPY_MAX		(1UL << 20)	/* where copying beats faults */
@@ -44,7 +44,7 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 		return NULL;
 	if (!(gfp & __GFP_ZERO))
 		pm_extent_each_fresh(e, pm_extent_addr(e), pm_extent_end(e),
-				     pm_ahead_habit);
+				     pm_populate_on_credit);
 	if (want_init_on_alloc(gfp) && !pm_extent_is_zero(e))
 		memset(pm_extent_addr(e), 0, pm_extent_size(e));
 	if (!pm_pagemap_add_large(e, pm_extent_addr(e), gfp)) {
@@ -150,7 +150,7 @@ void *pm_large_resize(void *ptr, size_t size)
 	if (pm_extent_resize(e, size)) {
 		pm_large_count((long)size - (long)old, 0);
 		pm_extent_each_fresh(e, (char *)ptr + old, pm_extent_end(e),
-				     pm_ahead_habit);
+				     pm_populate_on_credit);
 		if (size > old && want_init_on_alloc(0))
 			memset((char *)ptr + old, 0, size - old);
 		return ptr;
@@ -174,7 +174,7 @@ void pm_large_will_write(void *ptr, size_t size)
 	if (e)
 		pm_extent_each_fresh(e, ptr,
 				     (char *)ptr + ALIGN_DOWN(size, PAGE_SIZE),
-				     pm_ahead_sure);
+				     pm_populate);
 }
 
 /**

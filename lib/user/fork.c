@@ -7,7 +7,7 @@
  * forking thread takes every lock, outermost first, and the child begins
  * with fresh ones. What is done without locks may be half done all the same:
  * the child puts that right (pm_arena_restart_all(), pm_batch_restart_all(),
- * pm_transit_forget()).
+ * pm_inflight_forget()).
  *
  * Lost to the child is what other threads had in their hands: a batch of a
  * refill or a flush (128 objects at most), an object between free()'s mark
@@ -32,7 +32,7 @@
  *	has our locks
  *	waits for the list	waits for the stream	waits for our lock
  *
- *    In the child the C library makes the list's lock anew, before our handler.
+ *    In the child the C library makes the list's lock new, before our handler.
  *    With one thread it does not touch it, and neither do we.
  *
  * B  liburcu's locks come behind the registry and before the arenas: a thread
@@ -43,17 +43,18 @@
  * C  fork() may be called in a signal handler that has interrupted malloc() or
  *    free(), and the interrupted code goes on in parent and child. A lock that
  *    this very thread has is stepped over, and left as it is in both: waiting for
- *    it, fork() would never return; were it made anew in the child, the
+ *    it, fork() would never return; were it made new in the child, the
  *    interrupted code would share what it guards with the handler's successors.
  *
- * D  Such a thread takes the others in the wrong order. So it waits for none for
- *    ever: who has the registry may wait for the arena's lock that this thread
- *    has, and who waits for readers may wait for its section. A lock that is not
- *    to be had is made anew in the child, with what it guards as it is there:
+ * D  Such a thread takes the others in the wrong order. So it waits for
+ *    each for a limited time: the thread that has the registry may wait for the
+ *    arena's lock that this thread has, and a thread that waits for readers may
+ *    wait for its section. A lock that is not to be had is made new in the child,
+ *    with what it guards as it is there:
  *    its holder mostly waits somewhere, with everything whole. For the same
  *    reason the list of streams and liburcu's locks are not taken then. The C
  *    library does take the list, so a fork() that has it and is not such a thread
- *    does not wait for ever either, but lets everything go and begins again. If there
+ *    waits for a limited time as well, lets everything go and begins again. If there
  *    are other threads, liburcu's locks may be theirs in the child, which goes
  *    without new read-side sections.
  *
@@ -75,7 +76,7 @@
  *
  * F  Signals wait from before the first lock until after the last one: a
  *    handler that forks in between would take the locks for stepped over, and
- *    its child would have them for ever.
+ *    its child would never let them go.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -85,7 +86,7 @@
 #include "arena/registry.h"
 #include "back/extent.h"
 #include "front/magazine.h"
-#include "front/transit.h"
+#include "front/inflight.h"
 #include "upkeep/standstill.h"
 
 /* Exported by the C library, and in no header. Others have no such list. */
@@ -248,7 +249,7 @@ static void pm_fork_child(void)
 		pm_urcu_is_forsaken = true;		/* D */
 	pm_mag_resume(true);
 	pm_mutex_restart(&pm_registry);
-	pm_transit_forget();				/* standstill K */
+	pm_inflight_forget();				/* standstill K */
 	pm_publish();
 	pm_forker_put(f);
 	memset(pm_forkers, 0, sizeof(pm_forkers));
