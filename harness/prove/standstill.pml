@@ -46,7 +46,7 @@
  * of each thread's stores: fork() copies a page or makes the thread wait for it.
  *
  * A thread that forks in a signal handler over us, and the C library's list of
- * streams, are not in here; lib/user/fork.c has their story.
+ * streams, are in handler.pml.
  *
  * Nobody waits in a circle: every run ends with all threads at their end. The
  * child can take every lock, wait for readers, and for carriers; what was freed

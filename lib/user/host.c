@@ -188,13 +188,14 @@ bool pm_mutex_halt(struct mutex *m)
 {
 	int naps;
 
+	/* handler C */
 	if (pm_mutex_is_mine(m) || pm_tls.hurried == PM_HURRY_AGAIN)
 		return false;
 	if (!pm_tls.hurried)
 		mutex_lock(m);
 	else
 		for (naps = 0; !mutex_trylock(m); naps++) {
-			if (naps == PM_HALT_NAPS) {
+			if (naps == PM_HALT_NAPS) {	/* handler D, E */
 				if (pm_tls.hurried == PM_HURRY_ALL)
 					pm_tls.hurried = PM_HURRY_AGAIN;
 				return false;
