@@ -127,7 +127,7 @@ void pm_host_heap_unmap(void *addr, size_t size);
 bool pm_host_purge(void *addr, size_t size);
 
 /**
- * pm_host_populate() - see to it that memory has pages
+ * pm_host_populate() - give memory its pages
  * @addr: start, a multiple of the page size
  * @size: bytes, likewise
  *
