@@ -29,6 +29,7 @@ docs: $(core-objs) ## make the book: build/docs/index.html
 	@scripts/docs $(B)/lib
 
 check-docs: lib ## make the book without warnings, and hold it against the source
+	@scripts/check-docs --selftest
 	@scripts/check-docs
 
 check-build: ## what was made by another command is made again, and nothing else
