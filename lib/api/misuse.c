@@ -4,6 +4,7 @@
  * arena and class the object is.
  */
 #include "api/misuse.h"
+#include "api/start.h"
 #include "arena/arena.h"
 #include "back/heap.h"
 #include "back/large.h"
@@ -25,9 +26,14 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
 		return scnprintf(buf, size, "object of %zu bytes (large) in arena -",
 				 large ? pm_large_size(large) : 0);
 	}
-	heap = class ? pm_pagemap_heap(ptr) : NULL;
-	if (!heap)
+	if (!class)
 		return scnprintf(buf, size, "no object");
+	heap = pm_pagemap_heap(ptr);
+	/* Its last object came home twice, and the heap went back. */
+	if (!heap)
+		return scnprintf(buf, size,
+				 "object of %u bytes (class %u) in arena -",
+				 pm_classes[class].size, class);
 	slab = pm_heap_slab(heap, ptr, class);
 	pm_slab_index(slab, ptr, index);
 	*slabp = slab;
@@ -45,6 +51,9 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
  * @class: class of the object, 0 to look it up. A caller that looked before
  *	knows more: looking for the object may have emptied its slab.
  *
+ * What follows is an option, and a process may begin with a bad free(): so the
+ * allocator starts here if it has not.
+ *
  * Context: any, no lock held.
  * Return: only where the host lets the system live on.
  */
@@ -56,6 +65,8 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	char object[80], line[256];
 	unsigned int index = 0;
 
+	if (unlikely(!pm_is_started()) && pm_context_may_lock())
+		pm_start(GFP_KERNEL);
 	atomic_long_inc(&pm_misuse_count);
 	if (pm_options.misuse == PM_MISUSE_IGNORE)
 		return;
