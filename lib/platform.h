@@ -161,6 +161,16 @@ long pm_host_resident(const void *addr, size_t size);
 void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp);
 
 /**
+ * pm_host_has_room() - whether pm_host_large_map() would give so much now
+ * @size: bytes, a multiple of the page size
+ * @align: power of two, at least the page size
+ *
+ * Context: no lock held, may sleep.
+ * Return: false where it is known that it would not.
+ */
+bool pm_host_has_room(size_t size, size_t align);
+
+/**
  * pm_host_large_unmap() - give memory of large objects back
  * @addr: start
  * @size: bytes; with PM_CHUNK_CUTS any run of whole pages

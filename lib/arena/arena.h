@@ -151,6 +151,7 @@ size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap);
 void pm_arena_flush_depots(struct pm_arena *arena);
 bool pm_arena_decay(struct pm_arena *arena);
 size_t pm_arena_trim(struct pm_arena *arena);
+size_t pm_arena_free_bytes(struct pm_arena *arena);
 
 /* enter.c: the lock */
 bool pm_arena_trylock(struct pm_arena *arena);

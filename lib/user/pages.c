@@ -192,6 +192,17 @@ void pm_host_large_unmap(void *addr, size_t size)
 	errno = saved;
 }
 
+/* Nothing tells but to try. */
+bool pm_host_has_room(size_t size, size_t align)
+{
+	void *p = pm_host_large_map(&size, align, GFP_KERNEL);
+
+	if (!p)
+		return false;
+	pm_host_large_unmap(p, size);
+	return true;
+}
+
 bool pm_host_large_remap(void *addr, size_t old_size, size_t new_size,
 			 void *to)
 {
