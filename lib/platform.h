@@ -35,6 +35,7 @@
  *			this thread; whether it was taken
  *   pm_mutex_is_halted()	whether it was
  *   pm_mutex_is_mine()	whether this thread has it, be it for a fork()
+ *   pm_mutex_is_others()	whether another thread has it
  *   pm_mutex_resume()	let go of it, if it was
  *   pm_mutex_restart()	in the child: nobody has it, unless this thread had it
  *			before the fork(); whether it is free now

@@ -61,6 +61,7 @@ struct pm_arena_stats {
  * @id: number, index in the table: the CPU's number with arena=cpu; set
  *	before the arena is published
  * @retired: no longer linked; whoever gets the lock must look elsewhere
+ * @forsaken: likewise, and nobody enters it any more: see pm_arena_forsake()
  * @lockstat: who holds the lock, how often it was taken
  * @nr_heaps: heaps on @heaps
  * @heap_bytes: their size
@@ -85,6 +86,7 @@ struct pm_arena {
 	struct mutex lock;
 	unsigned int id;
 	bool retired;
+	bool forsaken;
 	struct pm_lockstat lockstat;
 	unsigned int nr_heaps;
 	size_t heap_bytes;
@@ -123,6 +125,17 @@ static inline unsigned int pm_arena_id(const struct pm_arena *arena)
 static inline bool pm_arena_is_retired(const struct pm_arena *arena)
 {
 	return arena->retired;
+}
+
+/**
+ * pm_arena_is_forsaken() - whether an arena is out of use, with all it has
+ * @arena: the arena
+ *
+ * Context: any. It was so from the beginning of this process, or never is.
+ */
+static inline bool pm_arena_is_forsaken(const struct pm_arena *arena)
+{
+	return unlikely(READ_ONCE(arena->forsaken));
 }
 
 /* arena.c: what happens while the lock is held */
@@ -171,6 +184,8 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from);
 void pm_arena_set_retired(struct pm_arena *arena);
 void pm_arena_restart(struct pm_arena *arena);
 void pm_arena_restart_lock(struct pm_arena *arena);
+void pm_arena_forsake(struct pm_arena *arena);
+void pm_arena_restart_inside(struct pm_arena *arena);
 void pm_arena_halt(struct pm_arena *arena);
 void pm_arena_resume(struct pm_arena *arena);
 void pm_arena_abandon(struct pm_arena *arena);

@@ -80,6 +80,7 @@ int pm_arena_retire(unsigned int cpu)
 {
 	u64 begin = pm_trace_begin(arena_retire);
 	struct pm_arena *arena, *to;
+	bool forsaken;
 	int err = 0;
 
 	mutex_lock(&pm_registry);
@@ -101,6 +102,15 @@ int pm_arena_retire(unsigned int cpu)
 		pm_mag_drain(cpu);
 	pm_registry_unlink(arena);			/* retire A */
 	pm_arena_lock_two(arena, to);			/* retire B */
+	if (pm_arena_is_forsaken(to)) {
+		/* A child has no heir. Its own memory is lost to it, too. */
+		pm_arena_forsake(arena);
+		pm_registry_moved();
+		pm_arena_unlock(arena);
+		pm_arena_unlock(to);
+		err = -EBUSY;
+		goto out;
+	}
 	pm_arena_collect(arena);			/* retire C ... */
 	pm_arena_flush_depots(arena);			/* ... and for depots */
 	pm_arena_adopt(to, arena);			/* retire D */
@@ -113,12 +123,17 @@ int pm_arena_retire(unsigned int cpu)
 	synchronize_srcu(&pm_srcu);
 
 	pm_arena_lock_two(arena, to);
-	pm_arena_collect(arena);			/* retire G */
-	/* Some may have waited for it until it was retired. */
-	pm_arena_adopt_accounts(to, arena);
+	forsaken = pm_arena_is_forsaken(to);
+	if (likely(!forsaken)) {
+		pm_arena_collect(arena);		/* retire G */
+		/* Some may have waited for it until it was retired. */
+		pm_arena_adopt_accounts(to, arena);
+	}
 	pm_arena_unlock(arena);
 	pm_arena_unlock(to);
-	pm_registry_spare(arena);			/* retire H */
+	/* What is left to it belongs to an heir whom nobody enters. */
+	if (likely(!forsaken))
+		pm_registry_spare(arena);		/* retire H */
 	trace_arena_retire(cpu, 0, pm_trace_since(begin), pm_arena_id(to));
 out:
 	mutex_unlock(&pm_registry);

@@ -50,8 +50,11 @@
  *     share what it guards with others.
  *   - D: such a thread takes locks in the wrong order. The thread that has the
  *     registry may wait for the very arena that the interrupted code has. A lock
- *     that is not to be had is made new in the child, with what it guards as it
- *     is there: its holder mostly waits somewhere, with everything whole. For the
+ *     that is not to be had is made new in the child. What it guards may be half
+ *     changed, for its holder may be in such a handler, too, and each has what the
+ *     other waits for. So the child does without: the arena is forsaken and its
+ *     number goes to another (pm_arena_forsake()), large objects begin with an
+ *     empty pool (pm_pool_forsake()), and so do the lists of what is spare. For the
  *     same reason liburcu's locks and the list of streams are not taken then. If
  *     there are other threads, liburcu's locks may be theirs in the child, which
  *     goes without new read-side sections.

@@ -333,8 +333,17 @@ void pm_pages_lock(void)
 
 void pm_pages_unlock(bool child)
 {
-	if (child)
-		pm_mutex_restart(&pm_page_lock);
-	else
+	if (!child) {
 		pm_mutex_resume(&pm_page_lock);
+		return;
+	}
+	/*
+	 * A thread that is not here may have been between the two: a new chunk
+	 * with the old one's end. Bins change by one store each.
+	 */
+	if (pm_mutex_is_others(&pm_page_lock)) {
+		pm_meta.at = NULL;
+		pm_meta.end = NULL;
+	}
+	pm_mutex_restart(&pm_page_lock);
 }
