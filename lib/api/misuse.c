@@ -42,6 +42,14 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
 			 pm_arena_id(pm_heap_owner(heap)));
 }
 
+/* A process may begin with a bad free(), before the options were read. */
+static enum pm_misuse_mode pm_misuse_mode(void)
+{
+	if (unlikely(!pm_is_started()) && pm_context_may_lock())
+		pm_start(GFP_KERNEL);
+	return pm_options.misuse;
+}
+
 /**
  * pm_misuse() - report bad input
  * @fault: what is wrong
@@ -50,9 +58,6 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
  * @size: size that it was given, for PM_FAULT_SIZE
  * @class: class of the object, 0 to look it up. A caller that looked before
  *	knows more: looking for the object may have emptied its slab.
- *
- * What follows is an option, and a process may begin with a bad free(): so the
- * allocator starts here if it has not.
  *
  * Context: any, no lock held.
  * Return: only where the host lets the system live on.
@@ -65,10 +70,8 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	char object[80], line[256];
 	unsigned int index = 0;
 
-	if (unlikely(!pm_is_started()) && pm_context_may_lock())
-		pm_start(GFP_KERNEL);
 	atomic_long_inc(&pm_misuse_count);
-	if (pm_options.misuse == PM_MISUSE_IGNORE)
+	if (pm_misuse_mode() == PM_MISUSE_IGNORE)
 		return;
 	pm_describe_object(object, sizeof(object), ptr,
 			   class ? class : pm_pagemap_class(ptr), &slab,
