@@ -26,6 +26,7 @@ OPTIONS = (
     ("rseq", "auto|own|off", "whose restartable sequences magazines use"),
     ("populate", "on|off", "ask for pages before they are used"),
     ("thp", "on|off", "ask for transparent huge pages"),
+    ("misuse", "abort|report|ignore", "what a double free or the like does"),
     ("delay", "arena:TIME", "lengthen each hold of an arena's lock, as "
      "arena:500ns"),
 )
