@@ -112,6 +112,7 @@ def head(data):
                                        data["counters"]["host"]))
     if not data["tracer"]:
         lines += ["not used: %s" % why for why in data["missing"]]
+    lines += ["not all: %s" % why for why in data.get("trouble", ())]
     if data["least_us"] and data["tracer"]:
         lines.append("waits of %g us and more" % data["least_us"])
     return lines + [""]
@@ -127,6 +128,10 @@ def foot(data, waits):
         lines.append("counted by the allocator: %d waits, %s in all" % (
             sum(a["waited"] for a in arenas),
             view.duration(sum(a["wait_ns"] for a in arenas))))
+    if data.get("children"):
+        lines.append("%d child processes ran on pmalloc, too; they are among "
+                     "what was recorded, not among what was counted" %
+                     data["children"])
     if data["events"].get("arena_fallback"):
         lines.append("%d times another arena was taken instead" %
                      data["events"]["arena_fallback"])

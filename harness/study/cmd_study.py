@@ -14,11 +14,14 @@ stops cleanly; the same command again, or --resume DIR, goes on.
 """
 import argparse
 import pathlib
+import shlex
 import sys
 import time
 
+import common
 import costs
 import data
+import identity
 import matrix
 import measure
 import page
@@ -81,6 +84,9 @@ def arguments(parser):
                         help="seed of the order of runs")
     parser.add_argument("--seconds", type=float, metavar="S",
                         help="length of a single run (default 0.25)")
+    parser.add_argument("--limit", type=float, metavar="S",
+                        help="end a run that takes longer, and all that it "
+                        "started (default 120, 30 with --quick)")
     parser.add_argument("--args", default="", metavar="'-w 100 ...'",
                         help="more options for the workload")
     parser.add_argument("--no-peers", action="store_true",
@@ -101,7 +107,7 @@ def arguments(parser):
 
 def say(text):
     """A line of news."""
-    print(f"study: {text}", file=sys.stderr, flush=True)
+    common.say("study", text)
 
 
 class Progress:
@@ -134,7 +140,7 @@ class Progress:
 class Campaign:
     """A study being run into its directory."""
 
-    def __init__(self, directory, plan, found):
+    def __init__(self, own, directory, plan, found):
         self.directory = directory
         self.plan = plan
         self.tools = found
@@ -144,11 +150,12 @@ class Campaign:
         self.runs = data.read_runs(directory / "runs.jsonl")
         # Once more, without a line that was cut off.
         (directory / "runs.jsonl").write_text(
-            "".join(data.json.dumps(r) + "\n" for r in self.runs))
+            "".join(data.json.dumps(r) + "\n" for r in self.runs),
+            encoding="utf-8")
         self.stacks = []
         if (directory / "stacks.json").exists():
             self.stacks = data.read_json(directory / "stacks.json")
-        self.runner = measure.Runner(self.study, found, self.raw,
+        self.runner = measure.Runner(own, self.study, found, self.raw,
                                      plan["settings"]["timeout"])
         self.progress = Progress()
         self.took = {}
@@ -183,8 +190,8 @@ class Campaign:
         return self.plan["settings"]["seconds"] * 2
 
     def _append(self, run):
-        with open(self.directory / "runs.jsonl", "a",
-                  encoding="utf-8") as log:
+        path = self.directory / "runs.jsonl"
+        with common.about(path), open(path, "a", encoding="utf-8") as log:
             log.write(data.json.dumps(run) + "\n")
         self.runs.append(run)
 
@@ -357,32 +364,38 @@ class Campaign:
 
     def run(self):
         """Everything; returns the exit status."""
-        complete = False
+        complete, status = False, 0
         try:
             self.calibrate()
             self.measure()
             self.save(False)
             self.record()
             complete = True
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            status = getattr(stop, "status", 130)
             self.progress.clear()
             say(f"interrupted after {len(self.runs)} runs; go on with "
-                f"`pmalloc study --resume {self.directory}`")
+                "`pmalloc study --resume "
+                f"{common.shown(shlex.quote(str(self.directory)))}`")
+        if self.runner.group.left:
+            say(f"the program left {self.runner.group.left} processes running; "
+                "they were ended with its run")
         self.save(complete)
         if not any("failed" not in r for r in self.runs):
             if self.runs:
                 raise Failure("no run succeeded; the first one: " +
                               self.runs[0]["failed"])
-            return 130
+            return status
         render(self.directory, self.tools)
-        return 0 if complete else 130
+        return status
 
 
 def render(directory, found):
     """The page and the pictures of a directory."""
     results = data.Results(directory)
-    page.write(results, found, say)
-    say(f"the page is {directory}/index.html")
+    with common.about(directory):
+        page.write(results, found, say)
+    say(f"the page is {common.shown(str(directory))}/index.html")
 
 
 def define(args):
@@ -415,7 +428,7 @@ def settings_of(args):
         "budget": 20 if quick and not args.rounds else 0,
         "records": 0 if args.no_record else 2 if quick else 4,
         "quick": quick,
-        "timeout": 30.0 if quick else 120.0,
+        "timeout": args.limit or (30.0 if quick else 120.0),
     }
 
 
@@ -427,6 +440,23 @@ def same_question(plan, study, settings):
         all(plan["settings"][k] == settings[k] for k in keys)
 
 
+def identity_of(study):
+    """What this study measures, as it is now."""
+    used = {v.peer for v in study.variants}
+    return identity.of(study, places.library(), places.bench_program(),
+                       [p for p in places.peers() if p.name in used])
+
+
+def not_the_same(plan):
+    """Why an interrupted study cannot go on here, or None."""
+    now = identity_of(matrix.Study.from_json(plan["study"]))
+    changed = identity.changes(plan.get("identity", now), now)
+    if not changed:
+        return None
+    return "since then there is another " + ", another ".join(
+        name.removeprefix("the ") for name in changed)
+
+
 def place(args, study, settings):
     """(directory, plan or None): a new place, or one to go on in."""
     directory = args.output or places.output(study.name)
@@ -435,17 +465,21 @@ def place(args, study, settings):
     plan = data.read_json(directory / "plan.json")
     kept = directory / "study.json"
     complete = kept.exists() and data.read_json(kept).get("complete")
+    name = common.shown(str(directory))
     if not complete and same_question(plan, study, settings):
-        say(f"goes on with {directory}")
-        return directory, plan
+        why = not_the_same(plan)
+        if not why:
+            say(f"goes on with {name}")
+            return directory, plan
+        say(f"does not go on with {name}: {why}")
     if args.output:
-        raise Failure(f"{directory} has a study already; name another "
+        raise Failure(f"{name} has a study already; name another "
                       "directory, or add --replace")
     for n in range(2, 1000):
         other = directory.with_name(f"{directory.name}-{n}")
         if not other.exists():
             return other, None
-    raise Failure(f"{directory}-2 to -999 are taken; remove some")
+    raise Failure(f"{name}-2 to -999 are taken; remove some")
 
 
 def clean(directory):
@@ -472,9 +506,13 @@ def main(args):
     if args.resume:
         directory = args.resume
         if not (directory / "plan.json").exists():
-            raise Failure(f"{directory} has no plan.json: no study was begun "
-                          "there")
+            raise Failure(f"{common.shown(str(directory))} has no plan.json: "
+                          "no study was begun there")
         plan = data.read_json(directory / "plan.json")
+        why = not_the_same(plan)
+        if why:
+            raise Failure(f"{common.shown(str(directory))} cannot be resumed: "
+                          f"{why}; begin anew with --replace or elsewhere")
     else:
         study = define(args)
         settings = settings_of(args)
@@ -482,12 +520,13 @@ def main(args):
         if plan is None:
             clean(directory)
             plan = {"study": study.as_json(), "settings": settings,
+                    "identity": identity_of(study),
                     "machine": tools.machine()}
     if "costs" not in plan:
         plan["costs"] = costs.measure()
     plan["missing"] = [m.as_json() for m in found.missing]
     directory.mkdir(parents=True, exist_ok=True)
-    campaign = Campaign(directory, plan, found)
+    campaign = Campaign(args.own, directory, plan, found)
     if not campaign.runner.reports:
         say("goes without pmalloc's own figures: this libpmalloc.so does "
             "not know stats=json; build it anew")
@@ -495,5 +534,5 @@ def main(args):
     settings = plan["settings"]
     say(f"{campaign.study.title}; {len(campaign.study.variants)} variants at "
         f"{len(campaign.study.points)} points, {settings['rounds']} rounds, "
-        f"seed {settings['seed']}, into {directory}")
+        f"seed {settings['seed']}, into {common.shown(str(directory))}")
     return campaign.run()

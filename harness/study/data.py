@@ -15,7 +15,7 @@ import pathlib
 import statistics
 
 import matrix
-from common import Failure
+from common import Failure, about, reason, shown
 
 FORMAT = 1
 BUCKETS = 40
@@ -25,19 +25,54 @@ class Broken(Failure):
     """A file that is not what it should be; says where."""
 
 
+# Bytes that are no text: the key of an object that stands for a string.
+BYTES = "bytes in hexadecimal"
+
+
+def as_text(content):
+    """JSON of anything: a string with bytes in it that are no text becomes an
+    object, from which as_bytes() makes the string again."""
+    if isinstance(content, str):
+        try:
+            content.encode()
+        except UnicodeEncodeError:
+            return {BYTES: os.fsencode(content).hex()}
+        return content
+    if isinstance(content, dict):
+        return {key: as_text(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [as_text(value) for value in content]
+    return content
+
+
+def as_bytes(content):
+    """What as_text() was made of."""
+    if isinstance(content, dict):
+        if list(content) == [BYTES]:
+            return os.fsdecode(bytes.fromhex(content[BYTES]))
+        return {key: as_bytes(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [as_bytes(value) for value in content]
+    return content
+
+
 def write_json(path, content):
     """Write a file whole or not at all."""
     part = pathlib.Path(f"{path}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(part, path)
+    with about(path):
+        part.write_text(json.dumps(as_text(content), indent=1) + "\n",
+                        encoding="utf-8")
+        os.replace(part, path)
 
 
 def read_json(path):
     """Read a file; Broken names it."""
     try:
-        return json.loads(pathlib.Path(path).read_text())
-    except (OSError, ValueError) as err:
-        raise Broken(f"{path}: {err}") from None
+        return as_bytes(json.loads(pathlib.Path(path).read_bytes()))
+    except OSError as err:
+        raise Broken(reason(err, path)) from None
+    except ValueError as err:
+        raise Broken(f"{shown(str(path))}: {err}") from None
 
 
 def read_runs(path):
@@ -45,7 +80,7 @@ def read_runs(path):
     runs = []
     if not os.path.exists(path):
         return runs
-    with open(path, encoding="utf-8") as lines:
+    with open(path, "rb") as lines:
         for line in lines:
             try:
                 runs.append(json.loads(line))

@@ -16,6 +16,7 @@ import kernelpart
 import matrix
 import stacks
 import svg
+from common import shown
 
 # Figures that are always there, and those of events that a machine may lack.
 ALWAYS = ("rate", "contended", "waits", "heat", "futex", "switches", "memory")
@@ -314,7 +315,7 @@ class Page:
         s = self.r.settings
         self.add('<h2 id="how">How this was done</h2><dl>')
         study = self.r.study
-        what = " ".join(study.command)
+        what = shown(" ".join(study.command))
         ops = ", ".join(f"{n} at {p}" for p, n in s.get("ops", {}).items())
         facts = [
             ("program" if study.program else "workload", what),
@@ -357,7 +358,7 @@ def write_pictures(directory, pictures, converter):
     directory.mkdir(exist_ok=True)
     for name, picture in pictures.items():
         path = directory / f"{name}.svg"
-        path.write_text(picture.standalone())
+        path.write_text(picture.standalone(), encoding="utf-8")
         if converter:
             subprocess.run([converter, "--zoom", "2", "-o",
                             str(path.with_suffix(".png")), str(path)],
@@ -368,7 +369,7 @@ def write(results, tools, say):
     """index.html and pictures/ of a study."""
     made = Page(results, say)
     text = made.html()
-    pathlib.Path(results.directory / "index.html").write_text(text)
+    pathlib.Path(results.directory / "index.html").write_text(text, encoding="utf-8")
     pictures = results.directory / "pictures"
     if pictures.exists():
         shutil.rmtree(pictures)

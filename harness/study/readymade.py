@@ -13,6 +13,7 @@ import subprocess
 
 import matrix
 import places
+from common import shown
 
 EVEN = ("channel", "xmalloc")
 
@@ -63,7 +64,7 @@ def of_workload(args, name):
 
 def of_program(args, words):
     """Policy x magazine on a program."""
-    line = shlex.join(words)
+    line = shown(shlex.join(words))
     counted = any("{threads}" in w for w in words)
     points = matrix.thread_points(threads_of(args)) if counted else \
         [matrix.Point(x=1, label="1", threads=1)]

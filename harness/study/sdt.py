@@ -9,9 +9,12 @@ in other words: offsets in the file, and "%ax:u32 +16(%sp):s64".
 import re
 import struct
 
+import common
+
 FIELDS = ("cpu", "arena", "class", "ns", "count", "size")
 SHT_NOTE = 7
 PT_LOAD = 1
+PT_INTERP = 3
 
 
 class Probe:
@@ -73,7 +76,7 @@ class Elf:
         with open(path, "rb") as file:
             self.data = file.read()
         if self.data[:6] != b"\x7fELF\x02\x01":
-            raise ValueError("%s is no 64-bit ELF file" % path)
+            raise ValueError("%s is no 64-bit ELF file" % common.shown(path))
         phoff, shoff = struct.unpack_from("<QQ", self.data, 32)
         phsize, phnum, shsize, shnum, names = struct.unpack_from(
             "<HHHHH", self.data, 54)
@@ -100,9 +103,16 @@ class Elf:
                 return address - vaddr + offset
         raise ValueError("no segment has the address 0x%x" % address)
 
+    def interpreter(self):
+        """The dynamic loader that it asks for, as bytes, or None."""
+        for kind, _, offset, _, _, filesz, _, _ in self.segments:
+            if kind == PT_INTERP:
+                return self.data[offset:offset + filesz].rstrip(b"\0")
+        return None
+
     def is_static(self):
         """Whether no dynamic loader is asked for."""
-        return not any(segment[0] == 3 for segment in self.segments)
+        return not self.interpreter()
 
 
 def probes(path, provider="pmalloc"):

@@ -13,6 +13,8 @@ import collections
 import re
 import subprocess
 
+from common import shown
+
 HEAD = re.compile(r"^\s*(.+?)\s+(\d+)\s+(\d+\.\d+):\s+(.*)$")
 FRAME = re.compile(r"^\s+[0-9a-f]+ (.*) \(([^()]*(?:\([^()]*\))?)\)\s*$")
 STATE = re.compile(r"prev_state=(\S+)")
@@ -42,7 +44,7 @@ MEANT = re.compile(r"pthread_join|clockjoin|timedjoin|pthread_barrier|"
 
 def frame_name(symbol, dso):
     """A frame as it is folded, or None when it says nothing."""
-    symbol = re.sub(r"\+0x[0-9a-f]+$", "", symbol).split("@")[0]
+    symbol = shown(re.sub(r"\+0x[0-9a-f]+$", "", symbol)).split("@")[0]
     symbol = symbol.replace(";", ":").replace(" ", "")
     if symbol in ("[unknown]", ""):
         return None

@@ -319,3 +319,9 @@ def summary(report, classes=False):
         lines += histogram(arenas)
     lines.append(memory(report))
     return lines
+
+
+def as_text(report):
+    """The report as text, for a file."""
+    lines = summary(report)
+    return "\n".join(["pmalloc: " + lines[0]] + lines[1:]) + "\n"
