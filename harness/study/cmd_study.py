@@ -13,6 +13,7 @@ is a directory with one page, index.html, its pictures, and all data. Ctrl-C
 stops cleanly; the same command again, or --resume DIR, goes on.
 """
 import argparse
+import importlib
 import pathlib
 import sys
 import time
@@ -21,7 +22,6 @@ import costs
 import data
 import matrix
 import measure
-import page
 import places
 import readymade
 import stacks
@@ -33,6 +33,30 @@ HELP = "compare arena policies on a workload or program, with pictures"
 
 RECORD_SWITCHES = 4000
 LEAST_ROUNDS = 2        # a range wants two
+# Of a study's time, what the rounds may take, and what there has to be left to
+# record once more.
+ROUNDS_SHARE, RECORD_SHARE = 0.72, 0.1
+
+
+def pages():
+    """The module that makes pages, with the libraries that it wants."""
+    try:
+        return importlib.import_module("page")
+    except ImportError as err:
+        raise Failure(f"the Python module {err.name} is not installed; "
+                      f"`apt-get install python3-{err.name}`, or all that a "
+                      "study needs by `scripts/deps study`") from None
+
+
+def seconds(text):
+    """A time of at least some seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 5 <= number < 1e6:
+        raise argparse.ArgumentTypeError("wants seconds, 5 or more")
+    return number
 
 
 def number_list(text):
@@ -81,6 +105,9 @@ def arguments(parser):
                         help="seed of the order of runs")
     parser.add_argument("--seconds", type=float, metavar="S",
                         help="length of a single run (default 0.25)")
+    parser.add_argument("--time", type=seconds, metavar="S",
+                        help="end within this time, with as many rounds as "
+                        "there is time for")
     parser.add_argument("--args", default="", metavar="'-w 100 ...'",
                         help="more options for the workload")
     parser.add_argument("--no-peers", action="store_true",
@@ -153,6 +180,9 @@ class Campaign:
         self.progress = Progress()
         self.took = {}
         self.late = None
+        self.began = time.monotonic()
+        length = plan["settings"].get("time")
+        self.end = self.began + length if length else None
         self.repeats = len(matrix.cells(self.study)) * \
             plan["settings"]["rounds"] // 2
 
@@ -255,14 +285,17 @@ class Campaign:
         done = {r["key"] for r in self.runs}
         todo = [j for j in todo if j.key not in done]
         if settings["budget"]:
-            self.late = time.monotonic() + settings["budget"]
+            self.late = settings["budget"] + \
+                (self.began if self.end else time.monotonic())
         for i, job in enumerate(todo):
             if self._given_up(job):
                 continue
-            if self._over(1) and job.round >= LEAST_ROUNDS:
-                settings["rounds"] = job.round
+            if self._over(1) and (self.end or job.round >= LEAST_ROUNDS):
                 say(f"time is up: {job.round} whole rounds")
-                self.runs = [r for r in self.runs if r["round"] < job.round]
+                if job.round:
+                    settings["rounds"] = job.round
+                    self.runs = [r for r in self.runs
+                                 if r["round"] < job.round]
                 break
             self._once(job)
             self.progress.show(
@@ -303,7 +336,12 @@ class Campaign:
         """Record what is wanted and not there yet."""
         done = {(s["kind"], s["variant"]) for s in self.stacks}
         for kind, variant in self.to_record():
-            if (kind, variant.id) not in done:
+            if self.end and self.end - time.monotonic() < \
+                    RECORD_SHARE * self.plan["settings"]["time"]:
+                self.progress.clear()
+                say(f"time is up: no call graph of {kind} with "
+                    f"{variant.label}")
+            elif (kind, variant.id) not in done:
                 self.progress.last = 0
                 self.progress.show(len(self.runs), len(self.runs), 3,
                                    f"records {kind}, {variant.label}")
@@ -381,7 +419,7 @@ class Campaign:
 def render(directory, found):
     """The page and the pictures of a directory."""
     results = data.Results(directory)
-    page.write(results, found, say)
+    pages().write(results, found, say)
     say(f"the page is {directory}/index.html")
 
 
@@ -410,9 +448,11 @@ def settings_of(args):
     return {
         "seed": args.seed if args.seed is not None
         else int(time.time()) % 100000,
-        "rounds": args.rounds or (3 if quick else 7),
+        "rounds": args.rounds or (5 if quick else 7),
         "seconds": args.seconds or (0.06 if quick else 0.25),
-        "budget": 20 if quick and not args.rounds else 0,
+        "budget": ROUNDS_SHARE * args.time if args.time else
+        24 if quick and not args.rounds else 0,
+        "time": args.time,
         "records": 0 if args.no_record else 2 if quick else 4,
         "quick": quick,
         "timeout": 30.0 if quick else 120.0,
@@ -467,6 +507,7 @@ def main(args):
         render(args.render, found)
         return 0
     places.library()
+    pages()             # what is missing is better said now than at the end
     for missing in found.missing:
         say(f"goes without {missing}")
     if args.resume:

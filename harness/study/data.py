@@ -9,12 +9,14 @@
 		    or in the directory "kernel" beside this one
     raw/	    perf.data, folded stacks, pmalloc's own reports
 """
+import csv
 import json
 import os
 import pathlib
 import statistics
 
 import matrix
+import stacks
 from common import Failure
 
 FORMAT = 1
@@ -293,10 +295,33 @@ class Value:
 DISTURBED = 0.2
 
 
+def is_disturbed(run):
+    """Did others use much of the CPUs during a run?"""
+    return run.get("others", 0) >= DISTURBED
+
+
 def undisturbed(runs):
     """The runs of a cell that count: those left alone, if there are two."""
-    calm = [r for r in runs if r.get("others", 0) < DISTURBED]
+    calm = [r for r in runs if not is_disturbed(r)]
     return calm if len(calm) >= 2 else runs
+
+
+def write_csv(results, path):
+    """A line for every run, a column for every figure."""
+    names = list(results.metrics)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["variant", "options", "point", "threads", "round",
+                        "disturbed", *names])
+        variants = {v.id: v for v in results.study.variants}
+        for run in results.runs:
+            figures = (results.metrics[n].of(run, results.per)
+                       for n in names)
+            lines.writerow([
+                run["variant"], variants[run["variant"]].options,
+                run["point"], run["threads"], run["round"],
+                int(is_disturbed(run)),
+                *("" if f is None else f for f in figures)])
 
 
 class Results:
@@ -338,8 +363,18 @@ class Results:
             raise Broken(f"{path}: {wrong[0]}")
         return kernel
 
+    def folded(self, stack):
+        """The stacks that were recorded: [(frames, weight)]."""
+        path = self.directory / stack["folded"]
+        return stacks.parse_folded(path.read_text(encoding="utf-8")) \
+            if path.exists() else []
+
+    def disturbed(self):
+        """The runs that were."""
+        return [r for r in self.runs if is_disturbed(r)]
+
     def cell(self, variant, point):
-        """All runs of a cell."""
+        """All runs of a cell that count."""
         return self._cells.get((variant.id, point.label), [])
 
     def value(self, name, variant, point):

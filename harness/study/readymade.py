@@ -35,12 +35,13 @@ def installed_peers(args):
 
 
 def threads_of(args, counts=None):
-    """Numbers of threads: the user's, else these, fewer in a hurry."""
+    """Numbers of threads: the user's, else these; in a hurry the first and as
+    many as there are CPUs, so that there is time for rounds that tell."""
     if args.threads:
         return args.threads
     counts = counts or matrix.default_threads()
-    if args.quick and len(counts) > 3:
-        counts = [counts[0], counts[1], counts[-1]]
+    if args.quick:
+        counts = sorted({counts[0], cpus()})
     return counts
 
 
