@@ -108,6 +108,9 @@ def arguments(parser):
     parser.add_argument("--time", type=seconds, metavar="S",
                         help="end within this time, with as many rounds as "
                         "there is time for")
+    parser.add_argument("--per-thread", action="store_true",
+                        help="each thread of the program does the whole work: "
+                        "count it for each")
     parser.add_argument("--args", default="", metavar="'-w 100 ...'",
                         help="more options for the workload")
     parser.add_argument("--no-peers", action="store_true",
@@ -124,6 +127,11 @@ def arguments(parser):
                         help="begin anew where a result is already")
     parser.add_argument("--render", type=pathlib.Path, metavar="DIR",
                         help="only make the page of a study again")
+    parser.add_argument("--compare", type=pathlib.Path, nargs=2,
+                        metavar=("EARLIER", "LATER"),
+                        help="what changed between two studies")
+    parser.add_argument("--together", type=pathlib.Path, nargs="+",
+                        metavar="DIR", help="one page of several studies")
 
 
 def say(text):
@@ -423,9 +431,39 @@ def render(directory, found):
     say(f"the page is {directory}/index.html")
 
 
+def compare(args, found):
+    """The page of two studies against each other."""
+    module = pages() and importlib.import_module("compare")
+    before, after = map(data.Results, args.compare)
+    made = module.Comparison(before, after)
+    directory = args.output or places.output(
+        f"{before.study.name}-compared")
+    directory.mkdir(parents=True, exist_ok=True)
+    for line in made.banner + made.top:
+        print(line)
+    pages().write_parts(directory, made.title, [made], found, say)
+    say(f"the page is {directory}/index.html")
+
+
+def together(args, found):
+    """One page of several studies."""
+    results = [data.Results(d) for d in args.together]
+    directory = args.output or places.output("together")
+    directory.mkdir(parents=True, exist_ok=True)
+    parts = [pages().Page(r, f"s{n}-") for n, r in enumerate(results, 1)]
+    for part in parts:
+        print(f"{part.title}: {part.top[0]}")
+    pages().write_parts(directory, f"{len(parts)} studies", parts, found, say)
+    say(f"the page is {directory}/index.html")
+
+
 def define(args):
     """The study that the command line asks for, and the name of its place."""
     program = "--" in sys.argv and bool(args.what)
+    if args.per_thread and not (program and any(
+            "{threads}" in word for word in args.what)):
+        raise Failure("--per-thread is for a program with {threads} in one "
+                      "of its arguments", 2)
     if program:
         return readymade.of_program(args, args.what)
     if len(args.what) > 1:
@@ -503,8 +541,13 @@ def main(args):
         print(readymade.listing())
         return 0
     found = tools.Tools(args.perf)
-    if args.render:
-        render(args.render, found)
+    if args.render or args.compare or args.together:
+        if args.render:
+            render(args.render, found)
+        if args.compare:
+            compare(args, found)
+        if args.together:
+            together(args, found)
         return 0
     places.library()
     pages()             # what is missing is better said now than at the end

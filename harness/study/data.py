@@ -66,7 +66,8 @@ RUN = (
     ("round", int, True), ("order", int, True), ("threads", int, False),
     ("others", NUMBER, False), ("ops", int, False), ("seconds", NUMBER, False),
     ("peak_rss", NUMBER, False), ("perf", dict, False),
-    ("pmalloc", dict, False), ("failed", str, False),
+    ("pmalloc", dict, False), ("peer_locks", dict, False),
+    ("failed", str, False),
 )
 TOP = (
     ("format", int, True), ("title", str, True), ("study", dict, True),
@@ -154,8 +155,14 @@ def kernel_problems(kernel):
 def _report(run, key):
     report = run.get("pmalloc")
     if not report:
-        return None
+        # A peer may tell of its locks, too.
+        return run.get("peer_locks", {}).get(key)
     return sum(a.get(key, 0) for a in report["arenas"])
+
+
+def waited_ns(run):
+    """Nanoseconds that threads waited for locks, or None."""
+    return _report(run, "wait_ns")
 
 
 def _slept(run):
@@ -188,7 +195,8 @@ def _longest(run):
     """The longest wait, milliseconds."""
     report = run.get("pmalloc")
     if not report:
-        return None
+        longest = run.get("peer_locks", {}).get("wait_max_ns")
+        return None if longest is None else longest / 1e6
     return max((a["wait_max_ns"] for a in report["arenas"]),
                default=0) / 1e6
 
@@ -222,10 +230,12 @@ def _rate(run):
     return run["ops"] / run["seconds"]
 
 
-def metrics(program):
+def metrics(program, per_thread=False):
     """All figures; programs have runs where workloads have operations."""
     per = "per run" if program else "per million operations"
-    rate = "runs per second" if program else "operations per second"
+    rate = "operations per second"
+    if program:
+        rate = "threads' runs per second" if per_thread else "runs per second"
     report = "pmalloc's report (stats=json)"
     return [
         Metric("rate", "Throughput", rate, _rate, per_ops=False, scale="log",
@@ -341,7 +351,8 @@ class Results:
         self.runs = [r for r in kept["runs"] if "failed" not in r]
         self.failures = [r for r in kept["runs"] if "failed" in r]
         self.stacks = kept["stacks"]
-        self.metrics = {m.name: m for m in metrics(self.study.program)}
+        self.metrics = {m.name: m for m in metrics(
+            self.study.program, self.study.per_thread)}
         self.per = 1 if self.study.program else 1e6
         self.kernel = self._kernel()
         self._cells = {}

@@ -103,9 +103,8 @@ class Findings:
         """Share of the threads' time that they waited for arenas' locks."""
         shares = []
         for run in self.r.cell(variant, point):
-            report = run.get("pmalloc")
-            if report:
-                waited = sum(a["wait_ns"] for a in report["arenas"])
+            waited = data.waited_ns(run)
+            if waited is not None:
                 shares.append(waited / 1e9 / run["seconds"] /
                               run["threads"])
         return sorted(shares)[len(shares) // 2] if shares else None
@@ -258,7 +257,7 @@ class Findings:
         locks = "" if acquired is None else \
             f" ({short(acquired)} acquisitions {self.per_text()})"
         if self.r.study.axis == "threads" and len(self.points) > 1 and \
-                self.claims():
+                self.claims() and not self.growth():
             turn = self.turn(variant)
             if turn and turn.threads >= self.cpus:
                 return "the CPUs: no more than " \
@@ -338,7 +337,7 @@ class Findings:
                   if (v := self.r.value("rate", variant, p))]
         if len(values) < 2:
             return ""
-        if not self.claims():
+        if not self.claims() or self.growth():
             return "not claimed"
         if self.r.study.axis != "threads":
             turn = self.turn(variant)
@@ -529,8 +528,39 @@ class Findings:
                 "repeated; they do not count in cells that have two " \
                 "runs without."
 
+    def growth(self):
+        """(times as much work, times as many threads) if a program's work
+        grows with its threads although a run of it counts as one; or None.
+
+        Work is counted by acquisitions where no magazine saves them, since
+        waiting adds none; CPU time, where there is no such variant.
+        """
+        study = self.r.study
+        if not study.program or study.per_thread or study.axis != "threads":
+            return None
+        first = self.points[0]
+        more = self.last.threads / first.threads
+        for name, variants in (
+                ("acquired", [v for v in self.r.ours()
+                              if v.magazine == "off"]),
+                ("cpu_ms", study.variants)):
+            ratios = [y / x for v in variants
+                      if (x := self.median(name, v, first)) and
+                      (y := self.median(name, v, self.last))]
+            if ratios:
+                least = min(ratios)
+                return (least, more) if more >= 2 and least > 0.6 * more \
+                    else None
+        return None
+
     def warnings(self):
         """What has to be known before anything else, whatever the rest."""
+        grown = self.growth()
+        if grown:
+            yield "The program's work grows with its threads: " \
+                f"{grown[0]:.1f} times at {grown[1]:.3g} times the threads. " \
+                "So a run of it is no measure over threads; if each thread " \
+                "does the whole work, `--per-thread` says so."
         if self.beyond(self.last):
             yield f"There are {self.cpus} CPUs: beyond {self.cpus} threads " \
                 "these take turns, and what is told of that is how they " \

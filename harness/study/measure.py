@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 
+import peerlocks
 import places
 
 # Settings of the caller's environment that would change an allocator.
@@ -183,6 +184,8 @@ class Runner:
         library = self.library
         if variant.peer:
             library = self.peers[variant.peer].preload
+            if variant.peer in peerlocks.ASK and not bare:
+                argv.append(peerlocks.ASK[variant.peer])
         else:
             argv.append("PMALLOC_OPTIONS=" +
                         self.options_of(variant, point, reports))
@@ -241,13 +244,14 @@ class Runner:
                 argv = [self.tools.perf, "stat", "-x", ";", "-o", counts,
                         "-e", ",".join(self.tools.events), "--", *argv]
             others = Others()
-            out, _ = run_group(argv, self._clean(), self.timeout)
+            out, said = run_group(argv, self._clean(), self.timeout)
             share = others.share()
             result = self._result(out, variant)
             found = {
                 "others": round(share, 3),
                 "threads": point.threads,
-                "ops": result["ops"],
+                "ops": result["ops"] * (point.threads
+                                        if self.study.per_thread else 1),
                 "seconds": result["seconds"],
                 "peak_rss": result.get("peak_rss", 0),
                 "user": result.get("user", 0),
@@ -260,6 +264,9 @@ class Runner:
                     found[key] = result[key]
             if self.tools.events:
                 found["perf"] = counts_of(pathlib.Path(counts).read_text())
+            locks = peerlocks.told(variant.peer, said)
+            if locks:
+                found["peer_locks"] = locks
             if not variant.peer and self.reports:
                 found["pmalloc"] = self._pmalloc(scratch, keep)
             return found

@@ -214,6 +214,11 @@ class Page(Part):
     def figures(self):
         """The curves, the waits, the heat map."""
         self.section("figures", "Figures")
+        if any("peer_locks" in run for run in self.r.runs):
+            self.text("jemalloc tells of its own mutexes; its curves in the "
+                      "figures of locks are these, all of them together. "
+                      "What counts as contended there was taken after "
+                      "spinning.", soft=True)
         for name in ALWAYS:
             if name == "waits":
                 drawn = charts.waits(self.r, self._busiest())

@@ -70,7 +70,9 @@ def of_program(args, words):
         [matrix.Point(x=1, label="1", threads=1)]
     return matrix.Study(
         name=words[0].rsplit("/", 1)[-1], title=f"Contention study of {line}",
-        about=f"Program {line}; an operation is a whole run of it.",
+        about=f"Program {line}; an operation is " + (
+            "what one of its threads does." if args.per_thread else
+            "a whole run of it."), per_thread=args.per_thread,
         command=list(words), program=True,
         axis="threads" if counted else "program", variants=variants_of(args),
         points=points)
