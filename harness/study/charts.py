@@ -144,8 +144,9 @@ class Range:
         return [self.low, self.high]
 
 
-def legend(items, columns=6):
-    """The legend of series: (series, label) each; and its height."""
+def legend(items, above=18, columns=6):
+    """The legend of series, (series, label) each, so far above the plot; and
+    how high it is."""
     items = list(dict(items).items())
     longest = max((len(label) for _, label in items), default=1)
     columns = max(1, min(len(items), columns, int(112 / (longest + 5))))
@@ -167,10 +168,10 @@ def legend(items, columns=6):
             "orient": "none", "legendX": 0, "direction": "horizontal",
             "columns": columns, "columnPadding": 18, "rowPadding": 4,
             "symbolSize": 90, "symbolStrokeWidth": 1.8, "padding": 0,
-            "legendY": -(20 * rows + 32),
+            "legendY": -(20 * rows + above),
             "encode": {"labels": {"update": {
                 "text": {"scale": "labels", "field": "value"}}}}}
-    return scales, made, 20 * rows + 12
+    return scales, made, 20 * rows + above + 12
 
 
 # The text of a tick of a logarithmic axis: of many decades each has one, of few
@@ -210,7 +211,7 @@ class Curves:
         for row in self.rows:
             for key in ("y", "low", "high"):
                 row[key] = span.place(row[key])
-        scales, key, high = legend(self.items)
+        scales, key, high = legend(self.items, 32 if any(self.panels) else 18)
         count = len(self.panels)
         wide = (WIDTH - LEFT - RIGHT - GAP * (count - 1)) / count
         places = [x for x, _ in self.ticks]
@@ -222,7 +223,7 @@ class Curves:
             else "x()"
         return Chart(
             self.title, self.about, WIDTH - LEFT - RIGHT, PLOT,
-            (LEFT, RIGHT, high + (32 if any(self.panels) else 18), 46),
+            (LEFT, RIGHT, high, 46),
             signals=[*zoom("x", across, wide, place),
                      *zoom("y", span.domain(), PLOT, "y()", "log"),
                      {"name": "names", "value": labels}],
@@ -248,7 +249,7 @@ class Curves:
         axes = [left, {
             "scale": "x", "orient": "bottom", "title": self.axis,
             "values": [x for x, _ in self.ticks], "tickSize": 5,
-            "titlePadding": 6, "labelOverlap": "greedy",
+            "titlePadding": 6, "labelOverlap": "parity",
             "labelSeparation": 6, "encode": {"labels": {"update": {
                 "text": {"signal": "names[toString(datum.value)]"}}}}}]
         if span.zero and k == 0:

@@ -177,22 +177,26 @@ class Comparison(page.Part):
     def figures(self):
         """Throughput of both, side by side."""
         self.section("figures", "Figures")
+        panels = charts.panels_of(self.pair.variants)
         for name in ("rate", "wait_us", "memory"):
-            self.figure(f"both-{name}", self._both(name),
-                        "Left the earlier study, right the later one; "
-                        "medians and ranges.")
+            for k, panel in enumerate(panels):
+                self.figure(f"both-{name}-{k}", self._both(name, panel),
+                            "Left the earlier study, right the later one; "
+                            "medians and ranges.")
 
-    def _both(self, name):
+    def _both(self, name, panel):
+        shown = [v for v in self.pair.variants if v.panel in ("", panel)]
         metric = self.pair.a.metrics[name]
         halves = ("before", "after")
         made = charts.Curves(
-            f"{metric.title}, before and after", "Medians and ranges.",
-            [(v.series, v.label) for v in self.pair.variants], halves,
+            f"{metric.title}, before and after" +
+            (f": {panel}" if panel else ""), "Medians and ranges.",
+            [(v.series, v.label) for v in shown], halves,
             [(i, p.label) for i, p in enumerate(self.pair.points)],
             self.pair.a.study.axis, metric.unit)
         for half, one in zip(halves, (self.pair.a, self.pair.b)):
             for i, point in enumerate(self.pair.points):
-                for v in self.pair.variants:
+                for v in shown:
                     value = one.value(name, v, point)
                     if value:
                         made.add(half, v.series, v.id, i, value.median,

@@ -361,6 +361,7 @@ class Page(Part):
             ("events", ", ".join(self.r.kept["events"]) or "none"),
             ("load before", f"{self.r.machine['load_before']:.2f}"),
             ("perf_event_paranoid",
+             "unknown" if self.r.machine["perf_event_paranoid"] is None else
              str(self.r.machine["perf_event_paranoid"])),
             ("raw data", "study.json, study.csv, runs.jsonl, raw/ beside "
              "this page"),

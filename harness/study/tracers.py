@@ -158,7 +158,7 @@ class Perf:
 
     def _command(self, pid, control):
         command = ["perf", "record", "-q", "-o", self.data, "-p", str(pid),
-                   "-m", "1024", "-D", "-1", "--control",
+                   "-m", "1024", "-D", "-1", "--switch-events", "--control",
                    "fd:%d,%d" % control]
         for name in self.defined:
             command += ["-e", "%s:%s" % (self.group, name)]
