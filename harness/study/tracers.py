@@ -17,6 +17,7 @@ import sdt
 
 WAIT = "arena_lock_contended"
 EVENTS = (WAIT, "arena_fallback")
+HOLD = "arena_lock_held"
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 READY_SECONDS = 30
 
@@ -104,6 +105,7 @@ class Perf:
     """perf record on uprobe events of our own, taken away at the end."""
 
     name = "perf"
+    holds = False           # are they recorded, too?
 
     def __init__(self, library, directory, stacks, least_ns):
         self.library = library
@@ -136,7 +138,7 @@ class Perf:
         """Make the uprobe events."""
         probes = sdt.probes(self.library)
         path = os.path.join(tracefs(), "uprobe_events")
-        for event in EVENTS:
+        for event in EVENTS + ((HOLD,) if self.holds else ()):
             for number, probe in enumerate(probes.get(event, ())):
                 if number:
                     probe.name += "_%d" % number
