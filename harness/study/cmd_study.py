@@ -427,7 +427,9 @@ class Campaign:
 def render(directory, found):
     """The page and the pictures of a directory."""
     results = data.Results(directory)
-    pages().write(results, found, say)
+    made = pages().write(results, found, say)
+    for text in made.banner[:1] + made.top:
+        say(text)
     say(f"the page is {directory}/index.html")
 
 
