@@ -509,7 +509,8 @@ def waits(results, point):
         return f"Lengths of waits: nobody waited for an arena's lock at " \
             f"{point.label} {results.study.axis}, in any variant."
     first, last = used([h for _, h, _ in found])
-    last = max(last, first + 3)
+    # All are longer than those below the first: where a curve begins.
+    first, last = max(0, first - 1), max(last, first + 3)
     per = "per run" if results.study.program else "per million operations"
     made = Curves(
         f"Waits for an arena's lock that are longer than a time "
