@@ -32,10 +32,11 @@ from common import Failure
 HELP = "compare arena policies on a workload or program, with pictures"
 
 RECORD_SWITCHES = 4000
+BEGAN = time.monotonic()
 LEAST_ROUNDS = 2        # a range wants two
 # Of a study's time, what the rounds may take, and what there has to be left to
-# record once more.
-ROUNDS_SHARE, RECORD_SHARE = 0.72, 0.1
+# record once more, to read that and to make the page.
+ROUNDS_SHARE, RECORD_SHARE = 0.6, 0.25
 
 
 def pages():
@@ -188,7 +189,7 @@ class Campaign:
         self.progress = Progress()
         self.took = {}
         self.late = None
-        self.began = time.monotonic()
+        self.began = BEGAN
         length = plan["settings"].get("time")
         self.end = self.began + length if length else None
         self.repeats = len(matrix.cells(self.study)) * \
