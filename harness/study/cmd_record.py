@@ -39,6 +39,9 @@ def arguments(parser):
                         "DIR.old" % recording.DIRECTORY)
     parser.add_argument("-g", "--call-graph", action="store_true",
                         help="record callers, too")
+    parser.add_argument("--holds", action="store_true",
+                        help="record each hold of a lock, too, with perf: "
+                        "many, where magazines are off")
     parser.add_argument("--min-wait", metavar="US", type=float, default=0,
                         help="record longer waits only")
     parser.add_argument("--tracer", choices=("perf", "bpftrace", "none"),
@@ -66,6 +69,7 @@ def choose(args, library, directory):
             continue
         each = tracer(args.own, link, directory, args.call_graph,
                       int(args.min_wait * 1000))
+        each.holds = args.holds
         why = each.why_not()
         if why:
             missing.append(why)

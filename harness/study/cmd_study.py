@@ -13,6 +13,7 @@ is a directory with one page, index.html, its pictures, and all data. Ctrl-C
 stops cleanly; the same command again, or --resume DIR, goes on.
 """
 import argparse
+import importlib
 import pathlib
 import shlex
 import sys
@@ -24,7 +25,6 @@ import data
 import identity
 import matrix
 import measure
-import page
 import places
 import readymade
 import stacks
@@ -35,7 +35,32 @@ from common import Failure
 HELP = "compare arena policies on a workload or program, with pictures"
 
 RECORD_SWITCHES = 4000
+BEGAN = time.monotonic()
 LEAST_ROUNDS = 2        # a range wants two
+# Of a study's time, what the rounds may take, and what there has to be left to
+# record once more, to read that and to make the page.
+ROUNDS_SHARE, RECORD_SHARE = 0.6, 0.25
+
+
+def pages():
+    """The module that makes pages, with the libraries that it wants."""
+    try:
+        return importlib.import_module("page")
+    except ImportError as err:
+        raise Failure(f"the Python module {err.name} is not installed; "
+                      f"`apt-get install python3-{err.name}`, or all that a "
+                      "study needs by `scripts/deps study`") from None
+
+
+def seconds(text):
+    """A time of at least some seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 5 <= number < 1e6:
+        raise argparse.ArgumentTypeError("wants seconds, 5 or more")
+    return number
 
 
 def number_list(text):
@@ -87,6 +112,12 @@ def arguments(parser):
     parser.add_argument("--limit", type=float, metavar="S",
                         help="end a run that takes longer, and all that it "
                         "started (default 120, 30 with --quick)")
+    parser.add_argument("--time", type=seconds, metavar="S",
+                        help="end within this time, with as many rounds as "
+                        "there is time for")
+    parser.add_argument("--per-thread", action="store_true",
+                        help="each thread of the program does the whole work: "
+                        "count it for each")
     parser.add_argument("--args", default="", metavar="'-w 100 ...'",
                         help="more options for the workload")
     parser.add_argument("--no-peers", action="store_true",
@@ -103,6 +134,11 @@ def arguments(parser):
                         help="begin anew where a result is already")
     parser.add_argument("--render", type=pathlib.Path, metavar="DIR",
                         help="only make the page of a study again")
+    parser.add_argument("--compare", type=pathlib.Path, nargs=2,
+                        metavar=("EARLIER", "LATER"),
+                        help="what changed between two studies")
+    parser.add_argument("--together", type=pathlib.Path, nargs="+",
+                        metavar="DIR", help="one page of several studies")
 
 
 def say(text):
@@ -160,6 +196,9 @@ class Campaign:
         self.progress = Progress()
         self.took = {}
         self.late = None
+        self.began = BEGAN
+        length = plan["settings"].get("time")
+        self.end = self.began + length if length else None
         self.repeats = len(matrix.cells(self.study)) * \
             plan["settings"]["rounds"] // 2
 
@@ -262,14 +301,17 @@ class Campaign:
         done = {r["key"] for r in self.runs}
         todo = [j for j in todo if j.key not in done]
         if settings["budget"]:
-            self.late = time.monotonic() + settings["budget"]
+            self.late = settings["budget"] + \
+                (self.began if self.end else time.monotonic())
         for i, job in enumerate(todo):
             if self._given_up(job):
                 continue
-            if self._over(1) and job.round >= LEAST_ROUNDS:
-                settings["rounds"] = job.round
+            if self._over(1) and (self.end or job.round >= LEAST_ROUNDS):
                 say(f"time is up: {job.round} whole rounds")
-                self.runs = [r for r in self.runs if r["round"] < job.round]
+                if job.round:
+                    settings["rounds"] = job.round
+                    self.runs = [r for r in self.runs
+                                 if r["round"] < job.round]
                 break
             self._once(job)
             self.progress.show(
@@ -310,7 +352,12 @@ class Campaign:
         """Record what is wanted and not there yet."""
         done = {(s["kind"], s["variant"]) for s in self.stacks}
         for kind, variant in self.to_record():
-            if (kind, variant.id) not in done:
+            if self.end and self.end - time.monotonic() < \
+                    RECORD_SHARE * self.plan["settings"]["time"]:
+                self.progress.clear()
+                say(f"time is up: no call graph of {kind} with "
+                    f"{variant.label}")
+            elif (kind, variant.id) not in done:
                 self.progress.last = 0
                 self.progress.show(len(self.runs), len(self.runs), 3,
                                    f"records {kind}, {variant.label}")
@@ -394,13 +441,45 @@ def render(directory, found):
     """The page and the pictures of a directory."""
     results = data.Results(directory)
     with common.about(directory):
-        page.write(results, found, say)
+        made = pages().write(results, found, say)
+    for text in made.banner[:1] + made.top:
+        say(text)
+    say(f"the page is {common.shown(str(directory))}/index.html")
+
+
+def compare(args, found):
+    """The page of two studies against each other."""
+    module = pages() and importlib.import_module("compare")
+    before, after = map(data.Results, args.compare)
+    made = module.Comparison(before, after)
+    directory = args.output or places.output(
+        f"{before.study.name}-compared")
+    directory.mkdir(parents=True, exist_ok=True)
+    for line in made.banner + made.top:
+        print(line)
+    pages().write_parts(directory, made.title, [made], found, say)
+    say(f"the page is {common.shown(str(directory))}/index.html")
+
+
+def together(args, found):
+    """One page of several studies."""
+    results = [data.Results(d) for d in args.together]
+    directory = args.output or places.output("together")
+    directory.mkdir(parents=True, exist_ok=True)
+    parts = [pages().Page(r, f"s{n}-") for n, r in enumerate(results, 1)]
+    for part in parts:
+        print(f"{part.title}: {part.top[0]}")
+    pages().write_parts(directory, f"{len(parts)} studies", parts, found, say)
     say(f"the page is {common.shown(str(directory))}/index.html")
 
 
 def define(args):
     """The study that the command line asks for, and the name of its place."""
     program = "--" in sys.argv and bool(args.what)
+    if args.per_thread and not (program and any(
+            "{threads}" in word for word in args.what)):
+        raise Failure("--per-thread is for a program with {threads} in one "
+                      "of its arguments", 2)
     if program:
         return readymade.of_program(args, args.what)
     if len(args.what) > 1:
@@ -423,9 +502,11 @@ def settings_of(args):
     return {
         "seed": args.seed if args.seed is not None
         else int(time.time()) % 100000,
-        "rounds": args.rounds or (3 if quick else 7),
+        "rounds": args.rounds or (5 if quick else 7),
         "seconds": args.seconds or (0.06 if quick else 0.25),
-        "budget": 20 if quick and not args.rounds else 0,
+        "budget": ROUNDS_SHARE * args.time if args.time else
+        24 if quick and not args.rounds else 0,
+        "time": args.time,
         "records": 0 if args.no_record else 2 if quick else 4,
         "quick": quick,
         "timeout": args.limit or (30.0 if quick else 120.0),
@@ -497,10 +578,16 @@ def main(args):
         print(readymade.listing())
         return 0
     found = tools.Tools(args.perf)
-    if args.render:
-        render(args.render, found)
+    if args.render or args.compare or args.together:
+        if args.render:
+            render(args.render, found)
+        if args.compare:
+            compare(args, found)
+        if args.together:
+            together(args, found)
         return 0
     places.library()
+    pages()             # what is missing is better said now than at the end
     for missing in found.missing:
         say(f"goes without {missing}")
     if args.resume:

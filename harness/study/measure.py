@@ -15,6 +15,7 @@ import subprocess
 import time
 
 import launch
+import peerlocks
 import places
 from common import read_bytes, shown
 
@@ -218,6 +219,8 @@ class Runner:
         library = self.library
         if variant.peer:
             library = self.peers[variant.peer].preload
+            if variant.peer in peerlocks.ASK and not bare:
+                argv.append(peerlocks.ASK[variant.peer])
         else:
             argv.append("PMALLOC_OPTIONS=" +
                         self.options_of(variant, point, reports))
@@ -296,7 +299,8 @@ class Runner:
             found = {
                 "others": round(share, 3),
                 "threads": point.threads,
-                "ops": result["ops"],
+                "ops": result["ops"] * (point.threads
+                                        if self.study.per_thread else 1),
                 "seconds": result["seconds"],
                 "peak_rss": result.get("peak_rss", 0),
                 "user": result.get("user", 0),
@@ -309,6 +313,10 @@ class Runner:
                     found[key] = result[key]
             if self.tools.events:
                 found["perf"] = counts_of(pathlib.Path(counts).read_text())
+            locks = peerlocks.told(variant.peer,
+                                   err.decode("utf-8", "replace"))
+            if locks:
+                found["peer_locks"] = locks
             if not variant.peer and self.reports:
                 found["pmalloc"] = self._pmalloc(reports, keep)
             return found

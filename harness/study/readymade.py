@@ -36,12 +36,13 @@ def installed_peers(args):
 
 
 def threads_of(args, counts=None):
-    """Numbers of threads: the user's, else these, fewer in a hurry."""
+    """Numbers of threads: the user's, else these; in a hurry the first and as
+    many as there are CPUs, so that there is time for rounds that tell."""
     if args.threads:
         return args.threads
     counts = counts or matrix.default_threads()
-    if args.quick and len(counts) > 3:
-        counts = [counts[0], counts[1], counts[-1]]
+    if args.quick:
+        counts = sorted({counts[0], cpus()})
     return counts
 
 
@@ -70,7 +71,9 @@ def of_program(args, words):
         [matrix.Point(x=1, label="1", threads=1)]
     return matrix.Study(
         name=words[0].rsplit("/", 1)[-1], title=f"Contention study of {line}",
-        about=f"Program {line}; an operation is a whole run of it.",
+        about=f"Program {line}; an operation is " + (
+            "what one of its threads does." if args.per_thread else
+            "a whole run of it."), per_thread=args.per_thread,
         command=list(words), program=True,
         axis="threads" if counted else "program", variants=variants_of(args),
         points=points)

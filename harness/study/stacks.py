@@ -156,6 +156,39 @@ def fold_file(perf, path, kind):
     return fold
 
 
+# Whom a thread waited for, by its stack; the first that fits.
+OWNERS = {
+    "allocator": "the allocator's locks, or its system calls",
+    "preempted": "a CPU (preempted outside the allocator)",
+    "locks": "the program's own locks",
+    "signals": "another thread's signal (condition, semaphore, queue)",
+    "other": "something else (files, sockets, time)",
+}
+OWN_LOCKS = re.compile(r"^_*(GI_+)?(lll_lock|pthread_(mutex|rwlock|spin)_\w*lock|"
+                       r"pthread_mutex_lock|std::mutex|absl::.*Mutex|"
+                       r"parking_lot)")
+OWN_SIGNALS = re.compile(r"pthread_cond_|(^|_)sem_(wait|clockwait|timedwait)|"
+                         r"new_sem_wait|condition_variable|^futex_wait")
+
+
+def owners(folded):
+    """{whom: weight} of stacks of waiting: the program's locks beside ours."""
+    found = collections.Counter()
+    for frames, weight in folded:
+        if any(f.endswith("_[a]") for f in frames):
+            kind = "allocator"
+        elif frames[-1].startswith("wants a CPU"):
+            kind = "preempted"
+        elif any(OWN_LOCKS.search(f) for f in frames):
+            kind = "locks"
+        elif any(OWN_SIGNALS.search(f) for f in frames):
+            kind = "signals"
+        else:
+            kind = "other"
+        found[kind] += weight
+    return dict(found)
+
+
 def parse_folded(text):
     """Stacks of a folded file: [(frames, weight)]."""
     found = []

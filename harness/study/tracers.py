@@ -20,6 +20,7 @@ from owner import tracefs, write_line
 
 WAIT = "arena_lock_contended"
 EVENTS = (WAIT, "arena_fallback")
+HOLD = "arena_lock_held"
 READY_SECONDS = 30
 
 
@@ -127,6 +128,7 @@ class Perf:
     """perf record on uprobe events of our own, taken away at the end."""
 
     name = "perf"
+    holds = False           # are they recorded, too?
 
     def __init__(self, own, library, directory, stacks, least_ns):
         self.own = own
@@ -162,7 +164,7 @@ class Perf:
         probes = sdt.probes(self.library)
         self.uprobes = self.own.uprobes(self.group)
         path = os.path.join(tracefs(), "uprobe_events")
-        for event in EVENTS:
+        for event in EVENTS + ((HOLD,) if self.holds else ()):
             for number, probe in enumerate(probes.get(event, ())):
                 if number:
                     probe.name += "_%d" % number
@@ -173,7 +175,7 @@ class Perf:
 
     def _command(self, pid, control):
         command = ["perf", "record", "-q", "-o", self.data, "-p", str(pid),
-                   "-m", "1024", "-D", "-1", "--control",
+                   "-m", "1024", "-D", "-1", "--switch-events", "--control",
                    "fd:%d,%d" % control]
         for name in self.defined:
             command += ["-e", "%s:%s" % (self.group, name)]

@@ -102,6 +102,7 @@ void pm_arena_restart(struct pm_arena *arena)
 	atomic_long_set(&arena->waits.waiters, 0);
 	if (arena->lockstat.seq & 1)
 		pm_lockstat_leave(&arena->lockstat);
+	arena->held_since = 0;
 	mutex_init(&arena->lock);
 }
 
