@@ -43,7 +43,9 @@ MAN3-names := $(shell sed -n '/^\.SH NAME/,/^\.SH SYNOPSIS/s/^\(pm_[a-z_]*\).*/\
 # The pmalloc command and its modules. Where the library is goes into a file
 # beside these, relative to it, so that a staged tree works before it is moved.
 CMDDIR	:= $(PREFIX)/share/pmalloc
-CMD-modules := $(wildcard harness/study/*.py) harness/measure/bench/allocators.py
+CMD-modules := $(wildcard harness/study/*.py) harness/study/page.html.j2 \
+	harness/study/page.js \
+	harness/measure/bench/allocators.py
 CMD-libexec := $(PREFIX)/libexec/pmalloc
 
 install: lib bench-programs ## install into $(DESTDIR)$(PREFIX)

@@ -119,6 +119,7 @@ void pm_arena_restart_lock(struct pm_arena *arena)
 	atomic_long_set(&arena->waits.waiters, 0);
 	if (arena->lockstat.seq & 1)
 		pm_lockstat_leave(&arena->lockstat);
+	arena->held_since = 0;
 }
 
 /**

@@ -62,6 +62,8 @@ struct pm_arena_stats {
  *	before the arena is published
  * @retired: no longer linked; whoever gets the lock must look elsewhere
  * @lockstat: who holds the lock, how often it was taken
+ * @held_since: when the lock was taken, if somebody listens to holds; else 0
+ * @held_class: on whose behalf that was
  * @nr_heaps: heaps on @heaps
  * @heap_bytes: their size
  * @dirty_units: units to purge in them
@@ -86,6 +88,8 @@ struct pm_arena {
 	unsigned int id;
 	bool retired;
 	struct pm_lockstat lockstat;
+	u64 held_since;
+	unsigned int held_class;
 	unsigned int nr_heaps;
 	size_t heap_bytes;
 	size_t slab_bytes;
