@@ -39,18 +39,15 @@ for (const name of ["vega-transforms", "vega-view-transforms", "vega-encode"])
 return {View: need("vega-view").View, parse: need("vega-parser").parse};
 """
 
-# Of a line for each chart on standard input, an SVG file.
+# Of each specification a line: its SVG file's text as JSON.
 EXPORT = """
-const fs = require("fs");
-const lines = fs.readFileSync(0, "utf8").split("\\n").filter(Boolean);
 (async () => {
-  for (const line of lines) {
-    const {path, spec} = JSON.parse(line);
+  for (const spec of specs) {
     const view = new vega.View(vega.parse(spec), {renderer: "none"});
-    fs.writeFileSync(path, await view.toSVG());
+    process.stdout.write(JSON.stringify(await view.toSVG()) + "\\n");
     view.finalize();
   }
-})().catch(error => { console.error(error.message); process.exit(1); });
+})().catch(error => { console.error(error.message); process.exitCode = 1; });
 """
 
 
@@ -122,27 +119,37 @@ def paper(spec, title):
 
 def write(directory, charts, converter):
     """SVG files of {name: (title, spec)}, and PNG files where something can
-    make them; what could not be written, in a sentence, or None."""
+    make them; what could not be written, in a sentence, or None.
+
+    Neither tool is told a file's name: names are bytes, and to both of them
+    they are text.
+    """
     node = shutil.which("node") or shutil.which("nodejs")
     directory.mkdir(exist_ok=True)
     if not node:
         return "no pictures for papers: node is not installed; " \
             "`apt-get install nodejs`"
-    lines = "".join(json.dumps({
-        "path": str(directory / f"{name}.svg"),
-        "spec": paper(spec, title)}) + "\n"
-        for name, (title, spec) in charts.items())
-    script = directory / "export.js"
-    script.write_text(bundle() + EXPORT, encoding="utf-8")
-    done = subprocess.run([node, str(script)], input=lines, text=True,
-                          capture_output=True, check=False)
-    script.unlink()
+    specs = [paper(spec, title) for title, spec in charts.values()]
+    done = subprocess.run(
+        [node, "-"], input=f"{bundle()}const specs = {json.dumps(specs)};\n"
+        f"{EXPORT}".encode(), capture_output=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        return f"no pictures for papers: node said: {said}"
-    for name in charts if converter else ():
-        path = directory / f"{name}.svg"
-        subprocess.run([converter, "--zoom", "2", "-o",
-                        str(path.with_suffix(".png")), str(path)],
-                       check=True)
+        return f"no pictures for papers: node said: {_last(done.stderr)}"
+    for name, line in zip(charts, done.stdout.splitlines()):
+        drawn = json.loads(line).encode()
+        (directory / f"{name}.svg").write_bytes(drawn)
+        if not converter:
+            continue
+        made = subprocess.run([converter, "--zoom", "2"], input=drawn,
+                              capture_output=True, check=False)
+        if made.returncode:
+            return "pictures are not all there: rsvg-convert said: " + \
+                _last(made.stderr)
+        (directory / f"{name}.png").write_bytes(made.stdout)
     return None
+
+
+def _last(said):
+    """The last line of what a tool said."""
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "nothing"
