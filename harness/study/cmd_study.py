@@ -47,9 +47,7 @@ def pages():
     try:
         return importlib.import_module("page")
     except ImportError as err:
-        raise Failure(f"the Python module {err.name} is not installed; "
-                      f"`apt-get install python3-{err.name}`, or all that a "
-                      "study needs by `scripts/deps study`") from None
+        raise Failure(common.no_module(err)) from None
 
 
 def seconds(text):

@@ -51,6 +51,22 @@ def comm(path):
     return shown(read_bytes(path).rstrip(b"\n"))
 
 
+# Debian's packages of the Python modules that we want beyond Python's own.
+DEBIAN = "/usr/bin/python3"
+PACKAGES = {"elftools": "python3-pyelftools"}
+
+
+def no_module(err):
+    """A sentence about an ImportError: what is missing, and what to do."""
+    name = err.name.partition(".")[0]
+    package = PACKAGES.get(name, "python3-" + name)
+    if os.path.realpath(sys.executable) != os.path.realpath(DEBIAN):
+        return "%s has no module %s; Debian's package %s is for %s: call " \
+            "this with that" % (shown(sys.executable), name, package, DEBIAN)
+    return "the Python module %s is not installed; `apt-get install %s`, or " \
+        "`scripts/deps study` for all that a study needs" % (name, package)
+
+
 def say(who, text):
     """A line on standard error. A run does not end because nobody listens."""
     try:

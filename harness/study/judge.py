@@ -18,13 +18,14 @@ import math
 import statistics
 import warnings
 
+import common
 import data
 
 try:
     import numpy
     from scipy import stats
-except ImportError:
-    stats = None
+except ImportError as err:
+    stats, ABSENT = None, common.no_module(err)
 
 ERROR = 0.05            # over all comparisons of a page
 ROUNDS = 5              # less than that says nothing about spread
@@ -147,9 +148,9 @@ def doubts(results):
     """Why a page claims nothing, in sentences; none when it may."""
     found = []
     if not stats:
-        found.append("SciPy is not installed, and without it differences are "
-                     "not tested; `apt-get install python3-scipy`, then "
-                     "`pmalloc study --render` with this directory.")
+        found.append("Differences are not tested, for that is SciPy's part: "
+                     f"{ABSENT}; then `pmalloc study --render` with this "
+                     "directory.")
     last = results.study.points[-1]
     counts = [len(results.cell(v, last)) for v in results.study.variants
               if results.cell(v, last)]

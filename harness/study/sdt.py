@@ -13,8 +13,6 @@ import struct
 
 import common
 
-LIBRARY = "python3-pyelftools is not installed; `apt-get install " \
-    "python3-pyelftools`"
 FIELDS = ("cpu", "arena", "class", "ns", "count", "size")
 
 
@@ -76,8 +74,8 @@ class Elf:
     def __init__(self, path):
         try:
             elffile = importlib.import_module("elftools.elf.elffile")
-        except ImportError:
-            raise OSError(LIBRARY) from None
+        except ImportError as err:
+            raise OSError(common.no_module(err)) from None
         with open(path, "rb") as file:
             data = io.BytesIO(file.read())
         try:
