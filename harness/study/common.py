@@ -40,6 +40,15 @@ def _escaped(char):
     return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
 
 
+def from_the_start(frames):
+    """Callers, innermost first, without what begins a thread: unwinding gets
+    to there at times, at others to one frame less, and two stacks would
+    differ in that alone."""
+    while len(frames) > 1 and re.match(r"(__)?clone\d?$", frames[-1]):
+        frames = frames[:-1]
+    return frames
+
+
 def read_bytes(path):
     """A small file's content, such as one of /proc."""
     with open(path, "rb") as file:

@@ -81,7 +81,7 @@ class Each:
         """All lines are read: callers, and times since the first event."""
         for wait in self.waits:
             outside = [f for f in wait.pop("frames")
-                       if not f.startswith("pm_")]
+                       if not f.lstrip("_").startswith("pm_")]
             wait["caller"] = outside[0] if outside else "unknown"
         everything = self.waits + self.holds + self.switches
         first = min((e["at"] for e in everything), default=0)

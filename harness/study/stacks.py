@@ -13,7 +13,7 @@ import collections
 import re
 import subprocess
 
-from common import shown
+from common import from_the_start, shown
 
 HEAD = re.compile(r"^\s*(.+?)\s+(\d+)\s+(\d+\.\d+):\s+(.*)$")
 FRAME = re.compile(r"^\s+[0-9a-f]+ (.*) \(([^()]*(?:\([^()]*\))?)\)\s*$")
@@ -103,7 +103,7 @@ def samples(lines):
             not FRAME.match(line) else None
         if match:
             if head:
-                yield (*head, frames)
+                yield (*head, from_the_start(frames))
             head = (int(match.group(2)), float(match.group(3)),
                     match.group(4))
             frames = []
@@ -112,7 +112,7 @@ def samples(lines):
             if name:
                 frames.append(name)
     if head:
-        yield (*head, frames)
+        yield (*head, from_the_start(frames))
 
 
 def fold_waiting(lines):

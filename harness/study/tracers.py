@@ -56,9 +56,9 @@ def frames_of(names):
     names = [re.sub(r"\+(0x[0-9a-f]+|\d+)$", "", name) for name in names]
     first = 0
     for number, name in enumerate(names):
-        if name.startswith("pm_"):
+        if name.lstrip("_").startswith("pm_"):
             first = number + 1
-    return tuple(names[first:] or names)
+    return tuple(common.from_the_start(names[first:] or names))
 
 
 def provide_tracefs():
@@ -178,7 +178,10 @@ class Perf:
                    "-m", "1024", "-D", "-1", "--switch-events", "--control",
                    "fd:%d,%d" % control]
         for name in self.defined:
-            command += ["-e", "%s:%s" % (self.group, name)]
+            # Stacks are of waits: holds and fallbacks are too many for that.
+            plain = self.stacks and not name.startswith(WAIT)
+            command += ["-e", "%s:%s%s" % (self.group, name,
+                                           "/call-graph=no/" if plain else "")]
             if self.least_ns and name.startswith(WAIT):
                 command += ["--filter", "ns >= %d" % self.least_ns]
         if self.stacks:
