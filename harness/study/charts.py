@@ -13,6 +13,7 @@ WIDTH = 976
 LEFT, RIGHT, GAP = 70, 14, 30
 PLOT = 250
 HEAT_LEFT = 256
+LABEL = 130             # room for the name of a column
 
 
 def short(value):
@@ -181,6 +182,7 @@ log(yshown[1] / yshown[0]) < 0.9 * LN10 ?
 [round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))] :
 log(yshown[1] / yshown[0]) < 2.4 * LN10 ? [1, 2, 5] : [1],
 round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))) < 0 ? '' :
+datum.value < 1 ? format(datum.value, '.1~g') :
 replace(format(datum.value, '~s'), /([a-zA-Zµ])$/, ' $1')"""
 
 
@@ -533,21 +535,23 @@ def waits(results, point):
 
 # ---- heat -------------------------------------------------------------------
 
-def heat_step(value, most):
-    """Which of the six steps a value has: two for each factor of ten."""
-    step = 5 + math.floor(2 * math.log10(value / most) + 0.999)
+def heat_step(value, most, ratio):
+    """Which of the six steps a value has: one for each @ratio."""
+    step = 5 + math.floor(math.log(value / most, ratio) + 0.999)
     return max(0, min(5, step))
 
 
 class Grid:
-    """Rows and columns of boxes, darker where there is more."""
+    """Rows and columns of boxes, darker where there is more: by a step for
+    each @ratio. With @turn columns have names, which want room."""
 
     def __init__(self, title, about, rows, columns, across, what,
-                 left=HEAT_LEFT, turn=False):
+                 left=HEAT_LEFT, turn=False, ratio=math.sqrt(10)):
         self.title, self.about, self.what = title, about, what
         self.rows, self.columns, self.across = rows, columns, across
         self.left = left
-        self.turn = turn                # are columns' names long?
+        self.turn = turn
+        self.ratio = ratio
         self.boxes = []
 
     def add(self, row, column, value, words, tip):
@@ -559,17 +563,23 @@ class Grid:
         """The picture."""
         most = max(b["value"] for b in self.boxes)
         for box in self.boxes:
-            box["step"] = heat_step(box["value"], most)
-        steps = [nanoseconds(most * 10 ** ((s - 5.999) / 2)) if s else "less"
-                 for s in range(colours.STEPS)]
-        count = len(self.columns)
-        cell = min(64.0, (WIDTH - self.left - 60) / count)
-        wide, high = cell * count, 19 * len(self.rows)
-        down = 66 if self.turn else 40
+            box["step"] = heat_step(box["value"], most, self.ratio)
+        steps = [nanoseconds(most * self.ratio ** (s - colours.STEPS + .001))
+                 if s else "less" for s in range(colours.STEPS)]
+        name = min(LABEL, 8 + 7.4 * max(map(len, self.columns))) \
+            if self.turn else 0
+        cell = min(max(64.0, name),
+                   (WIDTH - self.left - 60) / len(self.columns))
+        wide, high = cell * len(self.columns), 19 * len(self.rows)
+        down = 40 if name <= cell else 38 + name
         bottom = {"scale": "column", "orient": "bottom", "ticks": False,
-                  "domain": False, "title": self.across, "labelLimit": 120}
-        if self.turn:
-            bottom.update(labelAngle=-30, labelAlign="right")
+                  "domain": False, "title": self.across, "labelLimit": LABEL,
+                  "labelOverlap": not self.turn}
+        if name > cell:
+            bottom.update(labelAngle=-90, labelAlign="right",
+                          labelBaseline="middle")
+        elif self.turn:
+            pass
         elif cell < 44:
             bottom["values"] = self.columns[::2]
         return Chart(

@@ -48,8 +48,9 @@ def arguments(parser):
     parser.add_argument("--page", metavar="DIR",
                         help="make a page: matrices, lengths, a time line")
     parser.add_argument("--diff", metavar="EARLIER",
-                        help="against an earlier recording; with --folded, "
-                        "stacks with both times for flame graphs")
+                        help="against an earlier recording; with --page, a "
+                        "differential flame graph; with --folded, stacks with "
+                        "both times for other programs")
     parser.add_argument("--csv", action="store_true",
                         help="a line for each wait, for other programs")
     parser.add_argument("--json", action="store_true",
@@ -275,6 +276,10 @@ def make_page(args):
     module = importlib.import_module("recordpage")
     made = module.Recorded(data, found, args.rows, args.columns,
                            list(stacks_of(data).items()))
+    if args.diff:
+        before = recording.load(args.diff)
+        made.changed(before, changes(data, before),
+                     list(stacks_of(before).items()))
     place = pathlib.Path(args.page)
     place.mkdir(parents=True, exist_ok=True)
     page.write_parts(place, made.title, [made], tools.Files(), say)
@@ -295,8 +300,13 @@ def by_place(data):
     return {(w["arena"], w["size"]): w for w in waits}
 
 
-def difference(data, before):
-    """Print what changed by arena and size, per second of recording."""
+SURE = "One recording each, so nobody can tell a difference from chance: " \
+    "record both again, or use `pmalloc study --compare`."
+
+
+def changes(data, before):
+    """[((arena, size), waits a second before and after, time waited a second
+    before and after)], what changed most first."""
     now, then = by_place(data), by_place(before)
     none = {"waits": 0, "wait_ns": 0}
     rows = []
@@ -304,10 +314,13 @@ def difference(data, before):
         a, b = then.get(key, none), now.get(key, none)
         rows.append((key, *(e[k] / d["seconds"] for k in ("waits", "wait_ns")
                             for e, d in ((a, before), (b, data)))))
-    rows.sort(key=lambda r: -abs(r[4] - r[3]))
-    print("per second, before and after; one recording each, so that nobody "
-          "can tell\na difference from chance: record both again, or use "
-          "`pmalloc study --compare`\n")
+    return sorted(rows, key=lambda r: -abs(r[4] - r[3]))
+
+
+def difference(data, before):
+    """Print what changed by arena and size, per second of recording."""
+    rows = changes(data, before)
+    print("per second, before and after\n" + SURE + "\n")
     print("%12s %7s %10s %10s %10s %10s" % ("arena", "size", "waits", "waits",
                                           "waiting", "waiting"))
     for (arena, size), w0, w1, ns0, ns1 in rows:

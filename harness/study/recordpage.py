@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """The page of a recording: who waits for whom, how long, and when."""
 import charts
+import cmd_report
 import each as single
 import flame
 import page
@@ -35,7 +36,7 @@ def matrix(each, rows, columns, names):
     down, across = ([*keys[:ROWS], *([REST] if len(keys) > ROWS else [])]
                     for keys in (down, across))
     made = charts.Grid(title, "Darker is more time.", down, across, columns,
-                       "time waited", 200, turn=True)
+                       "time waited", 200, turn=True, ratio=2)
     for (row, column), (count, ns) in found.items():
         if ns:
             made.add(row, column, ns, charts.nanoseconds(ns),
@@ -158,6 +159,7 @@ class Recorded(page.Part):
     def __init__(self, recorded, each, rows, columns, callers):
         super().__init__("Waits for arenas' locks of " +
                          " ".join(recorded["program"]))
+        self.callers = callers
         names = recorded["names"]
         total = sum(w["ns"] for w in each.waits)
         self.about = [f"Process {recorded['pid']}, {recorded['seconds']:.1f} "
@@ -194,6 +196,27 @@ class Recorded(page.Part):
                 "Callers that waited for arenas' locks", callers, "ns",
                 f"all: {charts.nanoseconds(total)}"),
                 "Time waited by the call that led there.")
+
+    def changed(self, before, rows, then):
+        """Against an earlier recording, whose stacks are @then."""
+        self.section("changed", "What changed")
+        self.text("Earlier: %s, process %d, %.1f s. %s" % (
+            " ".join(before["program"]), before["pid"], before["seconds"],
+            cmd_report.SURE))
+        self.table(("arena", "size", "waits a second before", "after",
+                    "waiting a second before", "after"),
+                   [(arena, view.size(size), view.scaled(w0), view.scaled(w1),
+                     charts.nanoseconds(ns0), charts.nanoseconds(ns1))
+                    for (arena, size), w0, w1, ns0, ns1 in rows[:ROWS]],
+                   (0, 1, 2, 3, 4, 5))
+        if self.callers and then:
+            self.figure("flame-diff", flame.draw_difference(
+                "Callers, before and after", then, self.callers, "ns",
+                "all"), "As wide as in the later recording; the colour says "
+                "whether a caller's share of the time waited grew.")
+        else:
+            self.note("No differential flame graph: `pmalloc record -g` "
+                      "records callers, and both need them.")
 
     @staticmethod
     def _answer(each, names, total):

@@ -4,5 +4,5 @@
 
 .PHONY: check-study
 
-check-study: lib bench-programs ## the study measures, resumes and shows what it says (2 min)
+check-study: lib bench-programs $(B)/cli/contend ## the study measures, resumes and shows what it says (2 min)
 	@harness/program/study/check
