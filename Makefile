@@ -27,7 +27,7 @@ B	:= build$(if $(filter 0,$(PROBES)),/noprobes)$(if $(filter 0,$(MARK)),/nomark)
 include lib/Kbuild
 
 # Which liburcu: make makes the file that says so before anything else, and
-# begins anew. What builds nothing does not ask.
+# begins again. What builds nothing does not ask.
 PMALLOC_LIBURCU ?= build/liburcu
 urcu-dir	:= $(PMALLOC_LIBURCU)
 export PMALLOC_LIBURCU

@@ -39,8 +39,8 @@
  *   pm_inside_begin()	this thread begins what a child must not undo
  *   pm_inside_end()	... and has ended it
  *   pm_srcu_read_trylock()	bool: srcu_read_lock(), the index goes where one
- *			says; false when there is no section to be had. Who has
- *			none may use an arena that the table or a heap names,
+ *			says; false when there is no section to be had. Without
+ *			one a caller may use an arena that the table or a heap names,
  *			for its memory stays an arena's; the list of arenas may
  *			not be walked. srcu_read_unlock() is behind true only.
  *

@@ -36,7 +36,7 @@
  *	depot		everything under the arena's lock: one atomic step
  *
  * Only the thread that the CPU runs takes a step. The scheduler changes it at
- * any time; a thread that was inside a section then begins it anew when it
+ * any time; a thread that was inside a section then begins it again when it
  * runs again (`aborted`). Every load and store inside a section is a step of
  * its own. Memory is sequentially consistent: that the drain's publishing
  * store is seen before the interrupt is the fence's promise, and the stores
@@ -44,7 +44,7 @@
  *
  * No object has two owners: `held` when it is handed out. None is lost: at
  * the end each is in the depot once, or held. And every run ends: with -DENDS
- * the scheduler may interrupt a thread after each of its steps, for ever, and
+ * the scheduler may interrupt a thread after each of its steps, without end, and
  * a run that goes on without end would be a cycle. (Without that flag a section
  * begins again as often as you like, and E is not needed.) Left out or done wrong
  * on purpose:

@@ -22,7 +22,7 @@
  *	FREE_REMOTE	pm_remote_free(), pm_slab_put_remote()
  *	FREE_LOCK	__pm_free_lock(), pm_slab_put()
  *	COLLECT		pm_arena_collect_remote(), pm_slab_collect()
- *	AGAIN		pm_slab_init(), pm_slab_take(): an empty slab is cut anew
+ *	AGAIN		pm_slab_init(), pm_slab_take(): an empty slab is cut again
  *	PURGE		pm_arena_purge()
  *	refs		struct pm_heap's remote_refs
  *
@@ -46,7 +46,7 @@
  *	-DBITS_FIRST	G comes before F
  *	-DTWICE		G counts an object that is in the slab already
  *	-DNO_LOOK	I does not look at the references
- *	-DNEW_QUEUED	a slab that is cut anew is not queued
+ *	-DNEW_QUEUED	a slab that is cut again is not queued
  */
 #define THREADS		2		/* that free */
 #define HOLDERS		2
@@ -63,7 +63,7 @@ byte remote;
 byte nr_free;
 bool heap_gone;
 bool same;				/* both free the same object */
-bool lived;				/* the slab was cut anew */
+bool lived;				/* the slab was cut again */
 byte noted;
 byte ended;
 

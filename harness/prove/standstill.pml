@@ -14,11 +14,11 @@
  *	F  fork(): the child has one thread, and of each other a prefix of
  *	   what that did
  *	G  pm_fork_resume() lets all locks go
- *	H  pm_fork_child() makes all locks anew, those of spare arenas, too
+ *	H  pm_fork_child() makes all locks new, those of spare arenas, too
  *	I  pm_remote_restart() queues the slabs that have remote bits, and counts
- *	   the references anew
+ *	   the references again
  *	J  pm_batch_restart_all() makes spare what is in no inbox
- *	K  pm_transit_forget() sets the carriers' counts to 0
+ *	K  pm_inflight_forget() sets the carriers' counts to 0
  *	L  liburcu forgets the readers that are not there
  *	M  pm_arena_lock_slow() leaves its section before it waits for the
  *	   registry
@@ -46,7 +46,7 @@
  * of each thread's stores: fork() copies a page or makes the thread wait for it.
  *
  * A thread that forks in a signal handler over us, and the C library's list of
- * streams, are not in here; lib/user/fork.c has their story.
+ * streams, are in handler.pml.
  *
  * Nobody waits in a circle: every run ends with all threads at their end. The
  * child can take every lock, wait for readers, and for carriers; what was freed
@@ -63,7 +63,7 @@
  *	-DNO_ARENAS	D is left out
  *	-DNO_SPARES	H leaves the locks of spare arenas
  *	-DNO_REQUEUE	I is left out
- *	-DOLD_REFS	I does not count the references anew
+ *	-DOLD_REFS	I does not count the references again
  *	-DNO_BATCHES	J is left out
  *	-DNO_FORGET	K is left out
  *	-DOLD_READERS	L is left out

@@ -516,28 +516,28 @@ static void large_crowd(struct pm_test *t)
 	pm_test_crowd_run(&crowd, NULL);
 }
 
-/* ---- pages ahead of their use (ahead.c) -------------------------------- */
+/* ---- pages before their use (populate.c) ------------------------------- */
 
-#define LARGE_AHEAD	40
-#define LARGE_AHEAD_SIZE (64 * PAGE_SIZE)
+#define LARGE_POPULATE	40
+#define LARGE_POPULATE_SIZE (64 * PAGE_SIZE)
 
 /*
  * Fresh blocks, of which the first @used bytes are written. Return: how many
  * of them had all of their pages when they came.
  */
-static unsigned int large_ahead(struct pm_test *t, size_t used)
+static unsigned int large_populate(struct pm_test *t, size_t used)
 {
-	static char *block[LARGE_AHEAD];
+	static char *block[LARGE_POPULATE];
 	unsigned int n, i, full = 0;
 
 	/* Nothing that was freed before has pages to give. */
 	pm_trim();
-	for (n = 0; n < LARGE_AHEAD; n++) {
-		block[n] = pm_malloc(LARGE_AHEAD_SIZE);
+	for (n = 0; n < LARGE_POPULATE; n++) {
+		block[n] = pm_malloc(LARGE_POPULATE_SIZE);
 		if (!PM_EXPECT(t, block[n]))
 			break;
-		full += pm_host_resident(block[n], LARGE_AHEAD_SIZE) ==
-			LARGE_AHEAD_SIZE;
+		full += pm_host_resident(block[n], LARGE_POPULATE_SIZE) ==
+			LARGE_POPULATE_SIZE;
 		memset(block[n], 1, used);
 	}
 	for (i = 0; i < n; i++)
@@ -551,7 +551,7 @@ static bool large_always_full(struct pm_test *t)
 	bool full;
 
 	pm_options.populate = false;
-	full = large_ahead(t, 1) == LARGE_AHEAD;
+	full = large_populate(t, 1) == LARGE_POPULATE;
 	pm_options.populate = true;
 	return full;
 }
@@ -560,46 +560,46 @@ static bool large_always_full(struct pm_test *t)
  * Who uses all that he gets finds pages there: eight of nine bytes, once the
  * first ones were looked at. Who does not finds none soon, and never many.
  */
-static void large_ahead_habit(struct pm_test *t)
+static void large_populate_on_credit(struct pm_test *t)
 {
 	unsigned int full;
 
 	if (large_always_full(t)) {
-		PM_EXPECT_EQ(t, large_ahead(t, LARGE_AHEAD_SIZE), LARGE_AHEAD);
+		PM_EXPECT_EQ(t, large_populate(t, LARGE_POPULATE_SIZE), LARGE_POPULATE);
 		return;
 	}
-	large_ahead(t, 1);
-	full = large_ahead(t, LARGE_AHEAD_SIZE);
-	PM_EXPECT(t, full >= LARGE_AHEAD / 2);
-	PM_EXPECT(t, full < LARGE_AHEAD);
+	large_populate(t, 1);
+	full = large_populate(t, LARGE_POPULATE_SIZE);
+	PM_EXPECT(t, full >= LARGE_POPULATE / 2);
+	PM_EXPECT(t, full < LARGE_POPULATE);
 	/* What is left of the credit goes, and then there is none. */
-	while (large_ahead(t, LARGE_AHEAD_SIZE / 2) && --full)
+	while (large_populate(t, LARGE_POPULATE_SIZE / 2) && --full)
 		;
 	PM_EXPECT(t, full);
-	PM_EXPECT_EQ(t, large_ahead(t, LARGE_AHEAD_SIZE / 2), 0);
+	PM_EXPECT_EQ(t, large_populate(t, LARGE_POPULATE_SIZE / 2), 0);
 	pm_options.populate = false;
-	PM_EXPECT_EQ(t, large_ahead(t, LARGE_AHEAD_SIZE), 0);
+	PM_EXPECT_EQ(t, large_populate(t, LARGE_POPULATE_SIZE), 0);
 	pm_options.populate = true;
 }
 
 /* What is copied when a block grows gets its pages at once, the rest not. */
-static void large_ahead_copy(struct pm_test *t)
+static void large_populate_copy(struct pm_test *t)
 {
 	bool always = large_always_full(t);
 	char *p, *q;
 
-	large_ahead(t, 1);
+	large_populate(t, 1);
 	pm_trim();
-	p = pm_malloc(LARGE_AHEAD_SIZE);
-	q = pm_malloc(LARGE_AHEAD_SIZE);	/* p cannot grow in place */
+	p = pm_malloc(LARGE_POPULATE_SIZE);
+	q = pm_malloc(LARGE_POPULATE_SIZE);	/* p cannot grow in place */
 	if (PM_EXPECT(t, p && q)) {
-		pm_test_fill(p, LARGE_AHEAD_SIZE, 1);
-		p = pm_realloc(p, 4 * LARGE_AHEAD_SIZE);
+		pm_test_fill(p, LARGE_POPULATE_SIZE, 1);
+		p = pm_realloc(p, 4 * LARGE_POPULATE_SIZE);
 		PM_REQUIRE(t, p);
-		PM_EXPECT(t, pm_test_filled(p, LARGE_AHEAD_SIZE, 1));
-		PM_EXPECT_EQ(t, pm_host_resident(p + LARGE_AHEAD_SIZE,
-						 3 * LARGE_AHEAD_SIZE),
-			     always ? 3 * LARGE_AHEAD_SIZE : 0);
+		PM_EXPECT(t, pm_test_filled(p, LARGE_POPULATE_SIZE, 1));
+		PM_EXPECT_EQ(t, pm_host_resident(p + LARGE_POPULATE_SIZE,
+						 3 * LARGE_POPULATE_SIZE),
+			     always ? 3 * LARGE_POPULATE_SIZE : 0);
 	}
 	pm_free(p);
 	pm_free(q);
@@ -619,8 +619,8 @@ static const struct pm_test_case large_cases[] = {
 	PM_CASE(large, free_when_busy),
 	PM_CASE(large, merge),
 	PM_CASE(large, grow_in_place),
-	PM_CASE(large, ahead_habit),
-	PM_CASE(large, ahead_copy),
+	PM_CASE(large, populate_on_credit),
+	PM_CASE(large, populate_copy),
 	PM_CASE(large, against_model),
 	PM_CASE(large, crowd),
 };

@@ -49,7 +49,7 @@
 	X(lockstat)							\
 	X(large)							\
 	X(magazine)							\
-	X(transit)							\
+	X(inflight)							\
 	X(api)								\
 	X(oom)								\
 	X(retire)							\
@@ -68,7 +68,7 @@ struct pm_rnd {
  * @suite: name of its suite
  * @name: its name
  * @seed: of all its random numbers; printed at the start of the run
- * @ns: how long a case that could run for ever shall run
+ * @ns: how long a case without an end of its own runs
  * @failures: expectations that did not hold
  * @skip: why the case was left out, or NULL
  * @rnd: random numbers for the thread that runs the case
@@ -169,7 +169,7 @@ static inline unsigned int pm_rnd_below(struct pm_rnd *r, unsigned int n)
  * struct pm_test_options - what to run
  * @suite: name of the only suite to run, or NULL for all
  * @seed: seed of all random numbers
- * @seconds: how long each case that could run for ever shall run
+ * @seconds: how long each case without an end of its own runs
  */
 struct pm_test_options {
 	const char *suite;
@@ -273,8 +273,8 @@ void pm_test_clobber(struct pm_test *t, u8 flip, const char *what, void *field,
  * @fn: what each does
  * @arg: argument for all of them
  * @nr: threads
- * @until: time at which they shall stop
- * @stop: they shall stop at once
+ * @until: time at which they stop
+ * @stop: true: they stop at once
  */
 struct pm_test_crowd {
 	struct pm_test *t;

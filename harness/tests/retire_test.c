@@ -266,7 +266,7 @@ static void retire_stale_depot(struct pm_test *t)
 	PM_EXPECT_EQ(t, pm_pagemap_class(mixed[1]), 0);
 }
 
-/* A thread that picked an arena, and then it was retired: it picks anew. */
+/* A thread that picked an arena, and then it was retired: it picks again. */
 static void retire_stale_pick(struct pm_test *t)
 {
 	struct retire_thread retiring;
@@ -374,9 +374,9 @@ static void retire_heap_stays(struct pm_test *t)
  * The same, and the slab's place is used again before the free puts it onto the
  * list: the entry is of a former life, brings nothing in and harms nobody.
  */
-static void retire_slab_begins_anew(struct pm_test *t)
+static void retire_slab_begins_again(struct pm_test *t)
 {
-	struct pm_test_ref ref, anew = { .slab = NULL };
+	struct pm_test_ref ref, again = { .slab = NULL };
 	struct pm_test_stop stop = { .p = NULL };
 	static void *objs[512];
 	unsigned int n = 0;
@@ -387,13 +387,13 @@ static void retire_slab_begins_anew(struct pm_test *t)
 	do {
 		objs[n] = pm_test_malloc_lock(30);
 		if (!PM_EXPECT(t, objs[n]) ||
-		    !PM_EXPECT(t, pm_test_resolve(objs[n], &anew)))
+		    !PM_EXPECT(t, pm_test_resolve(objs[n], &again)))
 			break;
-	} while (++n < ARRAY_SIZE(objs) && anew.slab != ref.slab);
+	} while (++n < ARRAY_SIZE(objs) && again.slab != ref.slab);
 	pm_test_go_on(&stop);
 	pm_arena_trim_all();
-	if (PM_EXPECT(t, anew.slab == ref.slab))
-		PM_EXPECT(t, !test_bit(anew.index, anew.slab->free));
+	if (PM_EXPECT(t, again.slab == ref.slab))
+		PM_EXPECT(t, !test_bit(again.index, again.slab->free));
 	while (n)
 		PM_EXPECT_EQ(t, pm_test_free_lock(objs[--n]), PM_SLAB_OK);
 	pm_arena_trim_all();
@@ -402,7 +402,7 @@ static void retire_slab_begins_anew(struct pm_test *t)
 
 /*
  * A free that comes while the collector has the slab off the list, and has
- * not yet looked at its bits: it queues the slab anew, or is collected.
+ * not yet looked at its bits: it queues the slab again, or is collected.
  */
 static void retire_free_while_collected(struct pm_test *t)
 {
@@ -744,7 +744,7 @@ static const struct pm_test_case retire_cases[] = {
 	PM_CASE(retire, stale_pick),
 	PM_CASE(retire, stale_first_pick),
 	PM_CASE(retire, heap_stays),
-	PM_CASE(retire, slab_begins_anew),
+	PM_CASE(retire, slab_begins_again),
 	PM_CASE(retire, free_while_collected),
 	PM_CASE(retire, free_in_grace_period),
 	PM_CASE(retire, late_malloc),

@@ -75,10 +75,11 @@ check-tsan: $(call tests-of,tsan) ## run the suites under ThreadSanitizer
 	@PMALLOC_OPTIONS=arenas=16,magazine=off \
 		TSAN_OPTIONS=$(tsan-options) $(call tests-prove,tsan,setarch -R)
 
-check-core: lib debug ## no core file names a host, no object uses what is above it
-	@scripts/check-core --selftest $(B)/lib
+check-core: lib debug ## the core names no host, nothing above it, no other file's fields
+	@scripts/check-core --selftest $(B)/lib "$(PM_CPPFLAGS)"
 	@scripts/check-core
 	@scripts/check-core --floors $(B)/lib $(B)/debug
+	@scripts/check-core --fields "$(PM_CPPFLAGS)" $(core-srcs) $(user-srcs)
 
 core-identity: ## both builds compiled the very same core files
 	@scripts/core-identity --selftest

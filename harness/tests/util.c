@@ -380,7 +380,7 @@ static void pm_test_stop_main(void *arg)
  * pm_test_stop_at() - start a thread and wait until it is at a point
  * @stop: the thread to be, one at a time
  * @point: the point
- * @skip: how many times it shall go on there first
+ * @skip: how many times it goes on there first
  * @fn: what it does
  *
  * Return: false when it never was there; then it has ended.
@@ -431,7 +431,7 @@ void pm_test_go_on(struct pm_test_stop *stop)
  * @what: name of the field
  * @field: where it is
  * @size: bytes it has
- * @fault: the validator that shall notice
+ * @fault: the validator that is to notice
  * @object: what to give to it
  *
  * Context: whatever lock the validator wants is held.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * What the hosts call in the core, besides the public interface: the same
- * functions, on behalf of a caller whose name a report shall have.
+ * functions, with the name of the caller that a report is to show.
  */
 #ifndef PM_CORE_H
 #define PM_CORE_H
@@ -19,7 +19,7 @@ void *pm_realloc_from(void *ptr, size_t size, const char *who);
 /**
  * pm_free_named() - free an object, the fast half inline
  * @ptr: live object or NULL
- * @who: name that a report of misuse shall have
+ * @who: name of the caller, for a report of misuse
  */
 static __always_inline void pm_free_named(void *ptr, const char *who)
 {
@@ -40,7 +40,7 @@ static __always_inline void pm_free_named(void *ptr, const char *who)
  * @class: class that serves @size at the alignment it was asked for with; 0
  *	when none does
  * @aligned: it was asked for with an alignment, which can make it longer
- * @who: name that a report of misuse shall have
+ * @who: name of the caller, for a report of misuse
  *
  * The page map has to say the same. But from there on nothing waits for what
  * it says, as the branch is predicted: that takes the pointer, which may be

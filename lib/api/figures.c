@@ -135,7 +135,7 @@ bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig)
 	if (!arena)
 		goto out;
 	pm_arena_lock_uncounted(arena);
-	found = !arena->retired && arena->id == id;
+	found = !pm_arena_is_retired(arena) && pm_arena_id(arena) == id;
 	pm_arena_collect(arena);
 	pm_arena_copy(arena, fig);
 	pm_arena_unlock(arena);

@@ -33,7 +33,7 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
 	*slabp = slab;
 	return scnprintf(buf, size, "object of %u bytes (class %u) in arena %u",
 			 pm_classes[class].size, class,
-			 pm_heap_owner(heap)->id);
+			 pm_arena_id(pm_heap_owner(heap)));
 }
 
 /**

@@ -145,9 +145,9 @@ static void *pm_serve(const struct pm_request *req)
 
 /*
  * Whether giving back what is kept can make room for a request. One that is
- * longer than an object or the address space never has room; without this look a program that asks
- * for it again and again would have its heaps given back, and mapped anew, each
- * time.
+ * longer than an object or the address space never has room; without this look
+ * a program that asks for it again and again would have its heaps given back and
+ * mapped once more, each time.
  */
 static bool pm_request_can_be_met(const struct pm_request *req)
 {
@@ -244,7 +244,7 @@ static void pm_give_locked(void *ptr, unsigned int class, const char *who)
  * pm_free_full() - free an object for which the magazine has no room
  * @ptr: object, marked
  * @class: its class
- * @who: name that a report of misuse shall have
+ * @who: name of the caller, for a report of misuse
  *
  * Context: any.
  */
@@ -264,7 +264,7 @@ void pm_free_full(void *ptr, unsigned long class, const char *who)
  * pm_free_slow() - free what does not look like a live object of a slab
  * @ptr: whatever was passed, NULL included
  * @class: page-map byte of @ptr
- * @who: name that a report of misuse shall have
+ * @who: name of the caller, for a report of misuse
  *
  * Context: any.
  */
@@ -285,7 +285,7 @@ void pm_free_slow(void *ptr, unsigned long class, const char *who)
 /**
  * pm_free_from() - free an object on behalf of a named function
  * @ptr: live object or NULL
- * @who: name that a report of misuse shall have
+ * @who: name of the caller, for a report of misuse
  *
  * Context: any.
  */
@@ -299,7 +299,7 @@ void pm_free_from(void *ptr, const char *who)
  * @ptr: live object or NULL
  * @size: bytes it was asked for with
  * @aligned: it was asked for with an alignment, which can make it longer
- * @who: name that a report of misuse shall have
+ * @who: name of the caller, for a report of misuse
  *
  * An object that realloc() shrank in place is up to twice as long as its
  * size calls for; any other is of the size's own class.
@@ -326,7 +326,7 @@ void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who)
 /**
  * pm_usable_from() - usable size on behalf of a named function
  * @ptr: live object or NULL
- * @who: name that a report of misuse shall have
+ * @who: name of the caller, for a report of misuse
  *
  * Return: bytes, 0 for NULL.
  */
@@ -346,7 +346,7 @@ size_t pm_usable_from(const void *ptr, const char *who)
  * pm_realloc_from() - change an object's size on behalf of a named function
  * @ptr: live object
  * @size: bytes, not 0
- * @who: name that a report of misuse shall have
+ * @who: name of the caller, for a report of misuse
  *
  * The object stays where it is as long as it is at most twice as long as
  * @size calls for.

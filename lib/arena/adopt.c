@@ -24,10 +24,7 @@ void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from)
 		to->nr_acquired[class] += from->nr_acquired[class];
 		from->nr_acquired[class] = 0;
 	}
-	to->lockstat.acquired += from->lockstat.acquired;
-	to->lockstat.switches += from->lockstat.switches;
-	from->lockstat.acquired = 0;
-	from->lockstat.switches = 0;
+	pm_lockstat_adopt(&to->lockstat, &from->lockstat);
 	pm_lockwait_adopt(&to->waits, &from->waits);
 }
 
@@ -80,6 +77,19 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 }
 
 /**
+ * pm_arena_set_retired() - say of an arena that it is out of use
+ * @arena: arena whose heaps have their new owner
+ *
+ * Context: arena lock held.
+ */
+void pm_arena_set_retired(struct pm_arena *arena)
+{
+	lockdep_assert_held(&arena->lock);
+	/* retire E. Pairs with retire N: a reader that sees it sees the new owner. */
+	smp_store_release(&arena->retired, true);
+}
+
+/**
  * pm_arena_restart() - begin again in the child of a fork()
  * @arena: the arena, its lock held or not
  *
@@ -116,9 +126,8 @@ void pm_arena_restart_lock(struct pm_arena *arena)
 {
 	if (!pm_mutex_restart(&arena->lock))
 		return;
-	atomic_long_set(&arena->waits.waiters, 0);
-	if (arena->lockstat.seq & 1)
-		pm_lockstat_leave(&arena->lockstat);
+	pm_lockwait_restart(&arena->waits);
+	pm_lockstat_restart(&arena->lockstat);
 	arena->held_since = 0;
 }
 

@@ -8,7 +8,7 @@
  * is cut from a heap, and if no heap has room the host is asked for another.
  * Objects come back the same way, the last ones first into the depot.
  *
- * Who may not wait leaves what it frees in one of two lists that need no lock:
+ * A thread that may not wait leaves its objects in one of two lists without a lock:
  * batches in @inbox, slabs with single objects in @remote. The next holder of
  * the lock takes both in.
  *
@@ -74,9 +74,7 @@ void pm_arena_delete(struct pm_arena *arena)
  * From this many heaps of an arena on the next ones ask for huge pages, when
  * the user chose so: less than that, and the pages that are mapped along with
  * those that are used weigh more than the faults they save. It is a choice
- * because it may cost more than it saves: a million objects in a virtual
- * machine took 132 ns each without and 210 to 480 ns with huge pages, most of
- * it for clearing them.
+ * because clearing them may cost more than they save.
  */
 #define PM_HEAPS_HUGE	4
 
@@ -173,7 +171,7 @@ void pm_arena_unmap_heap(struct pm_arena *arena, struct pm_heap *heap)
  */
 void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab)
 {
-	struct pm_heap *heap = slab->heap;
+	struct pm_heap *heap = pm_slab_heap(slab);
 	unsigned int dirty = pm_heap_nr_dirty(heap);
 
 	lockdep_assert_held(&arena->lock);
@@ -206,6 +204,25 @@ static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,
 	return slab;
 }
 
+/**
+ * pm_arena_find_heap() - heap of an arena that an address lies in
+ * @arena: the arena
+ * @obj: any address
+ *
+ * Context: arena lock held.
+ * Return: the heap, or NULL.
+ */
+struct pm_heap *pm_arena_find_heap(struct pm_arena *arena, const void *obj)
+{
+	struct pm_heap *heap;
+
+	lockdep_assert_held(&arena->lock);
+	list_for_each_entry(heap, &arena->heaps, node)
+		if (pm_heap_contains(heap, obj))
+			return heap;
+	return NULL;
+}
+
 /* ---- objects come back ------------------------------------------------- */
 
 /*
@@ -216,11 +233,12 @@ static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,
 static void pm_arena_slab_filled(struct pm_arena *arena, struct pm_slab *slab,
 				 unsigned int n)
 {
-	struct list_head *partial = &arena->partial[slab->class];
+	unsigned int class = pm_slab_class(slab);
+	struct list_head *partial = &arena->partial[class];
 
 	lockdep_assert_held(&arena->lock);
-	arena->nr_out[slab->class] -= n;
-	if (slab->nr_free == n)
+	arena->nr_out[class] -= n;
+	if (pm_slab_nr_free(slab) == n)
 		list_add(&slab->node, partial);
 	if (pm_slab_is_free(slab) && !list_is_singular(partial)) {
 		list_del(&slab->node);
@@ -259,8 +277,8 @@ static unsigned int pm_arena_send_run(struct pm_heap *heap,
 				      unsigned int n)
 {
 	size_t bytes = pm_slab_bytes(slab);
-	unsigned int class = slab->class, i, index;
-	char *base = slab->base;
+	unsigned int class = pm_slab_class(slab), i, index;
+	char *base = pm_slab_object(slab, 0);
 
 	/* With the last of its objects the slab may go: look at it before. */
 	for (i = 0; i < n; i++) {
@@ -351,12 +369,15 @@ static void pm_arena_collect_inbox(struct pm_arena *arena)
 {
 	struct llist_node *node = llist_del_all(&arena->inbox);	/* batch F */
 	struct pm_batch *batch;
+	unsigned int class, n;
+	void **objs;
 
 	while (node) {
 		batch = container_of(node, struct pm_batch, node);
 		node = node->next;				/* batch G */
 		arena->stats.inbox_in++;
-		pm_arena_put_batch(arena, batch->class, batch->obj, batch->nr);
+		objs = pm_batch_open(batch, &class, &n);
+		pm_arena_put_batch(arena, class, objs, n);
 		pm_batch_put(batch);
 	}
 }
@@ -367,7 +388,7 @@ static void pm_arena_collect_inbox(struct pm_arena *arena)
  * A slab's @queued is cleared before its bits are collected. The other way
  * round this would be lost: collector reads the bits; a free sets its bit
  * and finds @queued set, so it does not queue; collector clears @queued. The
- * bit would wait for the next remote free, perhaps for ever.
+ * bit would wait for the next remote free, which may never come.
  *
  * A slab whose heap was adopted while it was on its way to the list is
  * passed on to the present owner's list.
@@ -383,14 +404,14 @@ static void pm_arena_collect_remote(struct pm_arena *arena)
 	while (node) {
 		slab = container_of(node, struct pm_slab, remote_node);
 		node = node->next;
-		heap = READ_ONCE(slab->heap);
+		heap = pm_slab_heap(slab);
 		if (unlikely(pm_heap_owner(heap) != arena)) {	/* retire O */
 			pm_remote_queue(slab);
 			continue;
 		}
 		pm_slab_clear_queued(slab);			/* remote F */
 		pm_stop_point(PM_STOP_COLLECT);
-		n = slab->class ? pm_slab_collect(slab) : 0;	/* remote G */
+		n = pm_slab_class(slab) ? pm_slab_collect(slab) : 0;	/* remote G */
 		if (n) {
 			arena->stats.remote_in += n;
 			pm_arena_slab_filled(arena, slab, n);
@@ -449,7 +470,7 @@ unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
 			break;
 		taken += pm_heap_take(slab, objs + taken, n - taken,
 				      pm_arena_class_is_common(arena, class));
-		if (!slab->nr_free)
+		if (!pm_slab_nr_free(slab))
 			list_del(&slab->node);
 	}
 	arena->nr_out[class] += taken - depot;

@@ -4,7 +4,7 @@
  *
  * Lock order, outermost first:
  *
- *   the transit lock		looking for a free object; see front/transit.h
+ *   the inflight lock		looking for a free object; see front/inflight.h
  *   pm_registry		which arenas exist; never waited for within an
  *				SRCU section, because retiring waits for those
  *   pm_mag_lock			which magazines exist, and draining them
@@ -109,6 +109,26 @@ struct pm_arena {
 	struct pm_lockwait waits ____cacheline_aligned_in_smp;
 };
 
+/**
+ * pm_arena_id() - number of an arena
+ * @arena: the arena
+ */
+static inline unsigned int pm_arena_id(const struct pm_arena *arena)
+{
+	return arena->id;
+}
+
+/**
+ * pm_arena_is_retired() - whether an arena is out of use
+ * @arena: the arena
+ *
+ * Context: arena lock held.
+ */
+static inline bool pm_arena_is_retired(const struct pm_arena *arena)
+{
+	return arena->retired;
+}
+
 /* arena.c: what happens while the lock is held */
 struct pm_arena *pm_arena_make(gfp_t gfp);
 void pm_arena_delete(struct pm_arena *arena);
@@ -128,6 +148,7 @@ void pm_arena_put(struct pm_arena *arena, unsigned int class, void **objs,
 void pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
 			void **objs, unsigned int n);
 void pm_arena_collect(struct pm_arena *arena);
+struct pm_heap *pm_arena_find_heap(struct pm_arena *arena, const void *obj);
 
 /* giveback.c */
 size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap);
@@ -150,6 +171,7 @@ void pm_arena_leave(struct pm_arena *arena);
 /* adopt.c */
 void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from);
 void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from);
+void pm_arena_set_retired(struct pm_arena *arena);
 void pm_arena_restart(struct pm_arena *arena);
 void pm_arena_restart_lock(struct pm_arena *arena);
 void pm_arena_halt(struct pm_arena *arena);

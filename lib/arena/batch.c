@@ -168,7 +168,7 @@ static unsigned int pm_batch_count_spare(void)
 }
 
 /**
- * pm_batch_restart_all() - begin anew in the child of a fork()
+ * pm_batch_restart_all() - begin again in the child of a fork()
  * @inside: the forking thread was inside of the allocator, and goes on there
  *
  * A batch that is neither spare nor in an inbox was in the hands of a thread

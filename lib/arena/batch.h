@@ -33,6 +33,37 @@ struct pm_batch {
 	void *obj[PM_BATCH_MAX];
 };
 
+/**
+ * pm_batch_fill() - write objects into a batch
+ * @batch: batch of the caller's
+ * @class: class of the objects
+ * @objs: the objects
+ * @n: how many, up to PM_BATCH_MAX
+ */
+static inline void pm_batch_fill(struct pm_batch *batch, unsigned int class,
+				 void **objs, unsigned int n)
+{
+	batch->class = class;
+	batch->nr = n;
+	memcpy(batch->obj, objs, n * sizeof(void *));
+}
+
+/**
+ * pm_batch_open() - what is in a batch
+ * @batch: batch of the caller's
+ * @class: out: class of the objects
+ * @n: out: how many there are
+ *
+ * Return: the objects.
+ */
+static inline void **pm_batch_open(struct pm_batch *batch, unsigned int *class,
+				   unsigned int *n)
+{
+	*class = batch->class;
+	*n = batch->nr;
+	return batch->obj;
+}
+
 struct pm_batch *pm_batch_get(void);
 void pm_batch_put(struct pm_batch *batch);
 void pm_batch_provide(gfp_t gfp);

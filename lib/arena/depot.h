@@ -9,8 +9,7 @@
  * lacks. The idea is Bonwick and Adams' ("Magazines and Vmem", 2001); SLUB's
  * barn and tcmalloc's transfer cache are relatives.
  *
- * How much a depot holds is a matter of memory more than of time: eight times
- * as much made no workload of the bench faster by more than its noise.
+ * How much a depot holds is a matter of memory more than of time.
  *
  * A batch goes to the depot of its first object's owner. Others in it may
  * belong elsewhere; that is found out when the depot gives them to slabs.
@@ -37,6 +36,33 @@ struct pm_depot {
 	u32 nr;
 	u32 low;
 };
+
+/**
+ * pm_depot_nr() - objects in a depot
+ * @depot: the depot
+ */
+static inline unsigned int pm_depot_nr(const struct pm_depot *depot)
+{
+	return depot->nr;
+}
+
+/**
+ * pm_depot_unneeded() - objects that were not needed since the last decay
+ * @depot: the depot
+ */
+static inline unsigned int pm_depot_unneeded(const struct pm_depot *depot)
+{
+	return depot->low;
+}
+
+/**
+ * pm_depot_decayed() - from now on see what is needed until the next decay
+ * @depot: the depot
+ */
+static inline void pm_depot_decayed(struct pm_depot *depot)
+{
+	depot->low = depot->nr;
+}
 
 unsigned int pm_depot_capacity(unsigned int class);
 unsigned int pm_depot_put(struct pm_depot *depot, unsigned int class,

@@ -134,7 +134,7 @@ void pm_arena_resume(struct pm_arena *arena)
  */
 void pm_arena_contended(struct pm_arena *arena, unsigned int class)
 {
-	atomic_long_inc(&arena->waits.class[class].contended);
+	pm_lockwait_found_held(&arena->waits, class);
 }
 
 /**
@@ -227,14 +227,14 @@ bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class)
  * pm_arena_leave() - let the lock go, after a look at what is not needed
  * @arena: the arena
  *
- * Who allocates small objects only looks after the large ones that others
- * left.
+ * A thread that allocates small objects only also looks after the large ones that
+ * others left.
  *
  * Context: arena lock held, and no other.
  */
 void pm_arena_leave(struct pm_arena *arena)
 {
-	bool decayed = !(arena->lockstat.acquired % 16) &&
+	bool decayed = !(pm_lockstat_acquired(&arena->lockstat) % 16) &&
 		       pm_arena_decay(arena);
 
 	pm_arena_check(arena);

@@ -35,7 +35,7 @@ static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap,
 		arena = pm_heap_owner(heap);
 		pm_stop_point(PM_STOP_FREE_OWNER);
 		if (unlikely(!pm_arena_trylock(arena))) {
-			atomic_long_inc(&arena->waits.class[class].free_busy);
+			pm_lockwait_free_busy(&arena->waits, class);
 			break;
 		}
 		if (likely(arena == pm_heap_owner(heap))) {	/* retire J */
@@ -63,7 +63,8 @@ static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap,
 enum pm_slab_fault __pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 				  unsigned int index)
 {
-	struct pm_arena *arena = pm_heap_lock_owner(heap, slab->class);
+	struct pm_arena *arena = pm_heap_lock_owner(heap,
+						    pm_slab_class(slab));
 	enum pm_slab_fault fault;
 
 	if (likely(arena)) {
@@ -92,9 +93,7 @@ static bool pm_free_inbox(struct pm_arena *arena, unsigned int class,
 		pm_inside_end();
 		return false;
 	}
-	batch->class = class;
-	batch->nr = n;
-	memcpy(batch->obj, objs, n * sizeof(void *));	/* batch D */
+	pm_batch_fill(batch, class, objs, n);		/* batch D */
 	pm_stop_point(PM_STOP_BATCH);
 	/* batch E. Publishes the batch: pairs with batch F. */
 	llist_add(&batch->node, &arena->inbox);

@@ -44,7 +44,8 @@ void pm_arena_flush_depots(struct pm_arena *arena)
 
 	lockdep_assert_held(&arena->lock);
 	for (class = 1; class < PM_NR_CLASSES; class++)
-		pm_arena_shrink_depot(arena, class, arena->depot[class].nr);
+		pm_arena_shrink_depot(arena, class,
+				      pm_depot_nr(&arena->depot[class]));
 }
 
 /* Their memory goes too, until they are needed again. */
@@ -54,7 +55,7 @@ static void pm_arena_release_depots(struct pm_arena *arena)
 
 	lockdep_assert_held(&arena->lock);
 	for (class = 1; class < PM_NR_CLASSES; class++)
-		if (!arena->depot[class].nr)
+		if (!pm_depot_nr(&arena->depot[class]))
 			pm_depot_destroy(&arena->depot[class], class);
 }
 
@@ -62,13 +63,14 @@ static void pm_arena_release_depots(struct pm_arena *arena)
 static void pm_arena_decay_depots(struct pm_arena *arena)
 {
 	struct pm_depot *depot;
-	unsigned int class;
+	unsigned int class, n;
 
 	for (class = 1; class < PM_NR_CLASSES; class++) {
 		depot = &arena->depot[class];
-		if (depot->low)
-			pm_arena_shrink_depot(arena, class, depot->low);
-		depot->low = depot->nr;
+		n = pm_depot_unneeded(depot);
+		if (n)
+			pm_arena_shrink_depot(arena, class, n);
+		pm_depot_decayed(depot);
 	}
 }
 

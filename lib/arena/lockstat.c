@@ -7,7 +7,7 @@
  *	contended++		it is counted at once, by an atomic operation:
  *				the lock is somebody else's
  *	fallback_out++		when another arena's lock was free; the end
- *	waiters++		else it waits: it notes for whom, how many
+ *	waiters++		else it waits: it notes the holder, how many
  *	the clock		wait, and since when
  *	mutex_lock()
  *	the clock		with the lock, it writes down the rest by plain
@@ -28,6 +28,33 @@
 unsigned int pm_wait_bucket(u64 ns)
 {
 	return ns ? min_t(unsigned int, ilog2(ns), PM_WAIT_BUCKETS - 1) : 0;
+}
+
+/**
+ * pm_lockstat_adopt() - add the accounts of an arena that is retired
+ * @to: its heir's
+ * @from: its own, zero afterwards
+ *
+ * Context: both locks are held.
+ */
+void pm_lockstat_adopt(struct pm_lockstat *to, struct pm_lockstat *from)
+{
+	to->acquired += from->acquired;
+	to->switches += from->switches;
+	from->acquired = 0;
+	from->switches = 0;
+}
+
+/**
+ * pm_lockstat_restart() - nobody holds the lock in the child of a fork()
+ * @ls: its accounts
+ *
+ * Context: the child's one thread.
+ */
+void pm_lockstat_restart(struct pm_lockstat *ls)
+{
+	if (ls->seq & 1)
+		pm_lockstat_leave(ls);
 }
 
 /**

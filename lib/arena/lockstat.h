@@ -125,7 +125,7 @@ struct pm_lockwait {
  * @class: on whose behalf
  * @since: when it began
  * @waiters: how many wait then, this one included
- * @holder: for whom
+ * @holder: the thread that holds the lock then
  */
 struct pm_wait {
 	unsigned int class;
@@ -149,7 +149,7 @@ static inline void pm_lockstat_enter(struct pm_lockstat *ls)
 
 	if (ls->owner.word != me.word)
 		WRITE_ONCE(ls->owner.word, me.word);
-	/* Pairs with pm_lockstat_holder(): who sees it odd sees the owner. */
+	/* Pairs with pm_lockstat_holder(): a reader of an odd number sees the owner. */
 	smp_store_release(&ls->seq, ls->seq + 1);
 	/* Who reads from outside sees it odd before anything else changes. */
 	smp_wmb();
@@ -182,6 +182,80 @@ static inline void pm_lockstat_leave(struct pm_lockstat *ls)
 	smp_store_release(&ls->seq, ls->seq + 1);
 }
 
+/**
+ * pm_lockstat_acquired() - times that the lock was taken for what counts
+ * @ls: its accounts
+ *
+ * Context: the lock is held.
+ */
+static inline u64 pm_lockstat_acquired(const struct pm_lockstat *ls)
+{
+	return ls->acquired;
+}
+
+/**
+ * pm_lockwait_found_held() - a thread that wants the lock has found it held
+ * @w: where that is accounted
+ * @class: on whose behalf
+ *
+ * Context: any.
+ */
+static inline void pm_lockwait_found_held(struct pm_lockwait *w,
+					  unsigned int class)
+{
+	atomic_long_inc(&w->class[class].contended);
+}
+
+/**
+ * pm_lockwait_free_busy() - a free has, and leaves its objects
+ * @w: where that is accounted
+ * @class: on whose behalf
+ *
+ * Context: any.
+ */
+static inline void pm_lockwait_free_busy(struct pm_lockwait *w,
+					 unsigned int class)
+{
+	atomic_long_inc(&w->class[class].free_busy);
+}
+
+/**
+ * pm_lockwait_fallback_out() - a thread goes to another arena
+ * @w: accounts of the lock that it found held
+ * @class: on whose behalf
+ *
+ * Context: any.
+ */
+static inline void pm_lockwait_fallback_out(struct pm_lockwait *w,
+					    unsigned int class)
+{
+	atomic_long_inc(&w->class[class].fallback_out);
+}
+
+/**
+ * pm_lockwait_fallback_in() - a thread has come from another arena
+ * @w: accounts of the lock that it holds now
+ *
+ * Context: the lock is held.
+ */
+static inline void pm_lockwait_fallback_in(struct pm_lockwait *w)
+{
+	w->fallback_in++;
+}
+
+/**
+ * pm_lockwait_restart() - nobody waits in the child of a fork()
+ * @w: where waits are accounted
+ *
+ * Context: the child's one thread.
+ */
+static inline void pm_lockwait_restart(struct pm_lockwait *w)
+{
+	atomic_long_set(&w->waiters, 0);
+}
+
+void pm_lockstat_adopt(struct pm_lockstat *to, struct pm_lockstat *from);
+void pm_lockstat_restart(struct pm_lockstat *ls);
 union pm_holder pm_lockstat_holder(const struct pm_lockstat *ls);
 void pm_lockwait_begin(struct pm_lockwait *w, const struct pm_lockstat *ls,
 		       unsigned int class, struct pm_wait *wait);

@@ -91,7 +91,7 @@ static struct pm_arena *pm_arena_lock_other(struct pm_arena *busy,
 			    !pm_arena_trylock(arena))
 				continue;
 			if (!arena->retired) {
-				arena->waits.fallback_in++;
+				pm_lockwait_fallback_in(&arena->waits);
 				trace_arena_fallback(busy->id, class, 0,
 						     arena->id);
 				return arena;
@@ -116,7 +116,7 @@ static struct pm_arena *pm_arena_lock_busy(struct pm_arena *arena,
 		pm_arena_wait(arena, class);
 		return arena;
 	}
-	atomic_long_inc(&arena->waits.class[class].fallback_out);
+	pm_lockwait_fallback_out(&arena->waits, class);
 	if (pm_options.policy->moved)
 		pm_options.policy->moved(other->id);
 	return other;

@@ -133,7 +133,7 @@ out:
  * pm_registry_unlink() - let nobody find an arena any more who does not yet
  * @arena: arena that is going to be retired
  *
- * Who reads the process from outside is told that figures are moving.
+ * A reader outside of the process is told that figures are moving.
  *
  * Context: pm_registry held.
  */

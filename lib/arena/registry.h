@@ -38,4 +38,8 @@ void pm_registry_each_spare(void (*visit)(struct pm_arena *arena));
 				 srcu_read_lock_held(&pm_srcu) ||	\
 				 lockdep_is_held(&pm_registry))
 
+/* The same, for those who hold pm_registry. */
+#define pm_for_each_arena_locked(arena)					\
+	list_for_each_entry(arena, &pm_arenas, node)
+
 #endif /* PM_REGISTRY_H */

@@ -21,8 +21,8 @@
  *
  * What is lost without each:
  *
- *   - Without A, or with A after B: as soon as the bit is set a collector to whom
- *     somebody else queued the slab takes the object in (G); if it was the heap's
+ *   - Without A, or with A after B: as soon as the bit is set a collector takes the
+ *     object in (G), when another thread queued the slab for it; if it was the heap's
  *     last one the heap goes (I), and C and D touch what is no more.
  *   - Were B a load and a store, two frees of one slab would lose a bit.
  *   - B before C, F before G: the two exchanges are full barriers and each other's
@@ -90,7 +90,7 @@ void pm_remote_queue(struct pm_slab *slab)
 	while (node) {
 		next = node->next;
 		slab = container_of(node, struct pm_slab, remote_node);
-		owner = pm_heap_owner(READ_ONCE(slab->heap));	/* retire L */
+		owner = pm_heap_owner(pm_slab_heap(slab));	/* retire L */
 		pm_stop_point(PM_STOP_REMOTE_OWNER);
 		llist_add(node, &owner->remote);	/* remote D, retire M */
 		node = next;
@@ -118,7 +118,7 @@ void pm_remote_queue(struct pm_slab *slab)
 enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
 				  unsigned int index)
 {
-	unsigned int class = slab->class, owner;
+	unsigned int class = pm_slab_class(slab), owner;
 	enum pm_slab_fault fault;
 
 	pm_inside_begin();
@@ -157,7 +157,7 @@ enum pm_slab_fault pm_remote_free(struct pm_heap *heap, struct pm_slab *slab,
  *					fork()
  *	adds the slab to the list	frees an object of the slab: queued is
  *					1, so the slab is on the list; it is
- *					not, and stays away from it for ever
+ *					not, and never comes to it again
  *
  * the slab's remote frees would never come in, and the heap never go.
  *

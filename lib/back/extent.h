@@ -64,11 +64,64 @@ struct pm_extent *pm_extent_map(size_t size, size_t align, gfp_t gfp);
 void pm_extent_unmap(struct pm_extent *e);
 bool pm_extent_is_whole(const struct pm_extent *e);
 void pm_extent_replace(struct pm_extent *from, struct pm_extent *to);
+void pm_extent_each_fresh(const struct pm_extent *e, char *from, char *to,
+			  void (*fn)(char *from, char *to));
 void pm_extents_decay(void);
 size_t pm_extents_purge(void);
 void pm_extents_lock_all(void);
 void pm_extents_unlock_all(bool child);
 void pm_extents_exit(void);
+
+/**
+ * pm_extent_addr() - first byte of an extent
+ * @e: the caller's extent
+ */
+static inline void *pm_extent_addr(const struct pm_extent *e)
+{
+	return e->addr;
+}
+
+/**
+ * pm_extent_size() - bytes of an extent
+ * @e: the caller's extent
+ */
+static inline size_t pm_extent_size(const struct pm_extent *e)
+{
+	return e->size;
+}
+
+/**
+ * pm_extent_is_zero() - whether all of an extent reads as zero
+ * @e: the caller's extent
+ */
+static inline bool pm_extent_is_zero(const struct pm_extent *e)
+{
+	return e->zero;
+}
+
+/**
+ * pm_extents_cached() - bytes of the free extents
+ */
+static inline size_t pm_extents_cached(void)
+{
+	return atomic_long_read(&pm_extent_counts.cached);
+}
+
+/**
+ * pm_extents_dirty() - bytes of the free extents that may have pages
+ */
+static inline size_t pm_extents_dirty(void)
+{
+	return atomic_long_read(&pm_extent_counts.dirty);
+}
+
+/**
+ * pm_extents_reused() - how often an extent was used again
+ */
+static inline size_t pm_extents_reused(void)
+{
+	return atomic_long_read(&pm_extent_counts.reused);
+}
 
 /**
  * pm_extent_end() - first byte behind an extent

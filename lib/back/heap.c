@@ -10,7 +10,7 @@
  * just freed is the likeliest to be wanted again.
  */
 #include "back/heap.h"
-#include "back/ahead.h"
+#include "back/populate.h"
 #include "back/pagemap.h"
 #include "base/testing.h"
 
@@ -139,12 +139,13 @@ static void pm_heap_open_step(struct pm_heap *heap, struct pm_slab *slab)
 {
 	char *step = pm_slab_next_step(slab);
 	u8 *marked = pm_heap_marked(heap, step);
+	unsigned int class = pm_slab_class(slab);
 
-	pm_slab_open_step(slab, *marked == slab->class);
-	*marked = slab->class;
+	pm_slab_open_step(slab, *marked == class);
+	*marked = class;
 	/* After the marks: whoever finds the class finds them, too. */
 	smp_wmb();
-	pm_pagemap_set_class(step, 1, slab->class);
+	pm_pagemap_set_class(step, 1, class);
 }
 
 /**
@@ -168,16 +169,16 @@ static void pm_heap_open_step(struct pm_heap *heap, struct pm_slab *slab)
  */
 void pm_heap_open_slab(struct pm_slab *slab, bool common)
 {
-	unsigned int steps = PM_UNIT_STEPS - slab->opened % PM_UNIT_STEPS;
+	unsigned int steps = pm_slab_steps_left(slab);
 	char *from = pm_slab_next_step(slab);
-	struct pm_heap *heap = slab->heap;
+	struct pm_heap *heap = pm_slab_heap(slab);
 
 	lockdep_assert_held(heap->lock);
 	/* Steps are opened in order: behind one without pages none has any. */
 	if (!common)
 		steps = 1;
 	else if (!*pm_heap_marked(heap, from))
-		pm_ahead_sure(from, from + steps * PM_STEP_SIZE);
+		pm_populate(from, from + steps * PM_STEP_SIZE);
 	while (steps--)
 		pm_heap_open_step(heap, slab);
 }
@@ -195,7 +196,7 @@ void pm_heap_open_slab(struct pm_slab *slab, bool common)
 unsigned int pm_heap_take(struct pm_slab *slab, void **objs, unsigned int n,
 			  bool common)
 {
-	lockdep_assert_held(slab->heap->lock);
+	lockdep_assert_held(pm_slab_heap(slab)->lock);
 	while (pm_slab_nr_ready(slab) < n && !pm_slab_is_open(slab))
 		pm_heap_open_slab(slab, common);
 	return pm_slab_take(slab, objs, n);
@@ -250,13 +251,14 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class,
  */
 void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
 {
-	unsigned int units = pm_classes[slab->class].units;
-	unsigned int first = (slab->base - heap->base) >> PM_UNIT_SHIFT;
+	unsigned int units = pm_classes[pm_slab_class(slab)].units;
+	char *base = pm_slab_object(slab, 0);
+	unsigned int first = (base - heap->base) >> PM_UNIT_SHIFT;
 	unsigned int i, dirty = 0;
 
 	lockdep_assert_held(heap->lock);
-	BUG_ON(slab->nr_free != pm_slab_capacity(slab));
-	pm_pagemap_set_class(slab->base, units * PM_UNIT_STEPS, 0);
+	BUG_ON(!pm_slab_is_free(slab));
+	pm_pagemap_set_class(base, units * PM_UNIT_STEPS, 0);
 	for (i = 0; i < units; i++) {
 		__set_bit(first + i, heap->free);
 		if (!heap->marked[(first + i) * PM_UNIT_STEPS])

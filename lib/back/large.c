@@ -7,7 +7,7 @@
  * make it available again, and when that is busy leaves it in an inbox.
  */
 #include "back/large.h"
-#include "back/ahead.h"
+#include "back/populate.h"
 #include "back/pagemap.h"
 
 #define PM_COPY_MAX		(1UL << 20)	/* where copying beats faults */
@@ -18,21 +18,6 @@ static void pm_large_count(long bytes, long objects)
 {
 	atomic_long_add(bytes, &pm_large_counts.live);
 	atomic_long_add(objects, &pm_large_counts.live_objects);
-}
-
-/*
- * Call @ahead for what has no pages of the memory from @from to @to in an
- * object.
- */
-static void pm_extent_ahead(const struct pm_extent *e, char *from, char *to,
-			    void (*ahead)(char *from, char *to))
-{
-	if (!e->dirty_from) {
-		ahead(from, to);
-		return;
-	}
-	ahead(from, min_t(char *, to, e->dirty_from));
-	ahead(max_t(char *, from, e->dirty_to), to);
 }
 
 /**
@@ -58,16 +43,17 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 	if (!e)
 		return NULL;
 	if (!(gfp & __GFP_ZERO))
-		pm_extent_ahead(e, e->addr, pm_extent_end(e), pm_ahead_habit);
-	if (want_init_on_alloc(gfp) && !e->zero)
-		memset(e->addr, 0, e->size);
-	if (!pm_pagemap_add_large(e, e->addr, gfp)) {
+		pm_extent_each_fresh(e, pm_extent_addr(e), pm_extent_end(e),
+				     pm_populate_on_credit);
+	if (want_init_on_alloc(gfp) && !pm_extent_is_zero(e))
+		memset(pm_extent_addr(e), 0, pm_extent_size(e));
+	if (!pm_pagemap_add_large(e, pm_extent_addr(e), gfp)) {
 		pm_extent_put(e);
 		return NULL;
 	}
 	atomic_long_inc(&pm_large_counts.allocs);
-	pm_large_count(e->size, 1);
-	return e->addr;
+	pm_large_count(pm_extent_size(e), 1);
+	return pm_extent_addr(e);
 }
 
 /**
@@ -80,7 +66,7 @@ struct pm_extent *pm_large_find(const void *ptr)
 {
 	struct pm_extent *e = pm_pagemap_large(ptr);
 
-	return e && e->addr == ptr ? e : NULL;
+	return e && pm_extent_addr(e) == ptr ? e : NULL;
 }
 
 /**
@@ -96,9 +82,9 @@ bool pm_large_free(void *ptr)
 
 	if (!e || !pm_pagemap_take_large(e, ptr))
 		return false;
-	pm_large_count(-(long)e->size, -1);
+	pm_large_count(-(long)pm_extent_size(e), -1);
 	if (want_init_on_free())
-		memset(ptr, 0, e->size);
+		memset(ptr, 0, pm_extent_size(e));
 	pm_extent_put(e);
 	return true;
 }
@@ -114,27 +100,29 @@ bool pm_large_free(void *ptr)
 static void *pm_large_move_pages(struct pm_extent *e, size_t size)
 {
 	struct pm_extent *to;
-	void *old = e->addr;
+	void *old = pm_extent_addr(e), *addr;
 
-	if (!pm_extent_is_whole(e) || e->size <= PM_COPY_MAX)
+	if (!pm_extent_is_whole(e) || pm_extent_size(e) <= PM_COPY_MAX)
 		return NULL;
 	to = pm_extent_map(size, PAGE_SIZE, GFP_KERNEL);
 	if (!to)
 		return NULL;
-	if (to->size > size || !pm_pagemap_add_large(to, to->addr, GFP_KERNEL))
+	addr = pm_extent_addr(to);
+	if (pm_extent_size(to) > size ||
+	    !pm_pagemap_add_large(to, addr, GFP_KERNEL))
 		goto err_to;
 	if (!pm_pagemap_take_large(e, old))
 		goto err_map;
-	if (!pm_host_large_remap(old, e->size, to->size, to->addr)) {
+	if (!pm_host_large_remap(old, pm_extent_size(e), pm_extent_size(to), addr)) {
 		pm_pagemap_add_large(e, old, GFP_NOWAIT);
 		goto err_map;
 	}
-	pm_large_count((long)to->size - (long)e->size, 0);
+	pm_large_count((long)pm_extent_size(to) - (long)pm_extent_size(e), 0);
 	pm_extent_replace(e, to);
-	return to->addr;
+	return addr;
 
 err_map:
-	pm_pagemap_take_large(to, to->addr);
+	pm_pagemap_take_large(to, addr);
 err_to:
 	pm_extent_unmap(to);
 	return NULL;
@@ -156,13 +144,13 @@ void *pm_large_resize(void *ptr, size_t size)
 	if (!e || size > PM_LARGE_MAX - PAGE_SIZE)
 		return NULL;
 	size = ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PAGE_SIZE);
-	old = e->size;
+	old = pm_extent_size(e);
 	if (size <= old && old - size <= old / 4)
 		return ptr;
 	if (pm_extent_resize(e, size)) {
 		pm_large_count((long)size - (long)old, 0);
-		pm_extent_ahead(e, (char *)ptr + old, pm_extent_end(e),
-				pm_ahead_habit);
+		pm_extent_each_fresh(e, (char *)ptr + old, pm_extent_end(e),
+				     pm_populate_on_credit);
 		if (size > old && want_init_on_alloc(0))
 			memset((char *)ptr + old, 0, size - old);
 		return ptr;
@@ -184,8 +172,9 @@ void pm_large_will_write(void *ptr, size_t size)
 	struct pm_extent *e = pm_large_find(ptr);
 
 	if (e)
-		pm_extent_ahead(e, ptr, (char *)ptr + ALIGN_DOWN(size, PAGE_SIZE),
-				pm_ahead_sure);
+		pm_extent_each_fresh(e, ptr,
+				     (char *)ptr + ALIGN_DOWN(size, PAGE_SIZE),
+				     pm_populate);
 }
 
 /**
@@ -196,15 +185,15 @@ void pm_large_get_stats(struct pm_large_stats *st)
 {
 	st->live = atomic_long_read(&pm_large_counts.live);
 	st->live_objects = atomic_long_read(&pm_large_counts.live_objects);
-	st->cached = atomic_long_read(&pm_extent_counts.cached);
-	st->dirty = atomic_long_read(&pm_extent_counts.dirty);
+	st->cached = pm_extents_cached();
+	st->dirty = pm_extents_dirty();
 	st->allocs = atomic_long_read(&pm_large_counts.allocs);
-	st->reused = atomic_long_read(&pm_extent_counts.reused);
+	st->reused = pm_extents_reused();
 }
 
 static void pm_large_forgotten(struct pm_extent *e)
 {
-	pm_large_free(e->addr);
+	pm_large_free(pm_extent_addr(e));
 }
 
 /**

@@ -52,7 +52,7 @@ void pm_large_exit(void);
  */
 static inline size_t pm_large_size(const struct pm_extent *e)
 {
-	return e->size;
+	return pm_extent_size(e);
 }
 
 #endif /* PM_LARGE_H */

@@ -179,6 +179,18 @@ static inline struct pm_heap *pm_pagemap_heap(const void *p)
 	return heap;
 }
 
+/**
+ * pm_pagemap_place_is_free() - whether no heap lies in the place of an address
+ * @p: any address
+ */
+static inline bool pm_pagemap_place_is_free(const void *p)
+{
+	unsigned long key = pm_addr_key(p);
+	struct pm_leaf *leaf = pm_leaf_of(key);
+
+	return !leaf || !READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]);
+}
+
 struct pm_leaf *pm_pagemap_leaf(const void *p, gfp_t gfp);
 bool pm_pagemap_add_heap(struct pm_heap *heap, const void *base, size_t size,
 			 gfp_t gfp);

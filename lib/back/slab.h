@@ -70,6 +70,35 @@ bool pm_slab_restart(struct pm_slab *slab);
 bool pm_slab_object_is_free(const struct pm_slab *slab, unsigned int index);
 
 /**
+ * pm_slab_class() - class of a slab's objects
+ * @slab: the slab
+ */
+static inline unsigned int pm_slab_class(const struct pm_slab *slab)
+{
+	return slab->class;
+}
+
+/**
+ * pm_slab_heap() - heap that a slab lies in
+ * @slab: the slab
+ *
+ * Context: any: it is set once for good.
+ */
+static inline struct pm_heap *pm_slab_heap(const struct pm_slab *slab)
+{
+	return READ_ONCE(slab->heap);
+}
+
+/**
+ * pm_slab_nr_free() - objects of a slab that are free
+ * @slab: the slab
+ */
+static inline unsigned int pm_slab_nr_free(const struct pm_slab *slab)
+{
+	return slab->nr_free;
+}
+
+/**
  * pm_slab_capacity() - objects that a slab has
  * @slab: the slab
  */
@@ -94,6 +123,15 @@ static inline bool pm_slab_is_open(const struct pm_slab *slab)
 static inline char *pm_slab_next_step(const struct pm_slab *slab)
 {
 	return slab->base + slab->opened * PM_STEP_SIZE;
+}
+
+/**
+ * pm_slab_steps_left() - steps to open up to the end of the unit
+ * @slab: slab that is not open
+ */
+static inline unsigned int pm_slab_steps_left(const struct pm_slab *slab)
+{
+	return PM_UNIT_STEPS - slab->opened % PM_UNIT_STEPS;
 }
 
 /**

@@ -6,7 +6,7 @@
  * Two frees of an object at the same instant can both find it unmarked; then
  * it goes home twice, and the second time is found out in its slab, where a
  * lock is held and nothing can be said. One such object at a time is noted, and
- * reported by whoever holds no lock next; who did it is long gone.
+ * reported by the next caller that holds no lock; the guilty one is long gone.
  */
 #ifndef PM_MISUSE_H
 #define PM_MISUSE_H

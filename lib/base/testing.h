@@ -13,7 +13,7 @@
  * @heap_map: memory for a heap
  * @large_map: memory for a large object
  * @meta: memory for a descriptor of a heap, a large object or of the page map
- * @heap_size: bytes that heaps shall have, 0 for as many as they can
+ * @heap_size: bytes that heaps are to have, 0 for as many as they can
  *
  * 0: nothing is ordered. N: from the Nth request on there is no memory. Looked
  * at only where the host would be asked for memory.
@@ -28,7 +28,7 @@ struct pm_inject {
 extern struct pm_inject pm_inject;
 
 /**
- * pm_inject_fails() - whether a request shall fail
+ * pm_inject_fails() - whether a request is to fail
  * @after: the member of pm_inject that it belongs to
  */
 static inline bool pm_inject_fails(unsigned int *after)

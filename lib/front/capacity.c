@@ -11,7 +11,7 @@
  * few slots of a class may exceed. When the budget is spent a class that
  * misses takes room from others, from those that have not missed for some
  * time: a hand goes round as in the clock algorithm of page replacement, and
- * whom it finds idle twice gives half of its room. A class that sees no miss
+ * a class that it finds idle twice gives half of its room. A class that sees no miss
  * for a decay time gives half of its room back by itself. So a class that is
  * used little holds little, and a program that changes from some sizes to
  * others does not wait for it.

@@ -16,7 +16,7 @@
 #include "front/capacity.h"
 #include "front/drain.h"
 #include "front/magazine.h"
-#include "front/transit.h"
+#include "front/inflight.h"
 
 static struct {
 	atomic_long_t hits;
@@ -65,7 +65,7 @@ static unsigned int pm_mag_want(const struct pm_magazine *mag,
 /* Number of the arena that the first of @objs belongs to, for tracers. */
 static unsigned int pm_mag_owner(void **objs)
 {
-	return pm_heap_owner(pm_pagemap_heap(objs[0]))->id;
+	return pm_arena_id(pm_heap_owner(pm_pagemap_heap(objs[0])));
 }
 
 /**
@@ -94,12 +94,12 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 	if (likely(mag)) {
 		pm_mag_grow(mag, class, PM_MISS_EMPTY);
 		n = pm_mag_want(mag, class);
-		carrier = pm_transit_begin();
+		carrier = pm_inflight_begin();
 	}
 	got = __pm_malloc_lock(class, objs, carrier < 0 ? 1 : n + 1, gfp);
 	if (got > 1) {
 		pm_stop_point(PM_STOP_REFILL);
-		/* magazine J, mark J, transit D */
+		/* magazine J, mark J, inflight D */
 		pushed = pm_percpu_push_batch(class, objs + 1, got - 1);
 		if (trace_magazine_refill_enabled())
 			trace_magazine_refill(pm_mag_owner(objs), class,
@@ -109,7 +109,7 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 					   got - 1 - pushed);
 	}
 	if (likely(carrier >= 0))
-		pm_transit_end(carrier);
+		pm_inflight_end(carrier);
 	if (unlikely(!got))
 		return NULL;
 	if (got > 1) {
@@ -140,15 +140,14 @@ bool pm_mag_is_on_top(unsigned int class, const void *obj)
 }
 
 /*
- * Whether an object shall go home although there is, or soon would be, room
+ * Whether an object is to go home although there is, or soon would be, room
  * for it here.
  *
- * Not the stack is full but the thread or the class is new on this CPU, and
- * the object is another arena's: somebody handed it to a thread that begins.
- * Who frees it takes one like it next, and would get this one back, which
- * shares its cache line with what its giver still has (Berger et al. call
- * that passive false sharing). Two threads that each wrote to 8 bytes of one
- * line took 630 ns where those with lines of their own took 150.
+ * The stack is not full: the thread or the class is new on this CPU, and the
+ * object is another arena's. Another thread handed it to one that begins. The
+ * latter frees it, takes one like it next, and would get this one back, which
+ * shares its cache line with what the giver still has (Berger et al. call that
+ * passive false sharing).
  */
 static bool pm_mag_sends_home(const struct pm_magazine *mag,
 			      unsigned int class, const void *obj)
@@ -161,32 +160,32 @@ static void pm_mag_flush_batch(unsigned int class, unsigned int n)
 {
 	u64 begin = pm_trace_begin(magazine_flush);
 	void *objs[PM_BATCH_MAX];
-	int carrier = pm_transit_begin();
+	int carrier = pm_inflight_begin();
 	int owner = PM_NO_ARENA;
 
 	if (unlikely(carrier < 0))
 		return;
-	/* magazine K, transit C */
+	/* magazine K, inflight C */
 	n = pm_percpu_pop_batch(class, objs, n);
 	if (n) {
 		pm_stop_point(PM_STOP_FLUSH);
 		if (trace_magazine_flush_enabled())
 			owner = pm_mag_owner(objs);
-		pm_free_lock_batch(class, objs, n);	/* mark H, transit D */
+		pm_free_lock_batch(class, objs, n);	/* mark H, inflight D */
 		trace_magazine_flush(owner, class, pm_trace_since(begin), n);
 	}
-	pm_transit_end(carrier);
+	pm_inflight_end(carrier);
 }
 
 /* Carry @obj to its arena. */
 static bool pm_mag_send_home(unsigned int class, void *obj)
 {
-	int carrier = pm_transit_begin();
+	int carrier = pm_inflight_begin();
 
 	if (unlikely(carrier < 0))
 		return false;
 	pm_free_lock_batch(class, &obj, 1);
-	pm_transit_end(carrier);
+	pm_inflight_end(carrier);
 	return true;
 }
 
@@ -208,7 +207,7 @@ bool pm_mag_flush(unsigned int class, void *obj)
 	if (unlikely(!mag))
 		return false;
 	if (unlikely(pm_mag_sends_home(mag, class, obj))) {
-		/* The first one only: who does nothing but free needs room. */
+		/* The first one only: a CPU that only frees needs room. */
 		if (!pm_mag_room(mag, class))
 			pm_mag_grow(mag, class, PM_MISS_FULL);
 		return pm_mag_send_home(class, obj);

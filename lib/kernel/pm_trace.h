@@ -4,7 +4,7 @@
  * one class. `perf record -e 'pmalloc:*'`, or tracefs events/pmalloc/.
  *
  * The kernel reads this header several times, with another meaning of
- * DEFINE_EVENT each time, and so the table is expanded anew each time.
+ * DEFINE_EVENT each time, and so the table is expanded once more each time.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM pmalloc

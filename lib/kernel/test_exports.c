@@ -27,7 +27,7 @@
 #include "platform.h"
 #include "back/slab.h"
 #include "api/stats.h"
-#include "front/transit.h"
+#include "front/inflight.h"
 
 #define PM_EXPORT_TEST(symbol)						\
 	EXPORT_SYMBOL_NS_GPL(symbol,					\
@@ -152,12 +152,12 @@ PM_EXPORT_TEST(pm_mark_secret);
 PM_EXPORT_TEST(pm_mag_count_hit);
 #endif
 
-/* transit.h */
-PM_EXPORT_TEST(pm_transit_begin);
-PM_EXPORT_TEST(pm_transit_end);
-PM_EXPORT_TEST(pm_transit_resume);
-PM_EXPORT_TEST(pm_transit_stop);
-PM_EXPORT_TEST(pm_transit_stopped);
+/* inflight.h */
+PM_EXPORT_TEST(pm_inflight_begin);
+PM_EXPORT_TEST(pm_inflight_end);
+PM_EXPORT_TEST(pm_inflight_resume);
+PM_EXPORT_TEST(pm_inflight_stop);
+PM_EXPORT_TEST(pm_inflight_stopped);
 
 /* pm_percpu.h */
 PM_EXPORT_TEST(pm_null_magazine);

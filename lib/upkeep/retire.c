@@ -104,8 +104,7 @@ int pm_arena_retire(unsigned int cpu)
 	pm_arena_collect(arena);			/* retire C ... */
 	pm_arena_flush_depots(arena);			/* ... and for depots */
 	pm_arena_adopt(to, arena);			/* retire D */
-	/* retire E. Pairs with retire N: who sees it sees the new owner. */
-	smp_store_release(&arena->retired, true);
+	pm_arena_set_retired(arena);			/* retire E */
 	pm_registry_moved();
 	pm_arena_unlock(arena);
 	pm_arena_leave(to);
@@ -120,7 +119,7 @@ int pm_arena_retire(unsigned int cpu)
 	pm_arena_unlock(arena);
 	pm_arena_unlock(to);
 	pm_registry_spare(arena);			/* retire H */
-	trace_arena_retire(cpu, 0, pm_trace_since(begin), to->id);
+	trace_arena_retire(cpu, 0, pm_trace_since(begin), pm_arena_id(to));
 out:
 	mutex_unlock(&pm_registry);
 	return err;

@@ -9,7 +9,7 @@
 #include "back/mark.h"
 #include "back/pagemap.h"
 #include "front/magazine.h"
-#include "front/transit.h"
+#include "front/inflight.h"
 
 /**
  * enum pm_found - where an object was found
@@ -38,11 +38,11 @@ static enum pm_found pm_heap_find_object(struct pm_heap *heap, const void *obj,
 /*
  * Look for an object among the free ones.
  *
- * With the magazines empty and nothing in transit all that is free is in
+ * With the magazines empty and nothing in flight all that is free is in
  * depots, inboxes and slabs; when those have been emptied into slabs the bitmap
  * tells.
  *
- * Context: pm_transit_stop(), pm_registry and pm_mag_lock_all(), so that none
+ * Context: pm_inflight_stop(), pm_registry and pm_mag_lock_all(), so that none
  * of that changes; may sleep.
  */
 static enum pm_found pm_arenas_find(const void *obj, unsigned int class)
@@ -52,18 +52,18 @@ static enum pm_found pm_arenas_find(const void *obj, unsigned int class)
 	enum pm_found found = PM_FOUND_FREE;
 
 	lockdep_assert_held(&pm_registry);
-	list_for_each_entry(arena, &pm_arenas, node) {
+	pm_for_each_arena_locked(arena) {
 		pm_arena_lock(arena, PM_CLASS_NONE);
 		pm_arena_enter(arena, PM_CLASS_NONE);
-		pm_arena_flush_depots(arena);			/* transit J */
+		pm_arena_flush_depots(arena);			/* inflight J */
 		pm_arena_unlock(arena);
 	}
-	/* transit K. By its owner, for without a lock its heap might go. */
-	list_for_each_entry(arena, &pm_arenas, node) {
+	/* inflight K. By its owner, for without a lock its heap might go. */
+	pm_for_each_arena_locked(arena) {
 		pm_arena_lock_uncounted(arena);
-		list_for_each_entry(heap, &arena->heaps, node)
-			if (pm_heap_contains(heap, obj))
-				found = pm_heap_find_object(heap, obj, class);
+		heap = pm_arena_find_heap(arena, obj);
+		if (heap)
+			found = pm_heap_find_object(heap, obj, class);
 		pm_arena_unlock(arena);
 	}
 	return found;
@@ -86,14 +86,14 @@ static noinline __cold enum pm_found pm_find(const void *obj,
 
 	if (!pm_context_may_lock())
 		return unknown;
-	pm_transit_stop();
+	pm_inflight_stop();
 	mutex_lock(&pm_registry);
-	pm_mag_lock_all();					/* transit H */
-	if (pm_mag_drain_all_locked())				/* transit I */
+	pm_mag_lock_all();					/* inflight H */
+	if (pm_mag_drain_all_locked())				/* inflight I */
 		found = pm_arenas_find(obj, class);
 	pm_mag_unlock_all();
 	mutex_unlock(&pm_registry);
-	pm_transit_resume();
+	pm_inflight_resume();
 	return found;
 }
 

@@ -74,7 +74,7 @@ PM_EXPORT int prctl(int op, ...)
 
 /*
  * Whether there is something to read at @args: the kernel reads the signals
- * before it finds that it shall do nothing with them.
+ * before it finds that it is to do nothing with them.
  */
 static bool pm_can_read(const void *args)
 {

@@ -21,10 +21,10 @@
  *				process does it at once; and no longer, when the
  *				program brings a filter of its own
  *
- * Whoever brings a filter with a system call instruction of his own, into a
- * process that had one before, is not seen. Between question and call another
- * thread may bring a filter for all: who does that by syscall() or prctl() says
- * so a moment before. PMALLOC_OPTIONS=populate=off and a realloc() that copies
+ * A filter that is brought by a system call instruction of the program's own,
+ * into a process that had one before, is not seen. Between question and call
+ * another thread may bring a filter for all: when it does that by syscall() or
+ * prctl(), we are told a moment before. PMALLOC_OPTIONS=populate=off and a realloc() that copies
  * (after PR_SET_SECCOMP) are without any of the three.
  */
 #include <sys/mman.h>

@@ -7,7 +7,7 @@
  * forking thread takes every lock, outermost first, and the child begins
  * with fresh ones. What is done without locks may be half done all the same:
  * the child puts that right (pm_arena_restart_all(), pm_batch_restart_all(),
- * pm_transit_forget()).
+ * pm_inflight_forget()).
  *
  * Lost to the child is what other threads had in their hands: a batch of a
  * refill or a flush (128 objects at most), an object between free()'s mark
@@ -20,10 +20,20 @@
  *	the C library's list of streams, the registry, magazines, liburcu's
  *	locks, arenas, extents, batches, pages
  *
- * What is lost without each step:
+ * Steps, as in handler.pml:
  *
- * A  The list of streams comes first. The C library's fork() takes it behind
- *    our handlers, and who has it may wait for somebody who allocates:
+ *	A  pm_fork_prepare() takes the C library's list of streams first
+ *	B  it waits for the registry and the arenas
+ *	C  a lock that the forking thread has is stepped over, and left as it is
+ *	D  a handler's fork() goes on without a lock that it waited long for
+ *	E  a fork() outside of a handler lets everything go then, and begins again
+ *	F  in the child, what the interrupted code has begun stays as it is
+ *	G  signals wait from before the first lock until after the last one
+ *
+ * What is lost without each:
+ *
+ *   - A before B: the C library's fork() takes the list behind our handlers, and
+ *     its holder may wait for a thread that allocates:
  *
  *	fork()			fflush(NULL)		getline()
  *	------			------------		---------
@@ -32,33 +42,23 @@
  *	has our locks
  *	waits for the list	waits for the stream	waits for our lock
  *
- *    In the child the C library makes the list's lock anew, before our handler.
- *    With one thread it does not touch it, and neither do we.
- *
- * B  liburcu's locks come behind the registry and before the arenas: a thread
- *    that retires an arena waits for readers with the registry held, and a
- *    reader may wait for an arena's lock. Taking arenas first would have the
- *    reader wait for us, the retiring thread for the reader, and us for it.
- *
- * C  fork() may be called in a signal handler that has interrupted malloc() or
- *    free(), and the interrupted code goes on in parent and child. A lock that
- *    this very thread has is stepped over, and left as it is in both: waiting for
- *    it, fork() would never return; were it made anew in the child, the
- *    interrupted code would share what it guards with the handler's successors.
- *
- * D  Such a thread takes the others in the wrong order. So it waits for none for
- *    ever: who has the registry may wait for the arena's lock that this thread
- *    has, and who waits for readers may wait for its section. A lock that is not
- *    to be had is made anew in the child, with what it guards as it is there:
- *    its holder mostly waits somewhere, with everything whole. For the same
- *    reason the list of streams and liburcu's locks are not taken then. The C
- *    library does take the list, so a fork() that has it and is not such a thread
- *    does not wait for ever either, but lets everything go and begins again. If there
- *    are other threads, liburcu's locks may be theirs in the child, which goes
- *    without new read-side sections.
- *
- * E  What the interrupted code has begun without a lock stays as it is in the
- *    child (pm_inside_begin()):
+ *     In the child the C library makes the list's lock new, before our handler.
+ *     With one thread it does not touch it, and neither do we.
+ *   - C: fork() may be called in a signal handler that has interrupted malloc() or
+ *     free(), and the interrupted code goes on in parent and child. Were its lock
+ *     let go in the parent, or made new in the child, the interrupted code would
+ *     share what it guards with others.
+ *   - D: such a thread takes locks in the wrong order. The thread that has the
+ *     registry may wait for the very arena that the interrupted code has. A lock
+ *     that is not to be had is made new in the child, with what it guards as it
+ *     is there: its holder mostly waits somewhere, with everything whole. For the
+ *     same reason liburcu's locks and the list of streams are not taken then. If
+ *     there are other threads, liburcu's locks may be theirs in the child, which
+ *     goes without new read-side sections.
+ *   - E: the C library takes the list in a handler's fork(), too. A fork() that
+ *     has the list and waits for the interrupted code's arena would wait for it,
+ *     and be waited for.
+ *   - F (pm_inside_begin()):
  *
  *	interrupted code, in the child		the child's handler
  *	------------------------------		-------------------
@@ -68,14 +68,17 @@
  *						it is spare again
  *	puts it into an inbox
  *
- *    and the next one to take a spare batch gets the same. Likewise a slab
- *    would be queued twice, and a heap's reference be dropped twice. So the
- *    child does not look for what *other* threads had begun: their batches, and
- *    slabs that they were about to queue, are lost to it, too.
+ *     and the next one to take a spare batch gets the same. Likewise a slab
+ *     would be queued twice, and a heap's reference be dropped twice. So the
+ *     child does not look for what *other* threads had begun: their batches, and
+ *     slabs that they were about to queue, are lost to it, too.
+ *   - G: a handler that forks in between would take the locks for stepped over,
+ *     and its child would let go of what it does not have.
  *
- * F  Signals wait from before the first lock until after the last one: a
- *    handler that forks in between would take the locks for stepped over, and
- *    its child would have them for ever.
+ * One circle is left, and it is the C library's: a handler over a thread that has
+ * an arena forks, getline() waits for that arena with its stream locked,
+ * fflush(NULL) for the stream with the list locked, and the C library's fork()
+ * for the list.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -85,7 +88,7 @@
 #include "arena/registry.h"
 #include "back/extent.h"
 #include "front/magazine.h"
-#include "front/transit.h"
+#include "front/inflight.h"
 #include "upkeep/standstill.h"
 
 /* Exported by the C library, and in no header. Others have no such list. */
@@ -166,12 +169,12 @@ static bool pm_has_threads(void)
 static bool pm_fork_halt(const struct pm_forker *f)
 {
 	pm_tls.hurried = f->is_inside ? PM_HURRY_SOME : PM_HURRY_ALL;
-	pm_mutex_halt(&pm_registry);	/* standstill A; C, and so on */
+	pm_mutex_halt(&pm_registry);	/* standstill A, handler B */
 	pm_mag_halt();					/* standstill B */
 	if (pm_tls.hurried == PM_HURRY_AGAIN)
 		return false;
 	if (!f->is_inside)
-		urcu_bp_before_fork();			/* standstill C; B */
+		urcu_bp_before_fork();			/* standstill C */
 	pm_arena_lock_all();				/* standstill D */
 	pm_extents_lock_all();				/* standstill E */
 	pm_batch_lock_all();
@@ -201,7 +204,7 @@ static void pm_fork_prepare(void)
 	struct pm_forker *f;
 
 	pm_syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &signals,
-		   sizeof(all));			/* F */
+		   sizeof(all));			/* handler G */
 	f = pm_forker_get();
 	f->signals = signals;
 	f->inside = pm_tls.inside;
@@ -210,10 +213,10 @@ static void pm_fork_prepare(void)
 	f->lists = others && !is_inside && _IO_list_lock && _IO_list_unlock;
 	for (;;) {
 		if (f->lists)
-			_IO_list_lock();		/* A */
+			_IO_list_lock();		/* handler A */
 		if (pm_fork_halt(f))
 			return;
-		pm_fork_resume();			/* D */
+		pm_fork_resume();			/* handler E */
 		if (f->lists)
 			_IO_list_unlock();
 		pm_host_nap();
@@ -240,15 +243,15 @@ static void pm_fork_child(void)
 	pm_tls.tid = 0;
 	pm_pages_unlock(true);				/* standstill H */
 	pm_extents_unlock_all(true);
-	pm_arena_restart_all(inside);			/* E */
+	pm_arena_restart_all(inside);			/* handler F */
 	pm_batch_restart_all(inside);			/* standstill J */
 	if (!inside)
 		pm_urcu_after_fork_child();		/* standstill L */
 	else if (f->others)
-		pm_urcu_is_forsaken = true;		/* D */
+		pm_urcu_is_forsaken = true;		/* handler D */
 	pm_mag_resume(true);
 	pm_mutex_restart(&pm_registry);
-	pm_transit_forget();				/* standstill K */
+	pm_inflight_forget();				/* standstill K */
 	pm_publish();
 	pm_forker_put(f);
 	memset(pm_forkers, 0, sizeof(pm_forkers));

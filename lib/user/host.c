@@ -178,9 +178,9 @@ __cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
  * pm_mutex_halt() - take a mutex for a standstill
  * @m: the mutex
  *
- * Nothing happens when this thread has it already. Who is hurried gives up after
- * a while, for he may have what its holder waits for; who would begin again then
- * does not wait for another.
+ * Nothing happens when this thread has it already. A hurried thread gives up after
+ * a while, for it may have what the holder waits for; one that would begin again
+ * then does not wait for another.
  *
  * Return: whether it was taken.
  */
@@ -188,13 +188,14 @@ bool pm_mutex_halt(struct mutex *m)
 {
 	int naps;
 
+	/* handler C */
 	if (pm_mutex_is_mine(m) || pm_tls.hurried == PM_HURRY_AGAIN)
 		return false;
 	if (!pm_tls.hurried)
 		mutex_lock(m);
 	else
 		for (naps = 0; !mutex_trylock(m); naps++) {
-			if (naps == PM_HALT_NAPS) {
+			if (naps == PM_HALT_NAPS) {	/* handler D, E */
 				if (pm_tls.hurried == PM_HURRY_ALL)
 					pm_tls.hurried = PM_HURRY_AGAIN;
 				return false;

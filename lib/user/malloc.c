@@ -276,7 +276,7 @@ PM_ALIAS(__libc_valloc, valloc);
 PM_ALIAS(__libc_pvalloc, pvalloc);
 PM_ALIAS(__posix_memalign, posix_memalign);
 PM_ALIAS(__libc_mallopt, mallopt);
-/* By hand: who names mallinfo() is warned that it is deprecated. */
+/* By hand: the name mallinfo draws a warning that it is deprecated. */
 extern struct mallinfo __libc_mallinfo(void)
 	__attribute__((nothrow, leaf, visibility("default"), alias("mallinfo")));
 

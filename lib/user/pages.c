@@ -51,15 +51,6 @@ static char *pm_map_aligned(size_t size, size_t align)
 	return start;
 }
 
-/* The place of a short heap must not be anybody else's. */
-static bool pm_place_is_free(const char *start)
-{
-	unsigned long key = pm_addr_key(start);
-	struct pm_leaf *leaf = pm_leaf_of(key);
-
-	return !leaf || !READ_ONCE(leaf->heap[(u32)key >> PM_HEAP_SHIFT]);
-}
-
 /*
  * Address space is short: no room for the detour of cutting. Look for a free
  * place below the last heap, for a heap of @size bytes.
@@ -77,7 +68,7 @@ static char *pm_map_short(size_t size)
 		at = (char *)ALIGN_DOWN((unsigned long)p, PM_HEAP_SIZE);
 	}
 	for (tries = 0; tries < 64; tries++, at -= PM_HEAP_SIZE) {
-		if (!pm_place_is_free(at))
+		if (!pm_pagemap_place_is_free(at))
 			continue;
 		p = pm_map(at, size, MAP_FIXED_NOREPLACE);
 		if (p == at)

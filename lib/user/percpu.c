@@ -278,7 +278,7 @@ void pm_vfork_stays(void)
  * pm_vfork_end() - it has left
  * @pid: what the system call returned to the parent
  *
- * Return: what vfork() shall return.
+ * Return: what vfork() is to return.
  */
 long pm_vfork_end(long pid)
 {
@@ -322,8 +322,8 @@ bool pm_percpu_fence(unsigned int index)
 
 /*
  * liburcu's readers issue no barriers where membarrier() was there at its
- * start; who waits for them has the kernel do it, and aborts when that is
- * refused. A sandbox cannot be left, so what worked now works in a moment,
+ * start; a thread that waits for them has the kernel do it, and aborts when that
+ * is refused. A sandbox cannot be left, so what worked now works in a moment,
  * unless another thread locks us in just then.
  */
 bool pm_host_can_synchronize(void)

@@ -78,8 +78,8 @@ static void urcu_bp_register(void)
  * struct pm_reader - what a thread needs for read-side sections
  * @rcu: liburcu's part, which has a cache line for @ctr alone
  * @ctr: the same as in @rcu
- * @life: robust, and locked by the thread for ever: so the kernel says when
- *	the thread is gone
+ * @life: robust, and locked by the thread until it ends: so the kernel says
+ *	when the thread is gone
  * @next: number of the next one that is free [rcu_registry_lock]
  */
 struct pm_reader {

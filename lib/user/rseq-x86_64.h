@@ -16,8 +16,8 @@
  *     at it and finds the thread elsewhere; the descriptors live as long as
  *     the library, which is never unloaded.
  *   - Progress: whoever is aborted again and again (by a debugger that steps,
- *     by signals that come faster than a section ends) must not begin anew for
- *     ever (magazine E). The abort handler counts, and from PM_RSEQ_TRIES on it says what
+ *     by signals that come faster than a section ends) must not begin again
+ *     without end (magazine E). The abort handler counts, and from PM_RSEQ_TRIES on it says what
  *     the section says when there is nothing to be had: empty, or full. The
  *     way from there is the locked one. pm_percpu_prepare(), which every such
  *     way passes, sees the count, keeps this caller from other sections, and
@@ -100,7 +100,7 @@
  * is what a pair of malloc and free takes. Its address is computed into a
  * register first, although the load could do it itself: processors that
  * forward a store to a load ahead of time (Golden Cove and later) do so for
- * plain addresses only. 6.9 -> 4.3 ns for a pair, alternating runs.
+ * plain addresses only.
  */
 
 /*

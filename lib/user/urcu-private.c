@@ -9,7 +9,7 @@
  * whose symbols nobody else sees.
  *
  * Of that source we use how grace periods are waited for and what is done
- * around fork(). Who the readers are is kept here and not by liburcu, for its
+ * around fork(). The list of readers is kept here and not by liburcu, for its
  * registration cannot say no: it ends the process when there is no memory or
  * no pthread key. Its functions for that are declared static below, so they
  * are never linked, and with them go its constructor and its destructor.
@@ -86,8 +86,8 @@ static int pm_reader_wait(void);
 
 /*
  * Readers order nothing where the kernel does it for them when somebody waits.
- * Those who come before this constructor, or whom it is refused, do so
- * themselves.
+ * Readers that come before this constructor do so themselves, as do all when
+ * the kernel refuses.
  */
 static void __attribute__((constructor)) pm_urcu_start(void)
 {
@@ -214,8 +214,8 @@ static void pm_reader_add(unsigned int nr)
 }
 
 /*
- * A grace period waits for somebody, without rcu_registry_lock. It would wait
- * for ever for those who have gone from within a section.
+ * A grace period waits for somebody, without rcu_registry_lock. It would never
+ * end for readers whose threads have gone from within a section.
  */
 static int pm_reader_wait(void)
 {

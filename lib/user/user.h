@@ -48,8 +48,7 @@ extern size_t pm_meta_total;
 
 /*
  * What others call. Each begins a cache line: a hit of malloc() or free() is so
- * short that the number of lines it is fetched from is what it takes. A pair
- * took 22 cycles or 20, by where the linker happened to put them.
+ * short that the number of lines it is fetched from is what it takes.
  */
 #define PM_EXPORT __attribute__((visibility("default"), aligned(64)))
 

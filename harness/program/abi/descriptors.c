@@ -4,7 +4,7 @@
  * all of the text, whatever became of the descriptors, on a small stack, and in
  * a thread that is being cancelled.
  *
- * Each trial is this program anew (argv[1] names it), for the library looks at
+ * Each trial is this program again (argv[1] names it), for the library looks at
  * its descriptors once, at the start.
  */
 #include <errno.h>

@@ -4,7 +4,7 @@
  * GLIBC_TUNABLES=glibc.pthread.rseq=0 the C library registers no area, and the
  * program registers its own, as librseq does; a thread has one at most.
  *
- * Each case is this program anew: argv[1] names it.
+ * Each case is this program again: argv[1] names it.
  */
 #include <errno.h>
 #include <malloc.h>

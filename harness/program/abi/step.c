@@ -2,7 +2,7 @@
 /*
  * A program that is single-stepped, as by a debugger with a software
  * watchpoint: each step is an interruption, and a per-CPU section that is
- * interrupted begins anew. All the same it comes to its end.
+ * interrupted begins again. All the same it comes to its end.
  */
 #include <errno.h>
 #include <signal.h>

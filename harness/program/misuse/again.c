@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
  * Double frees that find the object anywhere but where they left it: in each
- * class, in a slab that was purged and cut anew, in another CPU's magazine.
+ * class, in a slab that was purged and cut again, in another CPU's magazine.
  *
  * Each is done in a child, which must say one line that names a double free
  * (or, where the memory went back to the system, that there is no object) and
@@ -51,7 +51,7 @@ static void among_others(size_t size)
 }
 
 /* The slab's pages went back to the system; then it was made again. */
-static void cut_anew(size_t size)
+static void cut_again(size_t size)
 {
 	get_many(size);
 	free_many();
@@ -87,7 +87,7 @@ static void by_another_cpu(size_t size)
 	free(p);
 }
 
-static void by_realloc_cut_anew(size_t size)
+static void by_realloc_cut_again(size_t size)
 {
 	get_many(size);
 	free_many();
@@ -204,9 +204,9 @@ int main(void)
 	}
 	in_each_class("at once", at_once, false);
 	in_each_class("after hundreds of others", among_others, true);
-	in_each_class("in a slab cut anew", cut_anew, true);
+	in_each_class("in a slab cut again", cut_again, true);
 	in_each_class("in a slab cut for another class", cut_for_another_class, true);
-	in_each_class("by realloc, in a slab cut anew", by_realloc_cut_anew, true);
+	in_each_class("by realloc, in a slab cut again", by_realloc_cut_again, true);
 	in_each_class("by free_sized", by_free_sized, false);
 	in_each_class("freed by another CPU before", by_another_cpu, true);
 	for (size = 16; size <= 32768; size *= 2)

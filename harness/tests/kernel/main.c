@@ -32,7 +32,7 @@ MODULE_PARM_DESC(seed, "seed of all random numbers, 0 makes one");
 
 static unsigned int seconds = 1;
 module_param(seconds, uint, 0444);
-MODULE_PARM_DESC(seconds, "how long each case that could run for ever runs");
+MODULE_PARM_DESC(seconds, "how long each case without an end of its own runs");
 
 static bool forget;
 module_param(forget, bool, 0444);

@@ -37,7 +37,7 @@ enum pm_hurry {
  * @reader: number of the thread's reader, 0 before its first section
  * @in_urcu: within a shared liburcu's registration, which may call malloc
  * @urcu_seen: a shared liburcu's reader is allocated in this thread
- * @hurried: enum pm_hurry: in a fork() that waits for no lock for ever
+ * @hurried: enum pm_hurry: in a fork() that gives up waiting for a lock after a while
  * @inside: locks that this thread has or asks for, and other things that it has
  *	begun and a child of fork() must leave as they are
  */

@@ -6,25 +6,25 @@
  *
  * Steps:
  *
- *	A  pm_transit_begin() counts the carrier
+ *	A  pm_inflight_begin() counts the carrier
  *	B  it looks at the gate; when that is closed nothing is carried
  *	C  the carrier takes objects from where they are
  *	D  it hands them over
- *	E  pm_transit_end() counts the carrier out
- *	F  pm_transit_stop() closes the gate
+ *	E  pm_inflight_end() counts the carrier out
+ *	F  pm_inflight_stop() closes the gate
  *	G  it waits until every count is 0
  *	H  pm_find() takes pm_mag_lock: no CPU gets a magazine
  *	I  pm_mag_drain_all_locked() empties the magazines
  *	J  pm_arenas_find() gives what depots and inboxes hold to slabs
  *	K  it looks at the bitmap, and whether the mark is still there
- *	L  pm_transit_resume() opens the gate
+ *	L  pm_inflight_resume() opens the gate
  *
  * What stands for what:
  *
  *	refill		pm_mag_refill()
  *	flush		pm_mag_flush_batch()
  *	INSTALL		pm_mag_here()
- *	BEGIN, END	pm_transit_begin(), pm_transit_end()
+ *	BEGIN, END	pm_inflight_begin(), pm_inflight_end()
  *	look		pm_find(), for pm_is_free() and pm_has_copy()
  *	HOME		under an arena's lock: in a depot, an inbox or a slab
  *	SLAB		in its slab

@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Objects in transit: a batch that a refill or a flush carries between a
+ * Objects in flight: a batch that a refill or a flush carries between a
  * magazine and an arena is on the stack of a thread, where nobody else can
  * find it.
  *
- * Hardly anybody minds. But who has to know whether an object is free (a
- * mark was found, see pm_is_free()) would look in every magazine, depot and
- * slab and not see one that is carried from a place that is still to be looked
- * at to one that was looked at. So the traffic is stopped, and it is waited for
- * its end.
+ * Hardly anybody minds. But pm_is_free(), which has to know whether an object is
+ * free when its mark was found, would look in every magazine, depot and slab and
+ * miss one that is carried from a place that is still to be looked at to one that
+ * was looked at. So it stops the traffic, and waits for its end.
  *
- * Steps, as in transit.pml:
+ * Steps, as in inflight.pml:
  *
- *	A  pm_transit_begin() counts the carrier
+ *	A  pm_inflight_begin() counts the carrier
  *	B  it looks at the gate; when that is closed nothing is carried
  *	C  the carrier takes objects from where they are
  *	D  it hands them over
- *	E  pm_transit_end() counts the carrier out
- *	F  pm_transit_stop() closes the gate
+ *	E  pm_inflight_end() counts the carrier out
+ *	F  pm_inflight_stop() closes the gate
  *	G  it waits until every count is 0
  *	H  pm_find() takes pm_mag_lock: no CPU gets a magazine
  *	I  pm_mag_drain_all_locked() empties the magazines
  *	J  pm_arenas_find() gives what depots and inboxes hold to slabs
  *	K  it looks at the bitmap, and whether the mark is still there
- *	L  pm_transit_resume() opens the gate
+ *	L  pm_inflight_resume() opens the gate
  *
  * Between A and B, and between F and G, there is a full barrier. One of the two
  * comes first: either B finds the gate closed, or G finds the carrier's count and
@@ -35,29 +34,28 @@
  *   - Without A, or with E before D, G would not wait, and an object could be on
  *     its way from what I has yet to empty to what J has emptied.
  *   - Without B newcomers would come along all the time: G would not end, or miss
- *     who begins at a count that was looked at.
+ *     one that begins at a count that was looked at.
  *   - Without H a CPU could get a magazine when I has passed it.
  *   - Without I or J the object could be where K does not look.
  *
- * Who finds the gate closed loses nothing: a refill gets the one object that was
+ * A carrier that finds the gate closed loses nothing: a refill gets the one object that was
  * asked for, a flush leaves the one object that found no room, under the arena's
  * lock.
  *
- * Why not an SRCU section: a thread's first one costs 5 us in userspace,
- * more than all else that a short thread does here. Two atomic operations on
- * a cache line of the CPU's own, once per batch, took 1.00 to 1.02 of the
- * processor time of workloads that carry much (25 alternating runs each).
+ * Why not an SRCU section: a thread's first one costs more in userspace than all
+ * else that a short thread does here. Two atomic operations on a cache line of
+ * the CPU's own, once per batch, cost nothing that can be measured.
  */
-#ifndef PM_TRANSIT_H
-#define PM_TRANSIT_H
+#ifndef PM_INFLIGHT_H
+#define PM_INFLIGHT_H
 
 #include "platform.h"
 
-int pm_transit_begin(void);
-void pm_transit_end(int carrier);
-void pm_transit_stop(void);
-void pm_transit_resume(void);
-bool pm_transit_stopped(void);
-void pm_transit_forget(void);
+int pm_inflight_begin(void);
+void pm_inflight_end(int carrier);
+void pm_inflight_stop(void);
+void pm_inflight_resume(void);
+bool pm_inflight_stopped(void);
+void pm_inflight_forget(void);
 
-#endif /* PM_TRANSIT_H */
+#endif /* PM_INFLIGHT_H */

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * fork() beside threads that allocate with a lock of the C library held, and
+ * fork() in a signal handler over malloc() or free().
+ *
+ * Steps:
+ *
+ *	A  pm_fork_prepare() takes the C library's list of streams first
+ *	B  it waits for the registry and the arenas
+ *	C  a lock that the forking thread has is stepped over, and left as it is
+ *	D  a handler's fork() goes on without a lock that it waited long for
+ *	E  a fork() outside of a handler lets everything go then, and begins again
+ *	F  in the child, what the interrupted code has begun stays as it is
+ *	G  signals wait from before the first lock until after the last one
+ *
+ * What stands for what:
+ *
+ *	forker		pm_fork_prepare(), pm_fork_halt(), pm_fork_parent() and
+ *			pm_fork_child() of a thread that is outside of the library
+ *	interrupted	__pm_malloc_lock() with the arena's lock, or pm_free_inbox()
+ *			with a spare batch, and a handler over it that forks
+ *	successor	a thread that the handler's child begins
+ *	retire		pm_arena_retire(): the registry, and then an arena
+ *	flush, getline	fflush(NULL) and getline() in the C library
+ *	timeout		PM_HALT_NAPS naps: true when nobody can go on otherwise
+ *	halted		PM_MUTEX_HALTED
+ *
+ * The C library takes the list of streams within fork() as well, behind our
+ * handlers. Either the streams' users are there or the interrupted thread: with
+ * both there is a circle within the C library that no step of ours can break
+ * (getline() waits for the arena of the interrupted thread, fflush() for
+ * getline(), and the handler's fork() for fflush()).
+ *
+ * Every run ends with all threads at their end. Nobody sees what is half
+ * changed, no lock is let go that is not held, no batch is lost or doubled.
+ * Left out or done wrong on purpose:
+ *
+ *	-DLIST_LATE	A comes after B
+ *	-DLET_GO	C lets go of the lock in the parent
+ *	-DNEW_OWN	C makes the lock new in the child
+ *	-DPATIENT_ONE	D waits without end
+ *	-DPATIENT_ALL	E waits without end
+ *	-DKEEP_LIST	E keeps the list of streams
+ *	-DUNDO		F takes the batch for lost
+ *	-DSIGNALS	G is left out
+ */
+#define NONE	255
+
+byte list = NONE;
+byte stream = NONE;
+byte registry = NONE;
+byte arena = NONE;
+bool registry_halted;
+bool arena_halted;
+
+bool half;				/* what the arena's lock guards is half changed */
+byte batches = 1;			/* spare ones */
+byte inbox;
+
+byte survivor = NONE;			/* the thread that a child has */
+
+#define GONE		(survivor != NONE && survivor != me)
+#define LOCK(l)		atomic { l == NONE -> l = me }
+#define UNLOCK(l)	atomic { assert(l == me); l = NONE }
+
+#ifdef LET_GO
+#define TAKEN(l)	true
+#else
+#define TAKEN(l)	l##_halted
+#endif
+#define RESUME(l)							\
+	if								\
+	:: atomic { l == me && TAKEN(l) -> l##_halted = false; l = NONE }	\
+	:: else								\
+	fi
+/* In the child. */
+#define RESTART(l)							\
+	if								\
+	:: atomic { l == me && !l##_halted } -> NEW(l)			\
+	:: else -> atomic { l##_halted = false; l = NONE }		\
+	fi
+#ifdef NEW_OWN
+#define NEW(l)	l = NONE
+#else
+#define NEW(l)	skip			/* C */
+#endif
+
+#ifdef PATIENT_ONE
+#define LONG_ENOUGH	false
+#else
+#define LONG_ENOUGH	timeout		/* D */
+#endif
+
+#define HALT_OVER(l)							\
+	if								\
+	:: l == me			/* C */			\
+	:: atomic { l == NONE -> l = me; l##_halted = true }		\
+	:: LONG_ENOUGH							\
+	fi
+
+/* The C library's part of fork(). */
+#define TAKE_LIST							\
+	if								\
+	:: list == me -> had = true					\
+	:: atomic { list == NONE -> list = me; had = false }		\
+	fi
+
+#ifdef UNDO
+#define BATCHES		batches = 1 - inbox
+#else
+#define BATCHES		skip		/* F */
+#endif
+
+/* A handler forks over code that is inside. */
+#define HANDLER								\
+	HALT_OVER(registry);						\
+	HALT_OVER(arena);						\
+	TAKE_LIST;							\
+	if								\
+	:: atomic { survivor == NONE -> survivor = me };				\
+		list = (had -> me : NONE);				\
+		RESTART(arena);						\
+		BATCHES;						\
+		RESTART(registry);					\
+		run successor(4)					\
+	:: true ->							\
+		if							\
+		:: had							\
+		:: else -> UNLOCK(list)					\
+		fi;							\
+		RESUME(arena);						\
+		RESUME(registry)					\
+	fi
+
+proctype successor(byte me)
+{
+	LOCK(arena);
+	assert(!half);
+	UNLOCK(arena);
+	LOCK(registry);
+	UNLOCK(registry)
+}
+
+proctype interrupted(byte me)
+{
+	bool had;
+
+	{
+		if
+		:: LOCK(arena);
+			half = true;
+			HANDLER;
+			half = false;
+			UNLOCK(arena)
+		:: atomic { batches -> batches-- };
+			HANDLER;
+			inbox++;
+			assert(batches + inbox == 1)
+		fi
+	} unless { GONE }
+}
+
+proctype forker(byte me)
+{
+	bool had;
+
+	{
+		skip;
+again:
+#ifndef LIST_LATE
+		LOCK(list);				/* A */
+#endif
+		if					/* B */
+		:: atomic { registry == NONE -> registry = me; registry_halted = true }
+#ifndef PATIENT_ALL
+		:: timeout -> goto let_go		/* E */
+#endif
+		fi;
+#ifdef SIGNALS
+		if
+		:: HANDLER				/* G */
+		:: skip
+		fi;
+#endif
+		if
+		:: atomic { arena == NONE -> arena = me; arena_halted = true }
+#ifndef PATIENT_ALL
+		:: timeout -> goto let_go
+#endif
+		fi;
+#ifdef LIST_LATE
+		LOCK(list);
+#endif
+		if
+		:: atomic { survivor == NONE -> survivor = me };
+			list = NONE;
+			assert(!half);
+			atomic { arena = NONE; arena_halted = false };
+			atomic { registry = NONE; registry_halted = false };
+			run successor(4)
+		:: true ->
+			atomic { assert(arena == me); arena = NONE; arena_halted = false };
+			atomic { assert(registry == me); registry = NONE; registry_halted = false };
+			UNLOCK(list)
+		fi;
+		goto ended;
+let_go:
+		RESUME(arena);				/* E */
+		RESUME(registry);
+#ifdef KEEP_LIST
+		list == NONE;
+#elif !defined(LIST_LATE)
+		UNLOCK(list);
+#endif
+		goto again;
+ended:
+		skip
+	} unless { GONE }
+}
+
+proctype retire(byte me)
+{
+	{
+		LOCK(registry);
+		LOCK(arena);
+		UNLOCK(arena);
+		UNLOCK(registry)
+	} unless { GONE }
+}
+
+proctype flush(byte me)
+{
+	{
+		LOCK(list);
+		LOCK(stream);
+		UNLOCK(stream);
+		UNLOCK(list)
+	} unless { GONE }
+}
+
+proctype getline(byte me)
+{
+	{
+		LOCK(stream);
+		LOCK(arena);
+		assert(!half);
+		UNLOCK(arena);
+		UNLOCK(stream)
+	} unless { GONE }
+}
+
+init {
+	atomic {
+		run forker(0);
+		run retire(1);
+		if
+		:: run interrupted(2)
+		:: run flush(2);
+			run getline(3)
+		fi
+	}
+}
