@@ -10,6 +10,7 @@ import json
 import pathlib
 import sys
 
+import charts
 import common
 import each
 import recording
@@ -94,22 +95,29 @@ def arena_name(data, entry):
     return str(entry["arena"])
 
 
-def columns(data, total, most):
-    """The columns of the table."""
-    column = view.Column
-    return [
-        column("arena", 12, lambda e, s: arena_name(data, e), None),
-        column("size", 6, lambda e, s: view.size(e["size"]), None),
-        column("waits", 9, lambda e, s: str(e["waits"]), None),
-        column("each", 8, lambda e, s: view.duration(
-            view.mean(e["wait_ns"], e["waits"])), None),
-        column("in all", 8, lambda e, s: view.duration(e["wait_ns"]), None),
-        column("%", 5, lambda e, s: view.share(e["wait_ns"], total), None),
-        column("longest", 8, lambda e, s: view.duration(e["wait_max_ns"]),
-               None),
-        column(" held by", 8, lambda e, s: " " + holders(data, e, most), None,
-               True),
-    ]
+MOST_COLUMNS = 6        # of a matrix in a terminal
+HEADS = ("arena", "size", "waits", "each", "in all", "%", "longest", "held by")
+
+
+def row(data, entry, total, args, most):
+    """A line of the table."""
+    return (arena_name(data, entry), view.size(entry["size"]),
+            str(entry["waits"]),
+            view.duration(view.mean(entry["wait_ns"], entry["waits"])),
+            hot(entry["wait_ns"], most), view.share(entry["wait_ns"], total),
+            view.duration(entry["wait_max_ns"]),
+            holders(data, entry, args.holders))
+
+
+def hot(ns, most):
+    """A time as a cell that stands out as much as it has of the most."""
+    return terminal().heat(view.duration(ns), charts.heat_step(ns, most, 2)) \
+        if ns else "-"
+
+
+def terminal():
+    """What makes tables, with the library that it wants."""
+    return importlib.import_module("terminal")
 
 
 def callers(entry, most=5):
@@ -167,12 +175,14 @@ def show(data, args):
         recording.waits_of_counters(data)
     total = sum(w["wait_ns"] for w in waits)
     waits = sorted(waits, key=lambda w: -order(w, args.sort))
-    table = columns(data, total, args.holders)
+    most = max((w["wait_ns"] for w in waits), default=0)
     lines = head(data)
-    if waits:
-        lines += view.table(table, [])
-    for entry in waits[:args.lines]:
-        lines += view.table(table, [entry])[1:]
+    table = terminal().lines(HEADS, [row(data, e, total, args, most)
+                                     for e in waits[:args.lines]], (7,)) \
+        if waits else [""]
+    lines += table[:1]
+    for entry, text in zip(waits, table[1:]):
+        lines.append(text)
         if args.call_graph:
             lines += callers(entry)
     if len(waits) > args.lines:
@@ -227,20 +237,21 @@ def who(args):
     cells = each.pivot(found, args.rows, args.columns, data["names"])
     rows = each.order(cells, 0, args.rows)[:args.lines]
     columns = each.order(cells, 1, args.columns)
-    shown = columns[:6]
+    # At the left is a name, at the right two sums; of the names above, the end
+    # tells them apart.
+    room = terminal().width() - 36
+    shown = columns[:max(1, min(MOST_COLUMNS, room // 9))]
+    wide = max(8, min(14, room // max(1, len(shown)) - 1))
     total = sum(ns for _, ns in cells.values())
+    most = max((ns for _, ns in cells.values()), default=0)
+    table = []
+    for key in rows:
+        sums = [cells.get((key, c), (0, 0))[1] for c in columns]
+        table.append([key, *(hot(ns, most) for ns in sums[:len(shown)]),
+                      view.duration(sum(sums)), view.share(sum(sums), total)])
     print("time waited: %s down, %s across" % (args.rows, args.columns))
-    wide = max([len(r) for r in rows] + [8])
-    print(" ".join(["".ljust(wide)] + [c[-14:].rjust(14) for c in shown] +
-                   ["in all".rjust(9), "%".rjust(5)]))
-    for row in rows:
-        sums = [cells.get((row, c), (0, 0))[1] for c in columns]
-        print(" ".join(
-            [row.ljust(wide)] +
-            [(view.duration(ns) if ns else "-").rjust(14)
-             for ns in sums[:len(shown)]] +
-            [view.duration(sum(sums)).rjust(9),
-             view.share(sum(sums), total).rjust(5)]))
+    print("\n".join(terminal().lines(
+        ["", *(c[-wide:] for c in shown), "in all", "%"], table, (0,))))
     if len(columns) > len(shown):
         print("%d more columns; --page or --csv have them" %
               (len(columns) - len(shown)))
@@ -321,12 +332,12 @@ def difference(data, before):
     """Print what changed by arena and size, per second of recording."""
     rows = changes(data, before)
     print("per second, before and after\n" + SURE + "\n")
-    print("%12s %7s %10s %10s %10s %10s" % ("arena", "size", "waits", "waits",
-                                          "waiting", "waiting"))
-    for (arena, size), w0, w1, ns0, ns1 in rows:
-        print("%12d %7s %10s %10s %10s %10s" % (
-            arena, view.size(size), view.scaled(w0), view.scaled(w1),
-            view.duration(ns0), view.duration(ns1)))
+    most = max((max(r[3:]) for r in rows), default=0)
+    print("\n".join(terminal().lines(
+        ("arena", "size", "waits", "then", "waiting", "then"),
+        [(str(arena), view.size(size), view.scaled(w0), view.scaled(w1),
+          hot(ns0, most), hot(ns1, most))
+         for (arena, size), w0, w1, ns0, ns1 in rows])))
     if not rows:
         print("no thread waited for an arena in either")
 
