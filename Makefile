@@ -33,7 +33,7 @@ urcu-dir	:= $(PMALLOC_LIBURCU)
 export PMALLOC_LIBURCU
 ifeq ($(URCU),shared)
 urcu	:= shared
-else ifneq ($(filter-out clean help deps run check style docs uninstall,$(or \
+else ifneq ($(filter-out clean help deps run check style uninstall,$(or \
 	$(MAKECMDGOALS),all)),)
 include $(urcu-dir)/choice.mk
 ifeq ($(urcu),shared)

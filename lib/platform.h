@@ -15,9 +15,11 @@
  *			what is given to a class that is hardly used
  *   PM_ADDR_BASE	lowest address that the host can give us
  *   PM_ADDR_BITS	bits of (address - PM_ADDR_BASE)
- *   PM_CHUNK_MIN	least bytes to map for large objects, 0 when what
- *			pm_host_large_map() gave can only go back as a whole
- *   PM_CHUNK_MAX	most bytes to map ahead for large objects
+ *   PM_CHUNK_CUTS	1: what pm_host_large_map() gave can go back in pieces, and
+ *			neighbours together; 0: only as it was given
+ *   PM_CHUNK_MIN	least bytes to map for large objects, 0 for as many as asked
+ *   PM_CHUNK_MAX	most bytes to map at once for large objects, beyond what is
+ *			asked
  *   PM_LARGE_MAX	largest single object in bytes
  *   __pm_local		hidden visibility, where there is such a thing
  *   PM_MARK		1: free objects carry a mark; 0 in a build that is made to
@@ -125,7 +127,7 @@ void pm_host_heap_unmap(void *addr, size_t size);
 bool pm_host_purge(void *addr, size_t size);
 
 /**
- * pm_host_populate() - see to it that memory has pages
+ * pm_host_populate() - give memory its pages
  * @addr: start, a multiple of the page size
  * @size: bytes, likewise
  *
@@ -161,7 +163,7 @@ void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp);
 /**
  * pm_host_large_unmap() - give memory of large objects back
  * @addr: start
- * @size: bytes; where PM_CHUNK_MIN is not 0 any run of whole pages
+ * @size: bytes; with PM_CHUNK_CUTS any run of whole pages
  *
  * Context: any that pm_free() may be called in.
  */

@@ -22,10 +22,14 @@ check: ## install what is needed, then build and test everything
 style: ## check the form of every source file
 	@scripts/style
 
-docs: ## make the book: build/docs/index.html
-	@scripts/docs
+# The book has pictures that are drawn from the core's objects.
+core-objs := $(core-srcs:lib/%.c=$(B)/lib/%.o)
 
-check-docs: ## make the book without warnings, and hold it against the source
+docs: $(core-objs) ## make the book: build/docs/index.html
+	@scripts/docs $(B)/lib
+
+check-docs: lib ## make the book without warnings, and hold it against the source
+	@scripts/check-docs --selftest
 	@scripts/check-docs
 
 check-build: ## what was made by another command is made again, and nothing else

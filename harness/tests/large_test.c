@@ -322,7 +322,7 @@ static void large_merge(struct pm_test *t)
 		q = pm_malloc(3 * size);
 		PM_EXPECT(t, q);
 		/* Of one chunk; chunks may be neighbours by chance. */
-		if (PM_CHUNK_MIN && p[4] == p[0] + 4 * size)
+		if (PM_CHUNK_CUTS && p[4] == p[0] + 4 * size)
 			PM_EXPECT(t, q == p[1]);
 		pm_free(q);
 		pm_free(p[0]);
@@ -344,7 +344,7 @@ static void large_grow_in_place(struct pm_test *t)
 	pm_test_fill(p, size, 1);
 	pm_test_fill(r, size, 2);
 	/* Neighbours of one chunk: other hosts know no larger ones. */
-	if (PM_CHUNK_MIN && q == p + size && r == q + size) {
+	if (PM_CHUNK_CUTS && q == p + size && r == q + size) {
 		pm_free(q);
 		q = pm_realloc(p, size + PAGE_SIZE);
 		PM_EXPECT(t, q == p);

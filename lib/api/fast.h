@@ -49,7 +49,7 @@ static __always_inline void *pm_malloc_fast(size_t size, void **unmarked)
 }
 
 /**
- * pm_malloc_aligned_fast() - likewise, at an alignment
+ * pm_malloc_aligned_fast() - allocate from the magazine, at an alignment
  * @size: bytes
  * @align: power of two
  * @unmarked: out: as for pm_malloc_class_fast()

@@ -203,7 +203,7 @@ void *pm_alloc(size_t size, size_t align, gfp_t gfp)
 }
 
 /**
- * pm_alloc_miss() - likewise, after the fast path has found nothing
+ * pm_alloc_miss() - allocate after the fast path has found nothing
  * @size: bytes
  * @align: power of two
  * @gfp: context, as for pm_alloc()

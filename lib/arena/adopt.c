@@ -8,7 +8,7 @@
 #include "back/heap.h"
 
 /**
- * pm_arena_adopt_accounts() - likewise, with what happened at its lock
+ * pm_arena_adopt_accounts() - an arena's lock accounts become another one's
  * @to: the heir
  * @from: the arena, whose accounts are 0 afterwards
  *
@@ -113,7 +113,7 @@ void pm_arena_restart(struct pm_arena *arena)
 }
 
 /**
- * pm_arena_restart_lock() - likewise, its lock and nothing else
+ * pm_arena_restart_lock() - make an arena's lock new in the child of a fork()
  * @arena: the arena
  *
  * All that can be done when the forking thread was in the middle of something

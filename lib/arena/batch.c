@@ -90,7 +90,7 @@ void pm_batch_put(struct pm_batch *batch)
 }
 
 /**
- * pm_batch_provide() - see to it that there are spare batches
+ * pm_batch_provide() - allocate spare batches, if there are few
  * @gfp: context
  *
  * Called by allocation, which may wait, for free, which may not.

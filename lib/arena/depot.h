@@ -56,7 +56,7 @@ static inline unsigned int pm_depot_unneeded(const struct pm_depot *depot)
 }
 
 /**
- * pm_depot_decayed() - from now on see what is needed until the next decay
+ * pm_depot_decayed() - begin to note the least that the depot holds until the next decay
  * @depot: the depot
  */
 static inline void pm_depot_decayed(struct pm_depot *depot)

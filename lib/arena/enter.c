@@ -51,7 +51,7 @@ void pm_arena_lock_uncounted(struct pm_arena *arena)
 }
 
 /**
- * pm_arena_lock_two() - likewise, two arenas
+ * pm_arena_lock_two() - lock two arenas, by the order of their numbers
  * @a: one
  * @b: the other
  *

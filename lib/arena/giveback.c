@@ -22,6 +22,7 @@ static void pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
 	void *objs[PM_BATCH_MAX];
 	unsigned int got;
 
+	lockdep_assert_held(&arena->lock);
 	while (n) {
 		got = pm_depot_take_oldest(depot, objs,
 					   min_t(unsigned int, n, PM_BATCH_MAX));

@@ -156,7 +156,7 @@ static inline void pm_lockstat_enter(struct pm_lockstat *ls)
 }
 
 /**
- * pm_lockstat_acquire() - it was taken for what counts
+ * pm_lockstat_acquire() - count that the lock was taken
  * @ls: its accounts
  *
  * Context: the lock is held and entered.
@@ -183,7 +183,7 @@ static inline void pm_lockstat_leave(struct pm_lockstat *ls)
 }
 
 /**
- * pm_lockstat_acquired() - times that the lock was taken for what counts
+ * pm_lockstat_acquired() - how often the lock was taken, looks at figures left out
  * @ls: its accounts
  *
  * Context: the lock is held.

@@ -130,7 +130,7 @@ out:
 }
 
 /**
- * pm_registry_unlink() - let nobody find an arena any more who does not yet
+ * pm_registry_unlink() - take an arena out of table and list
  * @arena: arena that is going to be retired
  *
  * A reader outside of the process is told that figures are moving.

@@ -65,7 +65,7 @@ static void pm_extent_clean(struct pm_extent *e, size_t excess,
 
 	/* The share of the range that has so many pages. */
 	excess = max_t(size_t, excess, PM_TRIM_BYTES) >> PAGE_SHIFT;
-	if (PM_CHUNK_MIN && excess < e->dirty >> PAGE_SHIFT)
+	if (PM_CHUNK_CUTS && excess < e->dirty >> PAGE_SHIFT)
 		excess = DIV_ROUND_UP(excess * (range >> PAGE_SHIFT),
 				      e->dirty >> PAGE_SHIFT) << PAGE_SHIFT;
 	else

@@ -343,7 +343,7 @@ void pm_chunk_link(struct pm_extent *e)
 
 	lockdep_assert_held(&pm_pool.lock);
 	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped + e->size);
-	if (PM_CHUNK_MIN && above && !above->prev &&
+	if (PM_CHUNK_CUTS && above && !above->prev &&
 	    (char *)e->addr + e->size == (char *)above->addr) {
 		e->next = above;
 		above->prev = e;
@@ -374,7 +374,7 @@ void pm_extent_expel(struct pm_extent *e, struct list_head *out)
  */
 bool pm_extent_can_go(const struct pm_extent *e)
 {
-	return PM_CHUNK_MIN || (!e->prev && !e->next);
+	return PM_CHUNK_CUTS || (!e->prev && !e->next);
 }
 
 /**

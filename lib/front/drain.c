@@ -277,7 +277,7 @@ void pm_mag_unlock_all(void)
 }
 
 /**
- * pm_mag_halt() - likewise for a fork(), unless this thread has the lock
+ * pm_mag_halt() - keep CPUs from getting magazines during a fork()
  */
 void pm_mag_halt(void)
 {
