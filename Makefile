@@ -20,6 +20,14 @@ URCU	?= auto
 B	:= build$(if $(filter 0,$(PROBES)),/noprobes)$(if $(filter 0,$(MARK)),/nomark)$(if \
 	$(filter shared,$(URCU)),/shared)
 
+# make takes a path with a space for two. Said before anything is written.
+spaced	:= $(strip $(foreach name,CURDIR DESTDIR PREFIX LIBDIR MANDIR PMALLOC_LIBURCU B, \
+	$(if $(word 2,$($(name))),$(name))))
+ifneq ($(spaced),)
+$(error $(firstword $(spaced)) is "$($(firstword $(spaced)))": make cannot work with a \
+path that has spaces)
+endif
+
 # Rules that are made below come before the first one that is written out.
 .DEFAULT_GOAL := all
 
@@ -35,6 +43,15 @@ ifeq ($(URCU),shared)
 urcu	:= shared
 else ifneq ($(filter-out clean help deps run check style uninstall,$(or \
 	$(MAKECMDGOALS),all)),)
+ifeq ($(shell command -v $(firstword $(CC))),)
+$(error no compiler $(firstword $(CC)) here: `make deps` installs what is needed)
+endif
+ifneq ($(PROBES),0)
+ifeq ($(shell echo '\#include <sys/sdt.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes),)
+$(error no <sys/sdt.h> here (package systemtap-sdt-dev): `make deps` installs what is \
+needed, PROBES=0 goes without)
+endif
+endif
 include $(urcu-dir)/choice.mk
 ifeq ($(urcu),shared)
 ifeq ($(URCU),private)

@@ -401,7 +401,7 @@ static void slab_race_main(struct pm_test_crowd *crowd, unsigned int n)
 
 static void slab_double_remote(struct pm_test *t)
 {
-	struct slab_race race = { NULL };
+	struct slab_race race = { .slab = NULL };
 	struct pm_test_crowd crowd = {
 		.t = t, .fn = slab_race_main, .arg = &race, .nr = 3,
 	};

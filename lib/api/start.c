@@ -18,8 +18,7 @@ static unsigned int pm_arena_limit(void)
 {
 	unsigned int n = pm_options.arenas;
 
-	return n && n <= 64 * pm_host_nr_cpus() ? n :
-						  pm_options.policy->arenas();
+	return n ? n : pm_options.policy->arenas();
 }
 
 /**

@@ -32,7 +32,7 @@ PM_CLASS_SIZES(PM_CAPACITY_FITS)
 	.recip = (u32)(((1ULL << 32) + (s) - 1) / (s)),			\
 	.capacity = PM_CAPACITY(s),					\
 	.units = PM_UNITS(s),						\
-	.batch = PM_BATCH(s),						\
+	.batch = (u8)PM_BATCH(s),						\
 },
 
 const struct pm_class pm_classes[PM_NR_CLASSES] = {
@@ -63,8 +63,10 @@ const struct pm_class_starts pm_class_starts = {
 	 (n) <= 4096 ? PM_STEP(n, 11) : (n) <= 8192 ? PM_STEP(n, 12) :	\
 	 (n) <= 16384 ? PM_STEP(n, 13) : PM_STEP(n, 14))
 
-#define PM_OF_4(i)	PM_OF(16 * (i)), PM_OF(16 * (i) + 16), \
-			PM_OF(16 * (i) + 32), PM_OF(16 * (i) + 48)
+/* The branches that are not taken may not fit: they are cut off openly. */
+#define PM_OF_U8(n)	((u8)PM_OF(n))
+#define PM_OF_4(i)	PM_OF_U8(16 * (i)), PM_OF_U8(16 * (i) + 16), \
+			PM_OF_U8(16 * (i) + 32), PM_OF_U8(16 * (i) + 48)
 #define PM_OF_16(i)	PM_OF_4(i), PM_OF_4((i) + 4), \
 			PM_OF_4((i) + 8), PM_OF_4((i) + 12)
 #define PM_OF_64(i)	PM_OF_16(i), PM_OF_16((i) + 16), \
@@ -75,7 +77,7 @@ const struct pm_class_starts pm_class_starts = {
 const u8 pm_class_of_size[PM_SMALL_MAX / 16 + 1] = {
 	PM_OF_256(0), PM_OF_256(256), PM_OF_256(512), PM_OF_256(768),
 	PM_OF_256(1024), PM_OF_256(1280), PM_OF_256(1536), PM_OF_256(1792),
-	PM_OF(PM_SMALL_MAX)
+	PM_OF_U8(PM_SMALL_MAX)
 };
 
 static_assert(PM_OF(PM_SMALL_MAX) == PM_NR_CLASSES - 1, "last class");

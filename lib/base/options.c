@@ -5,7 +5,8 @@
  */
 #include "base/options.h"
 
-#define PM_PATH_MAX	4096
+#define PM_PATH_MAX		4096
+#define PM_ARENAS_PER_CPU	64	/* more help nobody */
 
 struct pm_options pm_options __read_mostly = {
 	.magazine = true,
@@ -48,7 +49,12 @@ static bool pm_set_choice(const char *value, const char *yes, const char *no,
 
 static bool pm_set_arenas(const char *value)
 {
-	return pm_set_number(value, &pm_options.arenas);
+	unsigned long n;
+
+	if (!pm_set_number(value, &n) || n > PM_ARENAS_PER_CPU * pm_host_nr_cpus())
+		return false;
+	pm_options.arenas = n;
+	return true;
 }
 
 static bool pm_set_magazine(const char *value)
@@ -184,7 +190,7 @@ static const struct pm_option {
 	const char *values;
 } pm_option_table[] = {
 	{ "arena", pm_set_policy, "single, thread, pool or cpu" },
-	{ "arenas", pm_set_arenas, "a number of arenas, 0 for the policy's" },
+	{ "arenas", pm_set_arenas, "a number of arenas, 64 per CPU at most, 0 for the policy's" },
 	{ "magazine", pm_set_magazine, "on or off" },
 	{ "magazine_bytes", pm_set_magazine_bytes, "bytes per CPU" },
 	{ "cpu_id", pm_set_cpu_id, "cpu or mm_cid" },
@@ -209,9 +215,9 @@ static void pm_option_parse(char *text)
 	for (; opt < end; opt++) {
 		size_t n = strlen(opt->name);
 
-		if (strncmp(text, opt->name, n) || text + n != value)
+		if (strncmp(text, opt->name, n) || (text[n] && text + n != value))
 			continue;
-		if (opt->set(value + 1))
+		if (value && opt->set(value + 1))
 			return;
 		scnprintf(line, sizeof(line),
 			  "pmalloc: option \"%.40s\" wants %s; the default stays",

@@ -264,7 +264,7 @@ PM_EXPORT int mallopt(int param, int value __maybe_unused)
  */
 #define PM_ALIAS(other, name)						\
 	extern __typeof__(name) other					\
-	__attribute__((copy(name), visibility("default"), alias(#name)))
+	__copy(name) __attribute__((visibility("default"), alias(#name)))
 
 PM_ALIAS(__libc_malloc, malloc);
 PM_ALIAS(__libc_free, free);

@@ -137,7 +137,7 @@ static __always_inline void *pm_percpu_pop(unsigned long class)
 	if (!obj)
 		__builtin_unreachable();
 	return obj;
-empty: __attribute__((cold));
+empty: __cold_label;
 	return NULL;
 }
 
@@ -173,7 +173,7 @@ static __always_inline bool pm_percpu_push(unsigned long class, void *obj)
 		: "memory", "cc" PM_RSEQ_INJECT_CLOBBER
 		: full);
 	return true;
-full: __attribute__((cold));
+full: __cold_label;
 	return false;
 }
 

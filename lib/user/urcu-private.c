@@ -47,6 +47,7 @@ static void *urcu_bp_cmpxchg_pointer_sym(void **p, void *old, void *_new);
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
 
 /* Words that both have. */
 #undef min_t

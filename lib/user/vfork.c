@@ -156,4 +156,4 @@ PM_EXPORT int clone(int (*fn)(void *arg), void *stack, int flags, void *arg,
 }
 
 extern __typeof__(clone) __clone
-	__attribute__((copy(clone), visibility("default"), alias("clone")));
+	__copy(clone) __attribute__((visibility("default"), alias("clone")));

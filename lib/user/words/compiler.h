@@ -21,6 +21,14 @@
 #undef noinline
 #define noinline		__attribute__((noinline))
 #define __cold			__attribute__((cold))
+/* clang knows neither cold labels nor what an alias copies. */
+#ifdef __clang__
+#define __cold_label
+#define __copy(name)
+#else
+#define __cold_label		__attribute__((cold))
+#define __copy(name)		__attribute__((copy(name)))
+#endif
 #define __section(name)		__attribute__((section(name)))
 #define __maybe_unused		__attribute__((unused))
 #define __printf(f, a)		__attribute__((format(printf, f, a)))

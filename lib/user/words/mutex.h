@@ -35,8 +35,8 @@ struct mutex {
 #define PM_MUTEX_HALTED		2UL	/* taken by pm_mutex_halt() */
 #define PM_MUTEX_FLAGS		(PM_MUTEX_WAITERS | PM_MUTEX_HALTED)
 
-static_assert(__alignof__(struct pm_tls) > PM_MUTEX_FLAGS);
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+static_assert(__alignof__(struct pm_tls) > PM_MUTEX_FLAGS, "room for flags");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "flags come first");
 
 #define __MUTEX_INITIALIZER(m)	{ .state = 0 }
 #define DEFINE_MUTEX(m)		struct mutex m = __MUTEX_INITIALIZER(m)
