@@ -22,6 +22,7 @@ import time
 import common
 import costs
 import data
+import findings
 import identity
 import matrix
 import measure
@@ -43,7 +44,9 @@ ROUNDS_SHARE, RECORD_SHARE = 0.6, 0.25
 
 
 def pages():
-    """The module that makes pages, with the libraries that it wants."""
+    """The module that makes pages, with the libraries that it wants, those of
+    what is shown in the terminal at the end among them."""
+    importlib.import_module("terminal")
     try:
         return importlib.import_module("page")
     except ImportError as err:
@@ -435,11 +438,23 @@ class Campaign:
         return status
 
 
+def say_rates(find):
+    """Every variant's throughput at the last point, as a table."""
+    rows = [(findings.name_of(variant), rate, limit)
+            for variant, rate, _, limit, *_ in find.table()]
+    lines = importlib.import_module("terminal").lines(
+        ("", "per second (lowest to highest)", "first limit"), rows, (0, 2),
+        sys.stderr)
+    print(f"\n{find.r.study.title}, {find.last.label} {find.r.study.axis}:",
+          *lines, "", sep="\n", file=sys.stderr, flush=True)
+
+
 def render(directory, found):
     """The page and the pictures of a directory."""
     results = data.Results(directory)
     with common.about(directory):
         made = pages().write(results, found, say)
+    say_rates(made.find)
     for text in made.banner[:1] + made.top:
         say(text)
     say(f"the page is {common.shown(str(directory))}/index.html")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Tables in a terminal, by rich: no wider than that is, and in colours where it
 has some. For pipes and files they are text, as wide as it wants."""
+import sys
+
 import colours
 import common
 
@@ -16,15 +18,15 @@ LEAST = 8               # of a name, however little room there is
 WIDE = 10000            # where nothing is a terminal, nothing is cut off
 
 
-def _console():
-    how = {"highlight": False, "markup": False, "emoji": False}
+def _console(where):
+    how = {"file": where, "highlight": False, "markup": False, "emoji": False}
     made = Console(**how)
     return made if made.is_terminal else Console(width=WIDE, **how)
 
 
 def width():
-    """How many characters a line has."""
-    return _console().width
+    """How many characters a line of standard output has."""
+    return _console(sys.stdout).width
 
 
 class Heat(str):
@@ -48,13 +50,14 @@ def _cell(content):
                                        theme["heat%d" % content.step]))
 
 
-def lines(heads, rows, left=()):
+def lines(heads, rows, left=(), where=None):
     """The lines of a table, the heads' first; columns @left begin at the left.
+    They are for standard output, or for @where.
 
     Each row is one line, so that others can be put between them. Where there
     is no room, names are cut off, and figures are not.
     """
-    console = _console()
+    console = _console(where or sys.stdout)
     wide = [max(map(cell_len, column)) for column in zip(heads, *rows)]
     room = console.width - len(heads) + 1 - sum(
         w for number, w in enumerate(wide) if number not in left)
