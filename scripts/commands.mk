@@ -8,10 +8,10 @@ deps: ## install the Debian packages that `run` and `check` need
 	@scripts/deps check
 	@scripts/liburcu choose auto
 
-run: ## a real program on pmalloc, and the report of its arenas (20 s)
-	@scripts/deps run
+run: ## a real program on pmalloc, what its arenas tell, and a page (40 s)
+	@scripts/deps study
 	@scripts/liburcu choose auto
-	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory lib bench-programs
 	@scripts/run
 
 check: ## install what is needed, then build and test everything
