@@ -35,6 +35,7 @@
  *			this thread; whether it was taken
  *   pm_mutex_is_halted()	whether it was
  *   pm_mutex_is_mine()	whether this thread has it, be it for a fork()
+ *   pm_mutex_is_others()	whether another thread has it
  *   pm_mutex_resume()	let go of it, if it was
  *   pm_mutex_restart()	in the child: nobody has it, unless this thread had it
  *			before the fork(); whether it is free now
@@ -159,6 +160,16 @@ long pm_host_resident(const void *addr, size_t size);
  * Return: zeroed memory, or NULL.
  */
 void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp);
+
+/**
+ * pm_host_has_room() - whether pm_host_large_map() would give so much now
+ * @size: bytes, a multiple of the page size
+ * @align: power of two, at least the page size
+ *
+ * Context: no lock held, may sleep.
+ * Return: false where it is known that it would not.
+ */
+bool pm_host_has_room(size_t size, size_t align);
 
 /**
  * pm_host_large_unmap() - give memory of large objects back

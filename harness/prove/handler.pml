@@ -113,9 +113,9 @@ byte survivor = NONE;			/* the thread that a child has */
 
 /* A handler forks over code that is inside. */
 #define HANDLER								\
+	TAKE_LIST;			/* A */			\
 	HALT_OVER(registry);						\
 	HALT_OVER(arena);						\
-	TAKE_LIST;							\
 	if								\
 	:: atomic { survivor == NONE -> survivor = me };				\
 		list = (had -> me : NONE);				\

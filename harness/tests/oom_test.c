@@ -4,6 +4,8 @@
  * NULL, nothing that lives is harmed, and later requests succeed.
  */
 #include "pm_test.h"
+#include "api/stats.h"
+#include "arena/registry.h"
 #include "base/options.h"
 #include "base/testing.h"
 
@@ -180,10 +182,39 @@ static void oom_crowd(struct pm_test *t)
 	pm_free(p);
 }
 
+static u64 oom_heap_unmaps(void)
+{
+	struct pm_arena_figures fig;
+	unsigned int id;
+	u64 sum = 0;
+
+	for (id = 0; id < pm_arena_table_size; id++)
+		if (pm_arena_figures(id, &fig))
+			sum += fig.heap_unmaps;
+	return sum;
+}
+
+/* What no host has costs nobody a heap. */
+static void oom_hopeless(struct pm_test *t)
+{
+	size_t size = min_t(size_t, PM_LARGE_MAX, 1UL << PM_ADDR_BITS) / 2;
+	u64 before;
+	int i;
+
+	pm_trim();
+	before = oom_heap_unmaps();
+	for (i = 0; i < 100; i++) {
+		pm_free(pm_malloc(16));
+		PM_EXPECT(t, !pm_malloc(size));
+	}
+	PM_EXPECT(t, oom_heap_unmaps() - before < 10);
+}
+
 static const struct pm_test_case oom_cases[] = {
 	PM_CASE(oom, limits),
 	PM_CASE(oom, realloc),
 	PM_CASE(oom, shrink),
 	PM_CASE(oom, crowd),
+	PM_CASE(oom, hopeless),
 };
 PM_SUITE(oom);

@@ -4,6 +4,7 @@
  * arena and class the object is.
  */
 #include "api/misuse.h"
+#include "api/start.h"
 #include "arena/arena.h"
 #include "back/heap.h"
 #include "back/large.h"
@@ -25,15 +26,28 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
 		return scnprintf(buf, size, "object of %zu bytes (large) in arena -",
 				 large ? pm_large_size(large) : 0);
 	}
-	heap = class ? pm_pagemap_heap(ptr) : NULL;
-	if (!heap)
+	if (!class)
 		return scnprintf(buf, size, "no object");
+	heap = pm_pagemap_heap(ptr);
+	/* Its last object came home twice, and the heap went back. */
+	if (!heap)
+		return scnprintf(buf, size,
+				 "object of %u bytes (class %u) in arena -",
+				 pm_classes[class].size, class);
 	slab = pm_heap_slab(heap, ptr, class);
 	pm_slab_index(slab, ptr, index);
 	*slabp = slab;
 	return scnprintf(buf, size, "object of %u bytes (class %u) in arena %u",
 			 pm_classes[class].size, class,
 			 pm_arena_id(pm_heap_owner(heap)));
+}
+
+/* A process may begin with a bad free(), before the options were read. */
+static enum pm_misuse_mode pm_misuse_mode(void)
+{
+	if (unlikely(!pm_is_started()) && pm_context_may_lock())
+		pm_start(GFP_KERNEL);
+	return pm_options.misuse;
 }
 
 /**
@@ -57,7 +71,7 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	unsigned int index = 0;
 
 	atomic_long_inc(&pm_misuse_count);
-	if (pm_options.misuse == PM_MISUSE_IGNORE)
+	if (pm_misuse_mode() == PM_MISUSE_IGNORE)
 		return;
 	pm_describe_object(object, sizeof(object), ptr,
 			   class ? class : pm_pagemap_class(ptr), &slab,

@@ -145,15 +145,18 @@ static void *pm_serve(const struct pm_request *req)
 
 /*
  * Whether giving back what is kept can make room for a request. One that is
- * longer than an object or the address space never has room; without this look
- * a program that asks for it again and again would have its heaps given back and
+ * longer than an object or the address space never has room, and one that is
+ * longer than what the host has and we keep has none now; without this look a
+ * program that asks for it again and again would have its heaps given back and
  * mapped once more, each time.
  */
 static bool pm_request_can_be_met(const struct pm_request *req)
 {
 	size_t most = min_t(size_t, PM_LARGE_MAX, 1UL << PM_ADDR_BITS);
 
-	return req->class || (req->size < most && req->align < most);
+	return req->class ||
+	       (req->size < most && req->align < most &&
+		pm_trim_can_make_room(req->size, req->align));
 }
 
 /*

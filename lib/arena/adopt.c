@@ -132,6 +132,37 @@ void pm_arena_restart_lock(struct pm_arena *arena)
 }
 
 /**
+ * pm_arena_forsake() - an arena is of no use any more, with all it has
+ * @arena: the arena
+ *
+ * Who comes by its number finds another, who comes by the list or has waited for
+ * its lock looks for another, and what is freed stays where it is: as if its
+ * lock were held for ever.
+ *
+ * Context: the child's one thread.
+ */
+void pm_arena_forsake(struct pm_arena *arena)
+{
+	WRITE_ONCE(arena->forsaken, true);
+}
+
+/**
+ * pm_arena_restart_inside() - begin again with an arena in use, in such a child
+ * @arena: the arena
+ *
+ * Its lock may be held by a thread that is not here, and that was in the middle
+ * of a change: it may have been forking over it as well.
+ *
+ * Context: the child's one thread, which was inside.
+ */
+void pm_arena_restart_inside(struct pm_arena *arena)
+{
+	if (pm_mutex_is_others(&arena->lock))
+		pm_arena_forsake(arena);
+	pm_arena_restart_lock(arena);
+}
+
+/**
  * pm_arena_abandon() - give back all heaps of an arena
  * @arena: the arena
  *

@@ -61,6 +61,7 @@ struct pm_arena_stats {
  * @id: number, index in the table: the CPU's number with arena=cpu; set
  *	before the arena is published
  * @retired: no longer linked; whoever gets the lock must look elsewhere
+ * @forsaken: likewise, and nobody enters it any more: see pm_arena_forsake()
  * @lockstat: who holds the lock, how often it was taken
  * @held_since: when the lock was taken, if somebody listens to holds; else 0
  * @held_class: on whose behalf that was
@@ -87,6 +88,7 @@ struct pm_arena {
 	struct mutex lock;
 	unsigned int id;
 	bool retired;
+	bool forsaken;
 	struct pm_lockstat lockstat;
 	u64 held_since;
 	unsigned int held_class;
@@ -129,6 +131,17 @@ static inline bool pm_arena_is_retired(const struct pm_arena *arena)
 	return arena->retired;
 }
 
+/**
+ * pm_arena_is_forsaken() - whether an arena is out of use, with all it has
+ * @arena: the arena
+ *
+ * Context: any. It was so from the beginning of this process, or never is.
+ */
+static inline bool pm_arena_is_forsaken(const struct pm_arena *arena)
+{
+	return unlikely(READ_ONCE(arena->forsaken));
+}
+
 /* arena.c: what happens while the lock is held */
 struct pm_arena *pm_arena_make(gfp_t gfp);
 void pm_arena_delete(struct pm_arena *arena);
@@ -155,6 +168,7 @@ size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap);
 void pm_arena_flush_depots(struct pm_arena *arena);
 bool pm_arena_decay(struct pm_arena *arena);
 size_t pm_arena_trim(struct pm_arena *arena);
+size_t pm_arena_free_bytes(struct pm_arena *arena);
 
 /* enter.c: the lock */
 bool pm_arena_trylock(struct pm_arena *arena);
@@ -174,6 +188,8 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from);
 void pm_arena_set_retired(struct pm_arena *arena);
 void pm_arena_restart(struct pm_arena *arena);
 void pm_arena_restart_lock(struct pm_arena *arena);
+void pm_arena_forsake(struct pm_arena *arena);
+void pm_arena_restart_inside(struct pm_arena *arena);
 void pm_arena_halt(struct pm_arena *arena);
 void pm_arena_resume(struct pm_arena *arena);
 void pm_arena_abandon(struct pm_arena *arena);

@@ -191,6 +191,11 @@ void pm_batch_restart_all(bool inside)
 				pm_batch_put(pm_batch_at(i));
 	}
 	pm_batch_kept = 0;
+	/* Made by half by a thread that is not here: its indices are in use. */
+	if (pm_mutex_is_others(&pm_batch_lock) &&
+	    pm_batch_chunks < PM_BATCH_CHUNKS &&
+	    pm_batch_chunk[pm_batch_chunks])
+		pm_batch_chunks++;
 	pm_mutex_restart(&pm_batch_lock);
 }
 

@@ -215,7 +215,8 @@ void pm_arena_enter(struct pm_arena *arena, unsigned int class)
  */
 bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class)
 {
-	if (unlikely(arena->retired)) {			/* retire I */
+	/* retire I */
+	if (unlikely(arena->retired) || pm_arena_is_forsaken(arena)) {
 		pm_arena_unlock(arena);
 		return false;
 	}

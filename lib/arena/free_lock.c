@@ -39,6 +39,10 @@ static struct pm_arena *pm_heap_lock_owner(struct pm_heap *heap,
 			break;
 		}
 		if (likely(arena == pm_heap_owner(heap))) {	/* retire J */
+			if (pm_arena_is_forsaken(arena)) {
+				pm_arena_unlock(arena);
+				break;
+			}
 			pm_arena_enter(arena, class);
 			return arena;
 		}
@@ -151,7 +155,8 @@ void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 		return;
 	}
 	/* retire K: the section holds off retire G. */
-	if (n > 1 && likely(pm_srcu_read_trylock(&pm_srcu, &idx))) {
+	if (n > 1 && !pm_arena_is_forsaken(pm_heap_owner(heap)) &&
+	    likely(pm_srcu_read_trylock(&pm_srcu, &idx))) {
 		left = pm_free_inbox(pm_heap_owner(heap), class, objs, n);
 		srcu_read_unlock(&pm_srcu, idx);
 	}

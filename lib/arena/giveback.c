@@ -176,3 +176,25 @@ size_t pm_arena_trim(struct pm_arena *arena)
 	pm_arena_purge(arena, true);
 	return arena->stats.purged - before;
 }
+
+/**
+ * pm_arena_free_bytes() - bytes of an arena's heaps that no object takes
+ * @arena: the arena
+ *
+ * Those in magazines do not count as free.
+ *
+ * Context: arena lock held.
+ */
+size_t pm_arena_free_bytes(struct pm_arena *arena)
+{
+	long bytes = arena->heap_bytes;
+	unsigned int class;
+
+	lockdep_assert_held(&arena->lock);
+	pm_arena_collect(arena);
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		bytes -= (arena->nr_out[class] -
+			  (long)pm_depot_nr(&arena->depot[class])) *
+			 (long)pm_classes[class].size;
+	return max_t(long, bytes, 0);
+}

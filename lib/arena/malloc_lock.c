@@ -90,7 +90,7 @@ static struct pm_arena *pm_arena_lock_other(struct pm_arena *busy,
 			if (behind == (pass == 1) ||
 			    !pm_arena_trylock(arena))
 				continue;
-			if (!arena->retired) {
+			if (!arena->retired && !arena->forsaken) {
 				pm_lockwait_fallback_in(&arena->waits);
 				trace_arena_fallback(busy->id, class, 0,
 						     arena->id);
@@ -181,18 +181,21 @@ static noinline struct pm_arena *pm_arena_lock_slow(unsigned int class,
  *
  * They are found in the table, not on the list, so this needs no read-side
  * section: a thread may be inside the very registration that gives it one. It
- * makes none (standstill N).
+ * makes none where there are any (standstill N).
  */
 static noinline unsigned int pm_malloc_ask_all(unsigned int class, void **objs,
 					       gfp_t gfp)
 {
 	unsigned int id, own = pm_arena_pick(), got = 0;
 	struct pm_arena *arena;
+	bool any = false;
 
+again:
 	for (id = 0; id < pm_arena_table_size && !got; id++) {
 		arena = pm_arena_at(id);
 		if (!arena)
 			continue;
+		any = true;
 		pm_arena_lock(arena, class);
 		if (!pm_arena_enter_or_unlock(arena, class))
 			continue;
@@ -202,6 +205,11 @@ static noinline unsigned int pm_malloc_ask_all(unsigned int class, void **objs,
 			trace_arena_fallback(own, class, 0, id);
 		}
 		pm_arena_leave(arena);
+	}
+	/* A child whose arenas are all forsaken, and that has no sections. */
+	if (unlikely(!any) && pm_arena_create(own, gfp)) {
+		any = true;
+		goto again;
 	}
 	return got;
 }

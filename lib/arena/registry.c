@@ -198,6 +198,25 @@ void pm_registry_each_used(void (*visit)(struct pm_arena *arena))
 }
 
 /**
+ * pm_registry_forget() - the numbers of forsaken arenas are free
+ *
+ * The arenas stay on the list: the forking thread may be about to change it.
+ * Spare ones are forgotten if another thread may have been.
+ *
+ * Context: the child's one thread; the registry's lock is still as it was.
+ */
+void pm_registry_forget(void)
+{
+	unsigned int id;
+
+	for (id = 0; id < pm_arena_table_size; id++)
+		if (pm_arena_table[id] && pm_arena_table[id]->forsaken)
+			WRITE_ONCE(pm_arena_table[id], NULL);
+	if (pm_mutex_is_others(&pm_registry))
+		INIT_LIST_HEAD(&pm_spare_arenas);
+}
+
+/**
  * pm_registry_each_spare() - visit the spare arenas
  * @visit: what to do with one
  *

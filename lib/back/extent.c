@@ -403,10 +403,13 @@ void pm_extents_lock_all(void)
  */
 void pm_extents_unlock_all(bool child)
 {
-	if (child)
-		pm_mutex_restart(&pm_pool.lock);
-	else
+	if (!child) {
 		pm_mutex_resume(&pm_pool.lock);
+		return;
+	}
+	if (pm_mutex_is_others(&pm_pool.lock))
+		pm_pool_forsake();
+	pm_mutex_restart(&pm_pool.lock);
 }
 
 /**

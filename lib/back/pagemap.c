@@ -258,7 +258,7 @@ static struct pm_leaf *pm_leaf_at(unsigned long index)
  * pm_pagemap_each_large() - visit all large objects
  * @visit: what to do with one; it may take it out of the map
  *
- * Context: nobody uses the allocator any more.
+ * Context: nobody uses the allocator meanwhile.
  */
 void pm_pagemap_each_large(void (*visit)(struct pm_extent *large))
 {

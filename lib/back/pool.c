@@ -13,6 +13,7 @@
  * The limits. Nothing is asked of the host here: see extent.c.
  */
 #include "back/pool.h"
+#include "back/pagemap.h"
 #include "base/testing.h"
 
 #define PM_BIN_PROBES		8
@@ -39,6 +40,33 @@ void pm_pool_prepare(void)
 	INIT_LIST_HEAD(&pm_pool.age);
 	INIT_LIST_HEAD(&pm_pool.spare);
 	pm_pool.ready = true;
+}
+
+/* It is not merged with neighbours of which nobody knows what they are. */
+static void pm_extent_isolate(struct pm_extent *e)
+{
+	e->prev = NULL;
+	e->next = NULL;
+}
+
+/**
+ * pm_pool_forsake() - begin with nothing, in the child of a fork()
+ *
+ * A thread that is not here was in the middle of a change. What was free is lost
+ * to the child, and each object is a chunk of its own.
+ *
+ * Context: the child's one thread.
+ */
+void pm_pool_forsake(void)
+{
+	memset(pm_pool.map, 0, sizeof(pm_pool.map));
+	pm_pool.nr_spare = 0;
+	pm_pool.lowest = NULL;
+	pm_pool.ready = false;
+	(void)llist_del_all(&pm_pool.inbox);
+	atomic_long_set(&pm_extent_counts.cached, 0);
+	atomic_long_set(&pm_extent_counts.dirty, 0);
+	pm_pagemap_each_large(pm_extent_isolate);
 }
 
 /* The bin of a size: every extent in a later bin is at least as long. */

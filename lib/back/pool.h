@@ -39,6 +39,7 @@ struct pm_pool {
 extern struct pm_pool pm_pool;
 
 void pm_pool_prepare(void);
+void pm_pool_forsake(void);
 void pm_pool_add(struct pm_extent *e);
 void pm_pool_del(struct pm_extent *e);
 void pm_spare_put(struct pm_extent *e);

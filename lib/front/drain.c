@@ -290,10 +290,14 @@ void pm_mag_halt(void)
  */
 void pm_mag_resume(bool child)
 {
-	if (child)
-		pm_mutex_restart(&pm_mag_lock);
-	else
+	if (!child) {
 		pm_mutex_resume(&pm_mag_lock);
+		return;
+	}
+	/* The list may be half changed, by a thread that is not here. */
+	if (pm_mutex_is_others(&pm_mag_lock))
+		INIT_LIST_HEAD(&pm_spare_mags);
+	pm_mutex_restart(&pm_mag_lock);
 }
 
 /**

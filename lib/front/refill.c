@@ -124,14 +124,19 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
  * @class: class number
  * @obj: object
  *
+ * A look and no more: whether this thread can use sections is for the flush
+ * that follows to ask, once (magazine E).
+ *
  * Context: any.
  * Return: a hint: others push and pop.
  */
 bool pm_mag_is_on_top(unsigned int class, const void *obj)
 {
-	struct pm_magazine *mag = pm_mag_here(GFP_NOWAIT);
+	unsigned int index = pm_percpu_index();
+	struct pm_magazine *mag;
 	u32 top;
 
+	mag = index < pm_percpu_count() ? pm_percpu_get(index) : NULL;
 	if (!mag)
 		return false;
 	top = READ_ONCE(mag->stack[class].top);

@@ -13,6 +13,7 @@
  * call_srcu() takes a lock that sleeps on PREEMPT_RT. In such a context
  * memory is put on a lock-less list, and a work item frees it.
  */
+#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -141,6 +142,12 @@ void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp)
 	if (addr)
 		atomic_long_add(*size, &pm_mapped_bytes);
 	return addr;
+}
+
+/* What is free changes all the time, what there is does not. */
+bool pm_host_has_room(size_t size, size_t align)
+{
+	return size >> PAGE_SHIFT <= totalram_pages();
 }
 
 /*

@@ -113,6 +113,11 @@ static inline bool pm_mutex_is_mine(struct mutex *m)
 	return false;
 }
 
+static inline bool pm_mutex_is_others(struct mutex *m)
+{
+	return false;
+}
+
 #define pm_mutex_resume(m)	mutex_unlock(m)
 
 static inline bool pm_mutex_restart(struct mutex *m)

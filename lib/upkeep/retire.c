@@ -76,6 +76,51 @@ static struct pm_arena *pm_arena_survivor(unsigned int id)
 	return NULL;
 }
 
+/*
+ * All that an arena has goes to its heir. Return: false in the child of a fork()
+ * to which the heir is of no use; then its own memory is lost as well.
+ */
+static bool pm_retire_to(struct pm_arena *arena, struct pm_arena *to)
+{
+	pm_arena_lock_two(arena, to);			/* retire B */
+	if (pm_arena_is_forsaken(to)) {
+		pm_arena_forsake(arena);
+		pm_registry_moved();
+		pm_arena_unlock(arena);
+		pm_arena_unlock(to);
+		return false;
+	}
+	pm_arena_collect(arena);			/* retire C ... */
+	pm_arena_flush_depots(arena);			/* ... and for depots */
+	pm_arena_adopt(to, arena);			/* retire D */
+	pm_arena_set_retired(arena);			/* retire E */
+	pm_registry_moved();
+	pm_arena_unlock(arena);
+	pm_arena_leave(to);
+	return true;
+}
+
+/*
+ * And what came to it until the grace period was over. What came for an heir that
+ * is of no use stays, so the arena is not used again.
+ */
+static void pm_retire_rest(struct pm_arena *arena, struct pm_arena *to)
+{
+	bool forsaken;
+
+	pm_arena_lock_two(arena, to);
+	forsaken = pm_arena_is_forsaken(to);
+	if (likely(!forsaken)) {
+		pm_arena_collect(arena);		/* retire G */
+		/* Some may have waited for it until it was retired. */
+		pm_arena_adopt_accounts(to, arena);
+	}
+	pm_arena_unlock(arena);
+	pm_arena_unlock(to);
+	if (likely(!forsaken))
+		pm_registry_spare(arena);		/* retire H */
+}
+
 int pm_arena_retire(unsigned int cpu)
 {
 	u64 begin = pm_trace_begin(arena_retire);
@@ -100,25 +145,15 @@ int pm_arena_retire(unsigned int cpu)
 	if (pm_options.policy->pick == pm_host_cpu)
 		pm_mag_drain(cpu);
 	pm_registry_unlink(arena);			/* retire A */
-	pm_arena_lock_two(arena, to);			/* retire B */
-	pm_arena_collect(arena);			/* retire C ... */
-	pm_arena_flush_depots(arena);			/* ... and for depots */
-	pm_arena_adopt(to, arena);			/* retire D */
-	pm_arena_set_retired(arena);			/* retire E */
-	pm_registry_moved();
-	pm_arena_unlock(arena);
-	pm_arena_leave(to);
+	if (!pm_retire_to(arena, to)) {
+		err = -EBUSY;
+		goto out;
+	}
 
 	/* retire F. Whoever read heap->arena or the table before has finished. */
 	synchronize_srcu(&pm_srcu);
 
-	pm_arena_lock_two(arena, to);
-	pm_arena_collect(arena);			/* retire G */
-	/* Some may have waited for it until it was retired. */
-	pm_arena_adopt_accounts(to, arena);
-	pm_arena_unlock(arena);
-	pm_arena_unlock(to);
-	pm_registry_spare(arena);			/* retire H */
+	pm_retire_rest(arena, to);
 	trace_arena_retire(cpu, 0, pm_trace_since(begin), pm_arena_id(to));
 out:
 	mutex_unlock(&pm_registry);

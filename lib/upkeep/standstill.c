@@ -73,8 +73,8 @@ void pm_arena_unlock_all(void)
  * pm_arena_restart_all() - begin again in the child of a fork()
  * @inside: the forking thread was inside of the allocator, and goes on there
  *
- * The locks are as pm_arena_lock_all() left them, and what they guard is
- * whole. Other threads of the parent may have been anywhere in what is done
+ * The locks are as pm_arena_lock_all() left them. What they guard is whole if
+ * it, or the forking thread itself, has them; else the arena is forsaken. Other threads of the parent may have been anywhere in what is done
  * without a lock, and they are not here to go on. A spare arena's lock, too,
  * may be held by a thread that was about to find out that it is not the one it
  * wants.
@@ -87,7 +87,8 @@ void pm_arena_restart_all(bool inside)
 	void (*restart)(struct pm_arena *arena) =
 		inside ? pm_arena_restart_lock : pm_arena_restart;
 
-	pm_registry_each_used(restart);
+	pm_registry_each_used(inside ? pm_arena_restart_inside : restart);
+	pm_registry_forget();
 	/* The list is half changed if the thread is about to change it. */
 	if (!pm_mutex_is_mine(&pm_registry) ||
 	    pm_mutex_is_halted(&pm_registry))

@@ -68,3 +68,45 @@ size_t pm_trim_all(void)
 	pm_mag_drain_all();
 	return pm_extents_purge() + pm_arena_trim_all();
 }
+
+/* The most that pm_trim_all() could give back: all that no object takes. */
+static size_t pm_free_bytes(void)
+{
+	size_t bytes = pm_extents_cached();
+	struct pm_arena *arena;
+	unsigned int class;
+	int idx;
+
+	for (class = 1; class < PM_NR_CLASSES; class++)
+		bytes += pm_mag_objects(class) * pm_classes[class].size;
+	if (!pm_srcu_read_trylock(&pm_srcu, &idx))
+		return bytes;
+	pm_for_each_arena(arena) {
+		pm_arena_lock_uncounted(arena);
+		bytes += pm_arena_free_bytes(arena);
+		pm_arena_unlock(arena);
+	}
+	srcu_read_unlock(&pm_srcu, idx);
+	return bytes;
+}
+
+/**
+ * pm_trim_can_make_room() - whether giving back may help a large request
+ * @size: bytes that the host has just refused
+ * @align: power of two
+ *
+ * A host that refuses even what would be missing then is not asked by way of
+ * giving heaps back and mapping them anew. What is free in pieces that cannot go
+ * back counts here as if it could.
+ *
+ * Context: may sleep, no lock held.
+ * Return: false when it is known not to.
+ */
+bool pm_trim_can_make_room(size_t size, size_t align)
+{
+	size_t most = pm_free_bytes();
+	size_t missing = size > most ? ALIGN_DOWN(size - most, PAGE_SIZE) : 0;
+
+	return !missing ||
+	       pm_host_has_room(missing, max_t(size_t, align, PAGE_SIZE));
+}

@@ -9,5 +9,6 @@
 
 size_t pm_arena_trim_all(void);
 size_t pm_trim_all(void);
+bool pm_trim_can_make_room(size_t size, size_t align);
 
 #endif /* PM_TRIM_H */

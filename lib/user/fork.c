@@ -50,14 +50,26 @@
  *     share what it guards with others.
  *   - D: such a thread takes locks in the wrong order. The thread that has the
  *     registry may wait for the very arena that the interrupted code has. A lock
- *     that is not to be had is made new in the child, with what it guards as it
- *     is there: its holder mostly waits somewhere, with everything whole. For the
- *     same reason liburcu's locks and the list of streams are not taken then. If
- *     there are other threads, liburcu's locks may be theirs in the child, which
- *     goes without new read-side sections.
- *   - E: the C library takes the list in a handler's fork(), too. A fork() that
- *     has the list and waits for the interrupted code's arena would wait for it,
- *     and be waited for.
+ *     that is not to be had is made new in the child. What it guards may be half
+ *     changed, for its holder may be in such a handler, too, and each has what the
+ *     other waits for. So the child does without: the arena is forsaken and its
+ *     number goes to another (pm_arena_forsake()), large objects begin with an
+ *     empty pool (pm_pool_forsake()), and so do the lists of what is spare. For the
+ *     same reason liburcu's locks are not taken then. If there are other threads,
+ *     they may be theirs in the child, which goes without new read-side sections.
+ *   - A in a handler, too: the C library's fork() takes the list there as well, with
+ *     a lock that it lets go around our handlers only, and that the holder of the
+ *     list wants next:
+ *
+ *	fork()				fork() in a handler
+ *	------				-------------------
+ *	has the list, by A
+ *					has the C library's lock of handlers
+ *	waits for that lock
+ *					waits for the list
+ *
+ *   - E: a fork() that has the list and waits for the interrupted code's arena
+ *     would wait for a handler's fork() that waits for the list.
  *   - F (pm_inside_begin()):
  *
  *	interrupted code, in the child		the child's handler
@@ -210,7 +222,7 @@ static void pm_fork_prepare(void)
 	f->inside = pm_tls.inside;
 	f->is_inside = is_inside;
 	f->others = others;
-	f->lists = others && !is_inside && _IO_list_lock && _IO_list_unlock;
+	f->lists = others && _IO_list_lock && _IO_list_unlock;
 	for (;;) {
 		if (f->lists)
 			_IO_list_lock();		/* handler A */

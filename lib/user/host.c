@@ -173,6 +173,7 @@ __cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
 }
 
 #define PM_HALT_NAPS	200	/* 10 ms */
+#define PM_HALT_NAPS_ON	10
 
 /**
  * pm_mutex_halt() - take a mutex for a standstill
@@ -180,13 +181,14 @@ __cold void pm_mutex_lock_slow(struct mutex *m, struct pm_sleep *sleep)
  *
  * Nothing happens when this thread has it already. A hurried thread gives up after
  * a while, for it may have what the holder waits for; one that would begin again
- * then does not wait for another.
+ * then does not wait for another, and one that goes on does not wait for long.
  *
  * Return: whether it was taken.
  */
 bool pm_mutex_halt(struct mutex *m)
 {
-	int naps;
+	int naps, most = pm_tls.hurried == PM_HURRY_ON ? PM_HALT_NAPS_ON :
+							 PM_HALT_NAPS;
 
 	/* handler C */
 	if (pm_mutex_is_mine(m) || pm_tls.hurried == PM_HURRY_AGAIN)
@@ -195,9 +197,9 @@ bool pm_mutex_halt(struct mutex *m)
 		mutex_lock(m);
 	else
 		for (naps = 0; !mutex_trylock(m); naps++) {
-			if (naps == PM_HALT_NAPS) {	/* handler D, E */
-				if (pm_tls.hurried == PM_HURRY_ALL)
-					pm_tls.hurried = PM_HURRY_AGAIN;
+			if (naps == most) {		/* handler D, E */
+				pm_tls.hurried = pm_tls.hurried == PM_HURRY_ALL ?
+					PM_HURRY_AGAIN : PM_HURRY_ON;
 				return false;
 			}
 			pm_host_nap();

@@ -192,6 +192,17 @@ void pm_host_large_unmap(void *addr, size_t size)
 	errno = saved;
 }
 
+/* Nothing tells but to try. */
+bool pm_host_has_room(size_t size, size_t align)
+{
+	void *p = pm_host_large_map(&size, align, GFP_KERNEL);
+
+	if (!p)
+		return false;
+	pm_host_large_unmap(p, size);
+	return true;
+}
+
 bool pm_host_large_remap(void *addr, size_t old_size, size_t new_size,
 			 void *to)
 {
@@ -322,8 +333,17 @@ void pm_pages_lock(void)
 
 void pm_pages_unlock(bool child)
 {
-	if (child)
-		pm_mutex_restart(&pm_page_lock);
-	else
+	if (!child) {
 		pm_mutex_resume(&pm_page_lock);
+		return;
+	}
+	/*
+	 * A thread that is not here may have been between the two: a new chunk
+	 * with the old one's end. Bins change by one store each.
+	 */
+	if (pm_mutex_is_others(&pm_page_lock)) {
+		pm_meta.at = NULL;
+		pm_meta.end = NULL;
+	}
+	pm_mutex_restart(&pm_page_lock);
 }

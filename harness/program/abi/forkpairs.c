@@ -24,6 +24,11 @@ enum { FORKS = 100, SECONDS = 2, READERS = 3, PATIENCE = 30 };
 static volatile bool stop;
 static char name[64] = "/tmp/forkpairs-XXXXXX";
 
+/*
+ * There is a bound in time as well: how many forks a second has, beside threads
+ * that take such a lock without a pause, is the C library's matter.
+ */
+
 /* Allocates with its stream locked. */
 static void *read_lines(void *unused)
 {
@@ -47,7 +52,11 @@ static void *flush_all(void *unused)
 {
 	while (!stop) {
 		fflush(NULL);
-		/* The C library's lock is not fair: let others have it, too. */
+		/*
+		 * The C library's list of streams has a lock that is not fair,
+		 * and its fork() waits for it with whatever malloc: without a
+		 * pause here one fork() takes seconds.
+		 */
 		usleep(20);
 	}
 	return unused;

@@ -8,6 +8,8 @@
  *				check, free, take again, then blocks of OTHER
  *	limit wander SIZE OTHER	the same, on one CPU and on another by turns
  *	limit threads SIZE N	the same from N threads at once
+ *	limit hopeless SIZE N	N times a pair of a small block, and a request of
+ *				SIZE that must be refused
  *	limit late 0 N		N threads whose first request comes when main
  *				has taken everything
  *
@@ -165,6 +167,18 @@ static void fill(size_t size, size_t other)
 	say("bad=%zu\n", bad);
 }
 
+static size_t hopeless(size_t size, size_t n)
+{
+	size_t bad = 0;
+
+	while (n--) {
+		free(malloc(16));
+		errno = 0;
+		bad += malloc(size) || errno != ENOMEM;
+	}
+	return bad;
+}
+
 /* ---- several threads --------------------------------------------------- */
 
 static pthread_barrier_t barrier;
@@ -300,6 +314,10 @@ int main(int argc, char **argv)
 	}
 	thread_size = strtoul(argv[2], NULL, 10);
 	n = strtoul(argv[3], NULL, 10);
+	if (!strcmp(argv[1], "hopeless")) {
+		say("bad=%zu\n", hopeless(thread_size, n));
+		return 0;
+	}
 	if (!strcmp(argv[1], "late")) {
 		start(n, late_thread, threads);
 		bad = late(n);

@@ -135,6 +135,28 @@ cat "$tmp"/late? > "$tmp/out"
 result $? "twenty times 60 threads, four runs at a time: no one is ended"
 grep '^died=' "$tmp/out" | sed 's/^/# /'
 
+# What giving back cannot make room for gives nothing back. By the report's own
+# count of heaps, over a thousand requests.
+hopeless() { # KiB bytes options
+	what="$3, a thousand requests of $2 bytes in $1 KiB"
+	PMALLOC_OPTIONS="$3,stats=json,stats_file=$tmp/json" \
+		limited "$1" hopeless "$2" 1000
+	[ "$(value bad)" = 0 ]
+	result $? "$what: ENOMEM each time"
+	remark "$tmp/err"
+	[ "$lib" = none ] && return
+	unmaps=$(python3 -c 'import json, sys
+print(sum(a["heap_unmaps"] for a in json.load(open(sys.argv[1]))["arenas"]))' \
+		"$tmp/json")
+	[ "${unmaps:-1000}" -le 10 ]
+	result $? "$what: $unmaps heaps given back"
+}
+
+for magazine in on off; do
+	hopeless 65536 1073741824 magazine=$magazine
+	hopeless unlimited 70368744177664 magazine=$magazine
+done
+
 for kib in 16384 12288 8192; do
 	limited "$kib" base
 	result $? "starts in $kib KiB"

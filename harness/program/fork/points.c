@@ -11,6 +11,10 @@
  * Then the same with one thread, which forks at the point itself, as a signal
  * handler may. Parent and child both go on from there, and nothing is lost to
  * either.
+ *
+ * At last a thread has a lock and has half changed what that guards, and another,
+ * which is in the middle of something as well, forks: neither can wait for the
+ * other. The child does without what the lock guards.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +29,10 @@
 #include "base/testing.h"
 #include "back/heap.h"
 #include "front/magazine.h"
+#include "cpu.h"
+#include "back/pool.h"
+#include "front/drain.h"
+#include "upkeep/trim.h"
 #include "base/options.h"
 #include "back/pagemap.h"
 #include "pmalloc.h"
@@ -546,6 +554,237 @@ static void spare_arena(void)
 	free_one(q);
 }
 
+/* ---- half changed ---------------------------------------------------------- */
+
+static struct pm_arena *half_arena;
+static struct pm_magazine *half_mag;
+static void *half_large[4];
+static size_t half_meta;
+
+static void lock_arena(void)
+{
+	pm_arena_lock_uncounted(half_arena);
+}
+
+static void unlock_arena(void)
+{
+	pm_arena_unlock(half_arena);
+}
+
+static struct list_head half_heaps;
+
+static void spoil_arena(void)
+{
+	half_heaps = half_arena->heaps;
+	memset(&half_arena->heaps, 0, sizeof(half_heaps));
+}
+
+static void mend_arena(void)
+{
+	half_arena->heaps = half_heaps;
+}
+
+/* Whoever goes into the arena falls over its list. */
+static int child_of_arena(void)
+{
+	struct pm_totals totals;
+	void *p = take_locked(CLASS);
+	int status;
+
+	if (!p || pm_pagemap_heap(p)->arena == half_arena)
+		return 1;
+	free_one(p);
+	free_the_rest(0);
+	if (!churn() || !look())
+		return 2;
+	pm_trim();
+	pm_get_totals(&totals);
+	pm_arena_retire(pm_arena_id(half_arena));
+	if (!fork())
+		_exit(!churn() || !look());
+	wait(&status);
+	return status ? 3 : 0;
+}
+
+static void lock_pool(void)
+{
+	mutex_lock(&pm_pool.lock);
+}
+
+static void unlock_pool(void)
+{
+	mutex_unlock(&pm_pool.lock);
+}
+
+static struct pm_pool half_pool;
+
+static void spoil_pool(void)
+{
+	half_pool = pm_pool;
+	memset(pm_pool.bin, 0, sizeof(pm_pool.bin));
+	memset(pm_pool.map, 0xff, sizeof(pm_pool.map));
+	memset(&pm_pool.age, 0, sizeof(pm_pool.age));
+	memset(&pm_pool.spare, 0, sizeof(pm_pool.spare));
+}
+
+static void mend_pool(void)
+{
+	struct mutex lock = pm_pool.lock;
+
+	pm_pool = half_pool;
+	pm_pool.lock = lock;
+}
+
+static int child_of_pool(void)
+{
+	void *p = pm_malloc(200000), *q;
+
+	q = pm_realloc(p, 900000);
+	if (!p || !q || !churn())
+		return 1;
+	/* Its neighbour was free, who knows where. */
+	pm_free(half_large[1]);
+	pm_free(half_large[3]);
+	pm_free(q);
+	pm_trim();
+	return pm_malloc(200000) ? 0 : 2;
+}
+
+static void unlock_pages(void)
+{
+	pm_pages_unlock(false);
+}
+
+/* The rest of a chunk is not used any more. No descriptor has that size. */
+static int child_of_pages(void)
+{
+	return !pm_meta_alloc(61 * SMP_CACHE_BYTES, GFP_KERNEL) ||
+	       pm_meta_bytes() <= half_meta || !churn();
+}
+
+/* Nor is what was spare. */
+static int child_of_magazines(void)
+{
+	pm_free(pm_malloc(100));
+	return pm_percpu_get(0) == half_mag || !churn();
+}
+
+static void lock_registry(void)
+{
+	mutex_lock(&pm_registry);
+}
+
+static void unlock_registry(void)
+{
+	mutex_unlock(&pm_registry);
+}
+
+static int child_of_registry(void)
+{
+	void *p = take_locked(CLASS);
+
+	return !p || pm_pagemap_heap(p)->arena == half_arena || !churn();
+}
+
+static const struct half_case {
+	const char *name;
+	void (*lock)(void);
+	void (*unlock)(void);
+	void (*spoil)(void);
+	void (*mend)(void);
+	int (*child)(void);
+} half_cases[] = {
+	{ "an arena", lock_arena, unlock_arena, spoil_arena, mend_arena,
+	  child_of_arena },
+	{ "the pool of large objects", lock_pool, unlock_pool, spoil_pool,
+	  mend_pool, child_of_pool },
+	{ "what descriptors are cut from", pm_pages_lock, unlock_pages, NULL,
+	  NULL, child_of_pages },
+	{ "the spare magazines", pm_mag_lock_all, pm_mag_unlock_all, NULL,
+	  NULL, child_of_magazines },
+	{ "the spare arenas", lock_registry, unlock_registry, NULL, NULL,
+	  child_of_registry },
+};
+
+static const struct half_case *half;
+
+static void hold(void)
+{
+	half->lock();
+	hook(PM_STOP_FLUSH);
+	half->unlock();
+}
+
+static void half_begin(void)
+{
+	unsigned int i;
+	void *p;
+
+	pin(0);
+	for (i = 0; i < 4; i++)
+		half_large[i] = pm_malloc(100000);
+	pm_free(half_large[0]);
+	pm_free(half_large[2]);
+	pm_free(pm_malloc(100));
+	half_mag = pm_percpu_get(0);
+	pm_mag_drain_all();
+	/* One that is spare, one that has objects. */
+	picked = half->lock == lock_registry;
+	p = take_locked(CLASS);
+	half_arena = pm_pagemap_heap(p)->arena;
+	free_one(p);
+	if (picked)
+		pm_arena_retire(pm_arena_id(half_arena));
+	else
+		get_objects();
+	half_meta = pm_meta_bytes();
+}
+
+static void half_end(void)
+{
+	if (!picked)
+		free_the_rest(0);
+	picked = 0;
+	pm_free(half_large[1]);
+	pm_free(half_large[3]);
+}
+
+static void run_half(const struct half_case *c)
+{
+	int status = -1;
+	pid_t pid;
+
+	half = c;
+	if (c->child == child_of_magazines && !pm_options.magazine) {
+		tap_skip(c->name, "magazines are off here");
+		return;
+	}
+	half_begin();
+	if (!OK(act(PM_STOP_FLUSH, hold), "a thread changes %s", c->name)) {
+		go_on();
+		return;
+	}
+	if (c->spoil)
+		c->spoil();
+	/* As in a handler that came over something of this thread's. */
+	pm_inside_begin();
+	pid = fork();
+	pm_inside_end();
+	if (!pid) {
+		alarm(PATIENCE);
+		_exit(c->child());
+	}
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+	OK(!status, "... while one that is inside forks: the child does without (status 0x%x)",
+	   (unsigned int)status);
+	if (c->mend)
+		c->mend();
+	go_on();
+	half_end();
+	OK(churn() && look(), "... and the parent goes on");
+}
+
 int main(void)
 {
 	unsigned int i;
@@ -560,5 +799,7 @@ int main(void)
 		run_self(&self_cases[i]);
 	self_stale();
 	spare_arena();
+	for (i = 0; i < ARRAY_SIZE(half_cases); i++)
+		run_half(&half_cases[i]);
 	return tap_end();
 }

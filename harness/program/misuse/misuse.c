@@ -385,6 +385,20 @@ static void double_after_trim(void)
 	free(keep);
 }
 
+/* With nothing else alive: the trim that finds it gives the heap back. */
+static void double_with_its_heap(void)
+{
+	void *p, *q;
+
+	pin(0);
+	p = malloc(64);
+	q = malloc(64);
+	bad(p, p);
+	free(p);
+	free(q);
+	free_found_later(p);
+}
+
 static void double_realloc_zero(void)
 {
 	void *p = malloc(64);
@@ -628,7 +642,7 @@ static const struct {
 	CASE(double_after_malloc), CASE(double_other_thread),
 	CASE(double_in_thread), CASE(double_two_threads), CASE(double_remote),
 	CASE(double_remote_and_home), CASE(double_after_trim),
-	CASE(double_realloc_zero), CASE(free_after_realloc_moved),
+	CASE(double_with_its_heap), CASE(double_realloc_zero), CASE(free_after_realloc_moved),
 	CASE(free_never_allocated), CASE(realloc_freed),
 	CASE(realloc_freed_shrink), CASE(realloc_freed_large),
 	CASE(reallocarray_freed), CASE(realloc_freed_zero),

@@ -81,6 +81,9 @@ if [ "$(nproc)" -gt 1 ]; then
 else
 	seen="${seen}double_remote double_remote_and_home "
 fi
+# The object is still named when the look for it has given its heap back.
+expect double_with_its_heap \
+	"free\\(BAD\\): double free: object of 64 bytes \\(class $number\\) in arena -\$"
 # Memory that went back to the system is no object any more.
 gone="(double free: ($(small 64)|$large)|$foreign)"
 for case in large mib huge after_1000 after_all; do
@@ -151,6 +154,9 @@ survive misuse=abort written_first 0 0 ""
 for mode in report ignore; do
 	lines=1
 	[ $mode = report ] || lines=0
+	# The first call of a process, before there is anything else.
+	survive misuse=$mode free_static $lines 1 "free\\(BAD\\): $foreign"
+	survive misuse=$mode realloc_stack $lines 1 "realloc\\(BAD(, $number)?\\): $foreign"
 	survive misuse=$mode free_static_later $lines 1 "free\\(BAD\\): $foreign"
 	survive misuse=$mode free_inside $lines 1 "$(inside free 64 16 | sed 's/OBJ/0x[0-9a-f]+/')"
 	survive misuse=$mode double_free $lines 1 "$twice"

@@ -570,6 +570,46 @@ static void block(u64 *state)
 	ok(!endless, "and every operation came to its end without");
 }
 
+/*
+ * The first operation gives way after its tries, each that follows after one:
+ * none that gave way goes into another section. The abort behind the last try
+ * is the one that gives way.
+ */
+#define IN_A_ROW	40
+
+static void stand_aside(u64 *state)
+{
+	unsigned long most = PM_RSEQ_TRIES + 1 + 2 * (IN_A_ROW - 1), some = 0;
+	void *p[IN_A_ROW];
+	unsigned int i, n;
+
+	for (i = 0; i < sizeof(points); i++) {
+		unsigned int point = points[i];
+		bool pops = point < 20;
+
+		if (point > 30)
+			continue;
+		run_of_one(state, false);
+		for (n = 0; !pops && n < IN_A_ROW; n++)
+			p[n] = pm_malloc(64);
+		pm_inject_aborts[point] = 0;
+		pm_inject_trap[point] = 1;
+		for (n = 0; n < IN_A_ROW; n++)
+			if (pops)
+				p[n] = pm_malloc(64);
+			else
+				pm_free(p[n]);
+		pm_inject_trap[point] = 0;
+		some = max_t(unsigned long, some, pm_inject_aborts[point]);
+		for (n = 0; pops && n < IN_A_ROW; n++)
+			pm_free(p[n]);
+	}
+	add_aborts();
+	ok(some && some <= most,
+	   "%d operations in a row stand aside: %lu aborts, at most %lu",
+	   IN_A_ROW, some, most);
+}
+
 /* ---- part three: everything at once -------------------------------------- */
 
 static void empty_slots(void)
@@ -812,6 +852,7 @@ int main(int argc, char **argv)
 	if (pm_options.magazine) {
 		aim(&state);
 		block(&state);
+		stand_aside(&state);
 	}
 	timer = start_timer(300000);
 	crowd(&state, seconds, mode->fork ? fork_one : NULL);

@@ -124,6 +124,18 @@ static inline bool pm_mutex_is_halted(const struct mutex *m)
 	       ((unsigned long)&pm_tls | PM_MUTEX_HALTED);
 }
 
+/*
+ * Whether another thread has it. In the child of a fork() that is one who is not
+ * here, and what the mutex guards is as he left it.
+ */
+static inline bool pm_mutex_is_others(const struct mutex *m)
+{
+	unsigned long holder = __atomic_load_n(&m->state, __ATOMIC_RELAXED) &
+			       ~PM_MUTEX_FLAGS;
+
+	return holder && holder != (unsigned long)&pm_tls;
+}
+
 bool pm_mutex_halt(struct mutex *m);
 
 /* Let go of what pm_mutex_halt() took; of nothing when it took nothing. */

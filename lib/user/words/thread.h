@@ -15,12 +15,14 @@
  * @PM_HURRY_ALL: for a while; it begins again when one was not to be had
  * @PM_HURRY_AGAIN: so it was
  * @PM_HURRY_SOME: for a while; then it goes without
+ * @PM_HURRY_ON: it went without one: for a moment
  */
 enum pm_hurry {
 	PM_HURRY_NOT,
 	PM_HURRY_ALL,
 	PM_HURRY_AGAIN,
 	PM_HURRY_SOME,
+	PM_HURRY_ON,
 };
 
 /**
