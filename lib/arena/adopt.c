@@ -135,9 +135,9 @@ void pm_arena_restart_lock(struct pm_arena *arena)
  * pm_arena_forsake() - an arena is of no use any more, with all it has
  * @arena: the arena
  *
- * Who comes by its number finds another, who comes by the list or has waited for
- * its lock looks for another, and what is freed stays where it is: as if its
- * lock were held for ever.
+ * Its number leads to another arena. A thread that finds it on the list, or has
+ * waited for its lock, looks for another; what is freed stays where it is, as if
+ * its lock were always held.
  *
  * Context: the child's one thread.
  */

@@ -38,15 +38,11 @@ void pm_registry_each_spare(void (*visit)(struct pm_arena *arena));
 	list_for_each_entry_srcu(arena, &pm_arenas, node,		\
 				 srcu_read_lock_held(&pm_srcu) ||	\
 				 lockdep_is_held(&pm_registry))		\
-		if (pm_arena_is_forsaken(arena))			\
-			;						\
-		else
+		if (pm_arena_is_forsaken(arena)) {} else
 
 /* The same, for those who hold pm_registry. */
 #define pm_for_each_arena_locked(arena)					\
 	list_for_each_entry(arena, &pm_arenas, node)			\
-		if (pm_arena_is_forsaken(arena))			\
-			;						\
-		else
+		if (pm_arena_is_forsaken(arena)) {} else
 
 #endif /* PM_REGISTRY_H */

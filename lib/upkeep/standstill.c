@@ -73,11 +73,11 @@ void pm_arena_unlock_all(void)
  * pm_arena_restart_all() - begin again in the child of a fork()
  * @inside: the forking thread was inside of the allocator, and goes on there
  *
- * The locks are as pm_arena_lock_all() left them. What they guard is whole if
- * it, or the forking thread itself, has them; else the arena is forsaken. Other threads of the parent may have been anywhere in what is done
- * without a lock, and they are not here to go on. A spare arena's lock, too,
- * may be held by a thread that was about to find out that it is not the one it
- * wants.
+ * The locks are as pm_arena_lock_all() left them. What they guard is whole if it,
+ * or the forking thread itself, has them; else the arena is forsaken. Other threads
+ * of the parent may have been anywhere in what is done without a lock, and they are
+ * not here to go on. A spare arena's lock, too, may be held by a thread that was
+ * about to find out that it is not the one it wants.
  *
  * Context: the child's one thread, before it allocates; the registry's lock is
  * still as it was.
