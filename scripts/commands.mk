@@ -8,10 +8,10 @@ deps: ## install the Debian packages that `run` and `check` need
 	@scripts/deps check
 	@scripts/liburcu choose auto
 
-run: ## a real program on pmalloc, and the report of its arenas (20 s)
-	@scripts/deps run
+run: ## a real program on pmalloc, what its arenas tell, and a page (40 s)
+	@scripts/deps study
 	@scripts/liburcu choose auto
-	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory lib bench-programs
 	@scripts/run
 
 check: ## install what is needed, then build and test everything
@@ -47,7 +47,9 @@ MAN3-names := $(shell sed -n '/^\.SH NAME/,/^\.SH SYNOPSIS/s/^\(pm_[a-z_]*\).*/\
 # The pmalloc command and its modules. Where the library is goes into a file
 # beside these, relative to it, so that a staged tree works before it is moved.
 CMDDIR	:= $(PREFIX)/share/pmalloc
-CMD-modules := $(wildcard harness/study/*.py) harness/measure/bench/allocators.py
+CMD-modules := $(wildcard harness/study/*.py) harness/study/page.html.j2 \
+	harness/study/page.js \
+	harness/measure/bench/allocators.py
 CMD-libexec := $(PREFIX)/libexec/pmalloc
 
 install: lib bench-programs ## install into $(DESTDIR)$(PREFIX)

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Charts of a study: curves over the axis, waits by length, heat.
 
-Every function returns an Svg, or a sentence when there is nothing to draw: an
-empty frame would look like a finding.
+Every function returns a Chart, or a sentence when there is nothing to draw:
+an empty frame would look like a finding. Vega draws; here stands what is drawn
+and what one reads when one points at it.
 """
 import math
 
-import svg
+import colours
 
 WIDTH = 976
-LEFT, RIGHT, GAP = 66, 14, 34
-TOP, PLOT = 52, 250
+LEFT, RIGHT, GAP = 70, 14, 30
+PLOT = 250
 HEAT_LEFT = 256
+LABEL = 130             # room for the name of a column
 
 
 def short(value):
@@ -44,54 +46,69 @@ def nanoseconds(ns):
     return f"{_digits(ns)} ns"
 
 
-class Scale:
-    """Values to heights: logarithmic, if need be with a place for zero."""
+class Chart:
+    """A title and what Vega draws."""
 
-    def __init__(self, values, kind, bottom, top):
-        self.bottom, self.top = bottom, top
-        positive = [v for v in values if v > 0]
-        self.zero = kind == "zerolog" and any(v <= 0 for v in values)
-        low, high = min(positive), max(positive)
-        if kind == "zerolog":
-            low = max(low, high / 1e6)
-        self.low = math.log10(low)
-        self.high = math.log10(high)
-        if self.high - self.low < 0.5:
-            middle = (self.high + self.low) / 2
-            self.low, self.high = middle - 0.3, middle + 0.3
-        room = (self.high - self.low) * 0.06
-        self.low -= room
-        self.high += room
-        self.floor = bottom - (22 if self.zero else 0)
+    def __init__(self, title, description, width, height, padding, **parts):
+        self.title = title
+        left, right, top, bottom = padding
+        self.spec = {
+            "description": f"{title}. {description}", "autosize": "none",
+            "width": width, "height": height,
+            "padding": {"left": left, "right": right, "top": top,
+                        "bottom": bottom}, **parts}
 
-    def at(self, value):
-        """Height of a value."""
-        if value <= 0:
-            return self.bottom
-        share = (math.log10(value) - self.low) / (self.high - self.low)
-        share = min(1.0, max(0.0, share))
-        return self.floor - share * (self.floor - self.top)
 
-    def ticks(self):
-        """Values to label."""
-        span = self.high - self.low
-        steps = (1, 2, 5) if span < 2.2 else (1,)
-        every = 1 if span < 7 else 2
-        found = [0] if self.zero else []
-        for decade in range(math.floor(self.low), math.ceil(self.high) + 1):
-            if len(steps) == 1 and decade % every:
-                continue
-            for step in steps:
-                value = step * 10.0 ** decade
-                if self.low <= math.log10(value) <= self.high:
-                    found.append(value)
-        if len(found) < 3 and span < 1:
-            found = [10 ** (self.low + span * k / 4) for k in range(5)]
-            found = sorted({float(f"{v:.2g}") for v in found})
-            found = [v for v in found
-                     if self.low <= math.log10(v) <= self.high]
-        return found
+def text(words, x, y, size=12, colour="text", align="left", bold=False):
+    """A text mark at a place."""
+    return {"type": "text", "interactive": False,
+            "encode": {"update": {
+                "text": {"value": words}, "x": {"value": x},
+                "y": {"value": y}, "fontSize": {"value": size},
+                "fill": {"value": "$" + colour},
+                "font": {"value": colours.FONT},
+                "fontWeight": {"value": "bold" if bold else "normal"},
+                "align": {"value": align}, "baseline": {"value": "middle"}}}}
 
+
+# ---- zooming ----------------------------------------------------------------
+
+def zoom(axis, domain, size, place, kind="linear"):
+    """Signals: what part of an axis is shown.
+
+    Shift or Ctrl and the wheel zoom round the place that is pointed at,
+    dragging moves, a double click shows all again.
+    """
+    scale = {"linear": "Linear", "log": "Log"}[kind]
+    part = f"({place}) / ({size})" if axis == "x" else \
+        f"1 - ({place}) / ({size})"
+    shown, at = f"{axis}shown", f"{axis}down"
+    inside = {
+        "linear": f"{shown}[0] + ({part}) * span({shown})",
+        "log": f"pow(10, log({shown}[0]) / LN10 + ({part}) * "
+               f"(log({shown}[1]) - log({shown}[0])) / LN10)"}[kind]
+    wheel = {"type": "wheel", "consume": True,
+             "filter": "event.shiftKey || event.ctrlKey"}
+    moved = f"(x() - {at}[2]) / ({size})" if axis == "x" else \
+        f"({at}[2] - y()) / ({size})"
+    drag = {"source": "window", "type": "mousemove", "consume": True,
+            "between": [{"type": "mousedown"},
+                        {"source": "window", "type": "mouseup"}]}
+    return [
+        {"name": at, "value": None, "on": [
+            {"events": "mousedown",
+             "update": f"[{shown}[0], {shown}[1], {axis}()]"}]},
+        {"name": shown, "value": list(domain), "on": [
+            {"events": wheel, "update":
+             f"zoom{scale}({shown}, {inside}, pow(1.002, "
+             "clamp(event.deltaY + event.deltaX, -250, 250)))"},
+            {"events": drag, "update":
+             f"{at} ? pan{scale}([{at}[0], {at}[1]], {moved}) : {shown}"},
+            {"events": "dblclick", "update": str(list(domain))}]},
+    ]
+
+
+# ---- curves -----------------------------------------------------------------
 
 def panels_of(variants):
     """Names of the halves of a figure, in order."""
@@ -102,99 +119,212 @@ def panels_of(variants):
     return names or [""]
 
 
-def legend_of(variants):
-    """Series and labels, each once."""
-    items = []
-    for variant in variants:
-        if (variant.series, variant.label) not in items:
-            items.append((variant.series, variant.label))
-    return items
+class Range:
+    """The values of a logarithmic axis, with a place for zero below."""
+
+    def __init__(self, numbers):
+        positive = [n for n in numbers if n > 0]
+        low, high = min(positive), max(positive)
+        low = max(low, high / 1e6)
+        self.zero = any(n <= 0 for n in numbers)
+        if high < 3 * low:
+            middle = math.sqrt(high * low)
+            low, high = min(low, middle / 1.9), max(high, middle * 1.9)
+        self.least = low / 1.12
+        self.low, self.high = self.least, high * 1.12
+        if self.zero:
+            self.low /= (self.high / self.low) ** 0.1
+
+    def place(self, number):
+        """A value, or what stands for zero."""
+        return max(number, self.low * 1.0001) if number > 0 or self.zero \
+            else self.low
+
+    def domain(self):
+        """Lowest and highest."""
+        return [self.low, self.high]
 
 
-def legend_height(items):
-    """How high the legend will be."""
-    rows, at = 1, 0
-    for _, label in items:
-        need = 44 + svg.width_of(label)
-        if at and at + need > WIDTH - LEFT - RIGHT:
-            rows, at = rows + 1, 0
-        at += need
-    return 20 * (rows - 1)
+def legend(items, above=18, columns=6):
+    """The legend of series, (series, label) each, so far above the plot; and
+    how high it is."""
+    items = list(dict(items).items())
+    longest = max((len(label) for _, label in items), default=1)
+    columns = max(1, min(len(items), columns, int(112 / (longest + 5))))
+    rows = -(-len(items) // columns)
+    names = [s for s, _ in items]
+    scales = [
+        {"name": "fills", "type": "ordinal", "domain": names,
+         "range": [f"${s}" if colours.key(s)[1] and colours.key(s)[0]
+                   else "transparent" for s in names]},
+        {"name": "strokes", "type": "ordinal", "domain": names,
+         "range": [f"${s}" for s in names]},
+        {"name": "marks", "type": "ordinal", "domain": names,
+         "range": [colours.key(s)[0] or "M-1,0L1,0" for s in names]},
+        {"name": "labels", "type": "ordinal", "domain": names,
+         "range": [label for _, label in items]},
+    ]
+    # The legend shows what a mark looks like: filled, or drawn with a line.
+    made = {"fill": "fills", "stroke": "strokes", "shape": "marks",
+            "orient": "none", "legendX": 0, "direction": "horizontal",
+            "columns": columns, "columnPadding": 18, "rowPadding": 4,
+            "symbolSize": 90, "symbolStrokeWidth": 1.8, "padding": 0,
+            "legendY": -(20 * rows + above),
+            "encode": {"labels": {"update": {
+                "text": {"scale": "labels", "field": "value"}}}}}
+    return scales, made, 20 * rows + above + 12
 
 
-class Frame:
-    """One or two plots side by side with the same vertical scale."""
+# The text of a tick of a logarithmic axis: of many decades each has one, of few
+# 1, 2 and 5; a part of one that somebody has zoomed into has all.
+TICK = """datum.value < %g || indexof(
+log(yshown[1] / yshown[0]) < 0.9 * LN10 ?
+[round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))] :
+log(yshown[1] / yshown[0]) < 2.4 * LN10 ? [1, 2, 5] : [1],
+round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))) < 0 ? '' :
+datum.value < 1 ? format(datum.value, '.1~g') :
+replace(format(datum.value, '~s'), /([a-zA-Zµ])$/, ' $1')"""
 
-    def __init__(self, title, description, items, panels, scale_of, points,
-                 axis, unit, tick=short):
-        self.top = TOP + legend_height(items) - (0 if any(panels) else 16)
-        self.bottom = self.top + PLOT
-        self.pic = svg.Svg(WIDTH, self.bottom + 46, title, description)
-        self.pic.legend(LEFT, 14, items, wide=WIDTH - LEFT - RIGHT)
-        self.scale = scale_of(self.bottom, self.top)
-        count = len(panels)
-        self.wide = (WIDTH - LEFT - RIGHT - GAP * (count - 1)) / count
-        self.panels = panels
-        self.points = points
-        for k, name in enumerate(panels):
-            self._panel(k, name, axis, tick)
-        self.pic.text(15, (self.top + self.bottom) / 2, unit, "ts", "middle",
-                      -90)
 
-    def left(self, k):
-        """Left edge of plot @k."""
-        return LEFT + k * (self.wide + GAP)
+class Curves:
+    """One or two plots side by side with the same vertical axis.
 
-    def x(self, k, position):
-        """Place of a position between 0 and 1 in plot @k."""
-        return self.left(k) + 22 + position * (self.wide - 44)
+    Rows are points of curves: panel, series, curve (which line a point
+    belongs to), x, y, and if they are known low, high and tip.
+    """
 
-    def _panel(self, k, name, axis, tick):
-        pic, left = self.pic, self.left(k)
+    def __init__(self, title, about, items, panels, ticks, axis, unit):
+        self.title, self.about, self.unit = title, about, unit
+        self.items, self.panels, self.axis = items, panels, axis
+        self.ticks = ticks              # [(place, label)]
+        self.rows = []
+        self.notes = []                 # (panel, place, words, line)
+
+    def add(self, panel, series, curve, x, y, tip="", low=None, high=None):
+        """A point."""
+        self.rows.append({
+            "panel": panel, "series": series, "curve": curve, "x": x, "y": y,
+            "low": y if low is None else low,
+            "high": y if high is None else high, "tip": tip})
+
+    def chart(self):
+        """The picture."""
+        span = Range([r[k] for r in self.rows for k in ("y", "low", "high")])
+        for row in self.rows:
+            for key in ("y", "low", "high"):
+                row[key] = span.place(row[key])
+        scales, key, high = legend(self.items, 32 if any(self.panels) else 18)
+        count = len(self.panels)
+        wide = (WIDTH - LEFT - RIGHT - GAP * (count - 1)) / count
+        places = [x for x, _ in self.ticks]
+        room = max((places[-1] - places[0]) * 0.04, 0.12)
+        across = [places[0] - room, places[-1] + room]
+        labels = {str(x): label for x, label in self.ticks}
+        step = wide + GAP
+        place = f"(x() >= {step}) ? (x() - {step}) : x()" if count > 1 \
+            else "x()"
+        return Chart(
+            self.title, self.about, WIDTH - LEFT - RIGHT, PLOT,
+            (LEFT, RIGHT, high, 46),
+            signals=[*zoom("x", across, wide, place),
+                     *zoom("y", span.domain(), PLOT, "y()", "log"),
+                     {"name": "names", "value": labels}],
+            data=[{"name": "points", "values": self.rows}],
+            scales=scales + [
+                {"name": "x", "type": "linear", "zero": False, "nice": False,
+                 "domain": {"signal": "xshown"}, "range": [0, wide]},
+                {"name": "y", "type": "log", "domain": {"signal": "yshown"},
+                 "nice": False, "range": [PLOT, 0]}],
+            legends=[key],
+            marks=[self._panel(k, name, wide, span)
+                   for k, name in enumerate(self.panels)])
+
+    def _axes(self, k, span):
+        words = TICK % span.least
+        left = {"scale": "y", "orient": "left", "grid": True, "ticks": False,
+                "domain": False, "tickCount": 6, "labelPadding": 6,
+                "labelOverlap": "greedy",
+                "labels": k == 0, "encode": {"labels": {"update": {
+                    "text": {"signal": words}}}}}
+        if k == 0:
+            left.update(title=self.unit, titleX=-54)
+        axes = [left, {
+            "scale": "x", "orient": "bottom", "title": self.axis,
+            "values": [x for x, _ in self.ticks], "tickSize": 5,
+            "titlePadding": 6, "labelOverlap": "parity",
+            "labelSeparation": 6, "encode": {"labels": {"update": {
+                "text": {"signal": "names[toString(datum.value)]"}}}}}]
+        if span.zero and k == 0:
+            axes.append({"scale": "y", "orient": "left", "domain": False,
+                         "ticks": False, "values": [span.low * 1.0001],
+                         "labelPadding": 6, "encode": {"labels": {"update": {
+                             "text": {"value": "0"}}}}})
+        return axes
+
+    def _panel(self, k, name, wide, span):
+        shown = [r for r in self.notes if r[0] in ("", name)]
+        marks = [self._inside(wide, name, shown)]
         if name:
-            pic.text(left + self.wide / 2, self.top - 12, name, "th",
-                     "middle")
-        for value in self.scale.ticks():
-            y = self.scale.at(value)
-            pic.line(left, y, left + self.wide, y, "gr")
-            if k == 0:
-                pic.text(left - 7, y + 4, tick(value), "t", "end")
-        pic.line(left, self.bottom + 6, left + self.wide, self.bottom + 6,
-                 "ax")
-        every = self._every(k)
-        for i, (position, label) in enumerate(self.points):
-            x = self.x(k, position)
-            pic.line(x, self.bottom + 6, x, self.bottom + 11, "ax")
-            if i % every == 0:
-                pic.text(x, self.bottom + 25, label, "t", "middle")
-        pic.text(left + self.wide / 2, self.bottom + 42, axis, "ts",
-                 "middle")
+            marks.append(text(name, wide / 2, -14, 13, align="center",
+                              bold=True))
+        return {"type": "group", "encode": {"update": {
+            "x": {"value": k * (wide + GAP)}, "y": {"value": 0},
+            "width": {"value": wide}, "height": {"value": PLOT},
+            "fill": {"value": "transparent"}}},
+            # How long the lines of the grid are.
+            "signals": [{"name": "width", "update": str(wide)}],
+            "axes": self._axes(k, span), "marks": marks}
 
-    def _every(self, k):
-        """Label every first, second ... point, so that labels have room."""
-        places = [(self.x(k, p), svg.width_of(text) / 2)
-                  for p, text in self.points]
-        for every in range(1, len(places)):
-            kept = places[::every]
-            if all(a + wide + 4 < b - other
-                   for (a, wide), (b, other) in zip(kept, kept[1:])):
-                return every
-        return max(1, len(places))
-
-    def vertical(self, k, position, label, row=0):
-        """A vertical line with a remark, in rows below each other."""
-        x = self.x(k, position)
-        self.pic.line(x, self.top, x, self.bottom + 6, "mk")
-        anchor = "start" if position < 0.7 else "end"
-        self.pic.text(x + (4 if anchor == "start" else -4), self.top + 9 + 14 * row,
-                      label, "ts", anchor)
-
-
-def positions(points):
-    """Points at equal distances, whatever their numbers."""
-    if len(points) == 1:
-        return [(0.5, points[0].label)]
-    return [(i / (len(points) - 1), p.label) for i, p in enumerate(points)]
+    def _inside(self, wide, name, notes):
+        """What is cut off at the edges of the plot."""
+        point = {"x": {"scale": "x", "field": "x"},
+                 "y": {"scale": "y", "field": "y"}}
+        dashes = {s: list(row[3]) for s, row in colours.SERIES.items()}
+        marks = []
+        for _, x, words, line in notes:
+            end = x > 0.7 * self.ticks[-1][0]
+            marks.append({"type": "rule", "encode": {
+                "update": {"x": {"scale": "x", "value": x},
+                           "y": {"value": 0}, "y2": {"value": PLOT},
+                           "stroke": {"value": "$soft"},
+                           "strokeDash": {"value": [2, 3]}}}})
+            note = text(words, 0, 10 + 15 * line, 11, "soft",
+                        "right" if end else "left")
+            note["encode"]["update"]["x"] = {
+                "scale": "x", "value": x, "offset": -4 if end else 4}
+            marks.append(note)
+        marks += [
+            {"type": "group", "interactive": False, "from": {"facet": {
+                "name": "curve", "data": "half", "groupby": "curve"}},
+             "marks": [{"type": "line", "from": {"data": "curve"},
+                        "encode": {"update": {
+                            **point, "stroke": {"scale": "strokes",
+                                                "field": "series"},
+                            "strokeWidth": {"value": 2},
+                            "strokeJoin": {"value": "round"},
+                            "strokeDash": {
+                                "signal": "dashes[datum.series]"}}}}]},
+            {"type": "rule", "from": {"data": "half"}, "encode": {"update": {
+                "x": point["x"], "y": {"scale": "y", "field": "low"},
+                "y2": {"scale": "y", "field": "high"},
+                "stroke": {"scale": "strokes", "field": "series"},
+                "strokeWidth": {"value": 1.2},
+                "strokeOpacity": {"value": 0.75}}}},
+            {"type": "symbol", "from": {"data": "half"}, "encode": {
+                "update": {
+                    **point, "shape": {"scale": "marks", "field": "series"},
+                    "fill": {"scale": "fills", "field": "series"},
+                    "stroke": {"scale": "strokes", "field": "series"},
+                    "strokeWidth": {"value": 1.6}, "size": {"value": 90},
+                    "opacity": {"signal": "datum.tip ? 1 : 0"},
+                    "tooltip": {"field": "tip"}}}}]
+        return {"type": "group", "clip": True, "encode": {"update": {
+            "width": {"value": wide}, "height": {"value": PLOT + 1}}},
+            "signals": [{"name": "dashes", "value": dashes}],
+            "data": [{"name": "half", "source": "points", "transform": [
+                {"type": "filter",
+                 "expr": f"datum.panel == '' || datum.panel == '{name}'"}]}],
+            "marks": marks}
 
 
 def place_of(points, x):
@@ -202,10 +332,8 @@ def place_of(points, x):
     for i, (a, b) in enumerate(zip(points, points[1:])):
         if a.x <= x <= b.x:
             if a.x > 0:
-                share = math.log(x / a.x) / math.log(b.x / a.x)
-            else:
-                share = (x - a.x) / (b.x - a.x)
-            return (i + share) / (len(points) - 1)
+                return i + math.log(x / a.x) / math.log(b.x / a.x)
+            return i + (x - a.x) / (b.x - a.x)
     return None
 
 
@@ -230,13 +358,17 @@ def gather(results, name):
     return found
 
 
+def in_full(variant):
+    """A variant in words."""
+    return f"{variant.label}, {variant.panel}" if variant.panel \
+        else variant.label
+
+
 def told(metric, variant, point, axis, value):
     """What is shown when one points at a mark."""
-    where = f"{variant.label}, {variant.panel}" if variant.panel else \
-        variant.label
-    return f"{where}, {point.label} {axis}: {short(value.median)} " \
-        f"{metric.unit} ({short(value.low)} to {short(value.high)} in " \
-        f"{len(value.values)} runs)"
+    return f"{in_full(variant)}, {point.label} {axis}: " \
+        f"{short(value.median)} {metric.unit} ({short(value.low)} to " \
+        f"{short(value.high)} in {len(value.values)} runs)"
 
 
 def curves(results, name):
@@ -248,37 +380,34 @@ def curves(results, name):
         return f"{metric.title}: not known; {results.why_not(metric)}."
     if not any(v.high > 0 for v in everything):
         return f"{metric.title}: none in any run."
-    numbers = [n for v in everything for n in (v.median, v.low, v.high)]
-    panels = panels_of(results.study.variants)
-    points = results.study.points
+    points, axis = results.study.points, results.study.axis
+    if len(points) == 1:
+        return dots(results, metric, found)
     model = predictions(results) if name == "rate" else []
-    numbers += [n for _, line in model for _, n in line]
-    items = legend_of([variant for variant, _ in found])
+    items = [(v.series, v.label) for v, _ in found]
     if model:
         items.append(("predicted", "predicted"))
-    if len(points) == 1:
-        return dots(results, metric, found, numbers)
-    frame = Frame(
-        f"{metric.title} over {results.study.axis}",
-        "Medians, with the range of all rounds.", items, panels, lambda b, t: Scale(numbers, metric.scale, b, t),
-        positions(points), results.study.axis, metric.unit)
-    for k, panel in enumerate(panels):
-        marks = [(place, label) for x, label in marks_of(results)
-                 if (place := place_of(points, x)) is not None]
-        for n, (place, label) in enumerate(marks):
-            frame.vertical(k, place, label, n)
-        drawn = [(v, values) for v, values in found
-                 if v.panel in ("", panel)]
-        for _, line in model:
-            where = dict(enumerate(p for p, _ in frame.points))
-            frame.pic.path([(frame.x(k, where[i]), frame.scale.at(n))
-                            for i, n in line], "l-predicted")
-        # Peers first, so that pmalloc lies above them.
-        drawn.sort(key=lambda d: not d[0].peer)
-        for n, (variant, values) in enumerate(drawn):
-            _curve(frame, k, metric, variant, values,
-                   (n - (len(drawn) - 1) / 2) * 1.6, results.study.axis)
-    return frame.pic
+    made = Curves(f"{metric.title} over {axis}",
+                  "Medians, with the range of all rounds.", items,
+                  panels_of(results.study.variants),
+                  [(i, p.label) for i, p in enumerate(points)], axis,
+                  metric.unit)
+    marks = [(place, words) for x, words in marks_of(results)
+             if (place := place_of(points, x)) is not None]
+    made.notes = [("", place, words, n)
+                  for n, (place, words) in enumerate(marks)]
+    for variant, line in model:
+        for i, n in line:
+            made.add("", "predicted", f"model of {variant.id}", i, n)
+    # Peers first, so that pmalloc lies above them; each a little aside.
+    found.sort(key=lambda f: not f[0].peer)
+    for n, (variant, values) in enumerate(found):
+        shift = (n % 8 - 3.5) * 0.008
+        for i, point, value in values:
+            made.add(variant.panel, variant.series, variant.id, i + shift,
+                     value.median, told(metric, variant, point, axis, value),
+                     value.low, value.high)
+    return made.chart()
 
 
 def predictions(results):
@@ -292,55 +421,60 @@ def predictions(results):
     return found
 
 
-def _curve(frame, k, metric, variant, values, shift, axis):
-    where = dict(enumerate(p for p, _ in frame.points))
-    line = [(frame.x(k, where[i]) + shift, frame.scale.at(v.median))
-            for i, _, v in values]
-    frame.pic.path(line, f"l-{variant.series}")
-    for (x, y), (_, point, value) in zip(line, values):
-        low, high = frame.scale.at(value.low), frame.scale.at(value.high)
-        if low - high > 1:
-            frame.pic.line(x, low, x, high, f"w-{variant.series}")
-        if variant.series != "predicted":
-            frame.pic.mark(x, y, variant.series,
-                           told(metric, variant, point, axis, value))
-
-
-def dots(results, metric, found, numbers):
+def dots(results, metric, found):
     """A figure at a single point: a row for each variant."""
-    row, left = 24, 190
-    scale = Scale(numbers, metric.scale, 0, 1)
-    height = 30 + row * len(found) + 40
-    pic = svg.Svg(WIDTH, height, metric.title,
-                  "Medians, with the range of all rounds.")
-    wide = WIDTH - left - 90
-
-    def across(value):
-        return left + (0 if value <= 0 else 20 + scale_share(value) *
-                       (wide - 20))
-
-    def scale_share(value):
-        share = (math.log10(value) - scale.low) / (scale.high - scale.low)
-        return min(1.0, max(0.0, share))
-
-    for value in scale.ticks():
-        x = across(value)
-        pic.line(x, 14, x, height - 40, "gr")
-        pic.text(x, height - 24, short(value), "t", "middle")
-    pic.text(left + wide / 2, height - 6, metric.unit, "ts", "middle")
     point = results.study.points[0]
-    for n, (variant, values) in enumerate(found):
-        y = 30 + n * row
+    rows = []
+    for variant, values in found:
         value = values[0][2]
-        name = f"{variant.label}, {variant.panel}" if variant.panel else \
-            variant.label
-        pic.text(left - 12, y + 4, name, "t", "end")
-        pic.line(across(value.low), y, across(value.high), y,
-                 f"l-{variant.series}")
-        pic.mark(across(value.median), y, variant.series,
-                 told(metric, variant, point, results.study.axis, value))
-        pic.text(WIDTH - 8, y + 4, short(value.median), "t", "end")
-    return pic
+        rows.append({
+            "name": in_full(variant), "series": variant.series,
+            "low": value.low, "y": value.median, "high": value.high,
+            "text": short(value.median), "tip": told(
+                metric, variant, point, results.study.axis, value)})
+    span = Range([r[k] for r in rows for k in ("low", "y", "high")])
+    for row in rows:
+        for key in ("low", "y", "high"):
+            row[key] = span.place(row[key])
+    scales, _, _ = legend([(r["series"], r["series"]) for r in rows])
+    left, wide, high = 190, WIDTH - 190 - 90, 24 * len(rows)
+    across = {"y": {"scale": "row", "field": "name", "band": 0.5}}
+    return Chart(
+        metric.title, "Medians, with the range of all rounds.", wide, high,
+        (left, 90, 10, 44),
+        data=[{"name": "points", "values": rows}],
+        signals=zoom("x", span.domain(), wide, "x()", "log"),
+        scales=scales + [
+            {"name": "row", "type": "band", "range": [0, high],
+             "domain": [r["name"] for r in rows]},
+            {"name": "x", "type": "log", "nice": False, "range": [0, wide],
+             "domain": {"signal": "xshown"}}],
+        axes=[{"scale": "x", "orient": "bottom", "grid": True,
+               "tickCount": 6, "title": metric.unit, "encode": {"labels": {
+                   "update": {"text": {"signal":
+                       TICK.replace("yshown", "xshown") % span.least}}}}},
+              {"scale": "row", "orient": "left", "ticks": False,
+               "domain": False, "labelPadding": 10}],
+        marks=[
+            {"type": "rule", "clip": True, "from": {"data": "points"},
+             "encode": {"update": {
+                 **across, "x": {"scale": "x", "field": "low"},
+                 "x2": {"scale": "x", "field": "high"},
+                 "stroke": {"scale": "strokes", "field": "series"},
+                 "strokeWidth": {"value": 2}}}},
+            {"type": "symbol", "clip": True, "from": {"data": "points"},
+             "encode": {"update": {
+                 **across, "x": {"scale": "x", "field": "y"},
+                 "shape": {"scale": "marks", "field": "series"},
+                 "fill": {"scale": "fills", "field": "series"},
+                 "stroke": {"scale": "strokes", "field": "series"},
+                 "strokeWidth": {"value": 1.6}, "size": {"value": 90},
+                 "tooltip": {"field": "tip"}}}},
+            {"type": "text", "from": {"data": "points"}, "encode": {
+                "update": {**across, "x": {"value": wide + 82},
+                           "align": {"value": "right"},
+                           "baseline": {"value": "middle"},
+                           "text": {"field": "text"}}}}])
 
 
 # ---- waits ------------------------------------------------------------------
@@ -377,42 +511,127 @@ def waits(results, point):
         return f"Lengths of waits: nobody waited for an arena's lock at " \
             f"{point.label} {results.study.axis}, in any variant."
     first, last = used([h for _, h, _ in found])
-    last = max(last, first + 3)
-    per = results.per
-    tails = []
-    for variant, hist, ops in found:
-        tails.append((variant, [sum(hist[i:]) * per / ops
-                                for i in range(first, last + 2)]))
-    numbers = [n for _, t in tails for n in t if n > 0]
-    panels = [p for p in panels_of(results.study.variants)
-              if any(v.panel in ("", p) for v, _, _ in found)]
-    count = last + 1 - first
-    ticks = [(i / count, tick_time(edge(first + i)))
-             for i in range(count + 1)]
-    unit = "waits longer, " + ("per run" if results.study.program
-                               else "per million operations")
-    frame = Frame(
+    # All are longer than those below the first: where a curve begins.
+    first, last = max(0, first - 1), max(last, first + 3)
+    per = "per run" if results.study.program else "per million operations"
+    made = Curves(
         f"Waits for an arena's lock that are longer than a time "
         f"({point.label} {results.study.axis})",
         "Each curve falls from all waits to the longest.",
-        legend_of([v for v in results.ours()
-                   if v.label in {f.label for f, _, _ in found}]), panels,
-        lambda b, t: Scale(numbers, "log", b, t), ticks, "length of the wait",
-        unit)
-    for k, panel in enumerate(panels):
-        for variant, tail in tails:
-            if variant.panel not in ("", panel):
-                continue
-            line = [(frame.x(k, i / count), frame.scale.at(n))
-                    for i, n in enumerate(tail) if n > 0]
-            if len(line) > 1:
-                frame.pic.path(line, f"l-{variant.series}")
-            for (x, y), n, i in zip(line, tail, range(count + 1)):
-                frame.pic.mark(
-                    x, y, variant.series,
-                    f"{variant.label}, {variant.panel}: {short(n)} waits of "
-                    f"{nanoseconds(edge(first + i))} or more, {unit[14:]}")
-    return frame.pic
+        [(v.series, v.label) for v, _, _ in found],
+        [p for p in panels_of(results.study.variants)
+         if any(v.panel in ("", p) for v, _, _ in found)],
+        [(i, tick_time(edge(i))) for i in range(first, last + 2)],
+        "length of the wait", f"waits longer, {per}")
+    for variant, hist, ops in found:
+        for i in range(first, last + 2):
+            n = sum(hist[i:]) * results.per / ops
+            if n > 0:
+                made.add(variant.panel, variant.series, variant.id, i, n,
+                         f"{in_full(variant)}: {short(n)} waits of "
+                         f"{nanoseconds(edge(i))} or more, {per}")
+    return made.chart()
+
+
+# ---- heat -------------------------------------------------------------------
+
+def heat_step(value, most, ratio):
+    """Which of the six steps a value has: one for each @ratio."""
+    step = 5 + math.floor(math.log(value / most, ratio) + 0.999)
+    return max(0, min(5, step))
+
+
+class Grid:
+    """Rows and columns of boxes, darker where there is more: by a step for
+    each @ratio. With @turn columns have names, which want room."""
+
+    def __init__(self, title, about, rows, columns, across, what,
+                 left=HEAT_LEFT, turn=False, ratio=math.sqrt(10)):
+        self.title, self.about, self.what = title, about, what
+        self.rows, self.columns, self.across = rows, columns, across
+        self.left = left
+        self.turn = turn
+        self.ratio = ratio
+        self.boxes = []
+
+    def add(self, row, column, value, words, tip):
+        """A box; @value says how dark it is."""
+        self.boxes.append({"row": row, "column": column, "value": value,
+                           "text": words, "tip": tip})
+
+    def chart(self):
+        """The picture."""
+        most = max(b["value"] for b in self.boxes)
+        for box in self.boxes:
+            box["step"] = heat_step(box["value"], most, self.ratio)
+        steps = [nanoseconds(most * self.ratio ** (s - colours.STEPS + .001))
+                 if s else "less" for s in range(colours.STEPS)]
+        name = min(LABEL, 8 + 7.4 * max(map(len, self.columns))) \
+            if self.turn else 0
+        cell = min(max(64.0, name),
+                   (WIDTH - self.left - 60) / len(self.columns))
+        wide, high = cell * len(self.columns), 19 * len(self.rows)
+        down = 40 if name <= cell else 38 + name
+        bottom = {"scale": "column", "orient": "bottom", "ticks": False,
+                  "domain": False, "title": self.across, "labelLimit": LABEL,
+                  "labelOverlap": not self.turn}
+        if name > cell:
+            bottom.update(labelAngle=-90, labelAlign="right",
+                          labelBaseline="middle")
+        elif self.turn:
+            pass
+        elif cell < 44:
+            bottom["values"] = self.columns[::2]
+        return Chart(
+            self.title, self.about, wide, high,
+            (self.left, WIDTH - self.left - wide, 36, down),
+            data=[{"name": "boxes", "values": self.boxes}],
+            scales=[
+                {"name": "row", "type": "band", "domain": self.rows,
+                 "range": [0, high], "padding": 0.08},
+                {"name": "column", "type": "band", "domain": self.columns,
+                 "range": [0, wide], "padding": 0.02},
+                {"name": "heat", "type": "ordinal",
+                 "domain": list(range(colours.STEPS)),
+                 "range": [f"$heat{i}" for i in range(colours.STEPS)]},
+                {"name": "ink", "type": "ordinal",
+                 "domain": list(range(colours.STEPS)),
+                 "range": [f"$ink{i}" for i in range(colours.STEPS)]},
+                {"name": "steps", "type": "ordinal", "domain": steps,
+                 "range": [f"$heat{i}" for i in range(colours.STEPS)]}],
+            legends=[{"fill": "steps", "orient": "none", "legendX": 0,
+                      "legendY": -34, "direction": "horizontal",
+                      "symbolType": "square", "symbolSize": 180,
+                      "title": self.what, "titleOrient": "left",
+                      "titleLimit": 400, "padding": 0,
+                      "symbolStrokeWidth": 0, "columnPadding": 12,
+                      "columns": 6}],
+            axes=[bottom, {"scale": "row", "orient": "left", "ticks": False,
+                           "domain": False, "labelLimit": self.left - 14,
+                           "labelOverlap": False}],
+            marks=[
+                {"type": "rect", "encode": {"update": {
+                    "x": {"value": 0}, "y": {"value": 0},
+                    "width": {"value": wide}, "height": {"value": high},
+                    "fill": {"value": "$empty"}}}},
+                {"type": "rect", "from": {"data": "boxes"}, "encode": {
+                    "update": {
+                        "x": {"scale": "column", "field": "column"},
+                        "y": {"scale": "row", "field": "row"},
+                        "width": {"scale": "column", "band": 1},
+                        "height": {"scale": "row", "band": 1},
+                        "fill": {"scale": "heat", "field": "step"},
+                        "tooltip": {"field": "tip"}}}},
+                {"type": "text", "name": "onbox", "interactive": False,
+                 "from": {"data": "boxes"}, "encode": {"update": {
+                     "x": {"scale": "column", "field": "column",
+                           "band": 0.5},
+                     "y": {"scale": "row", "field": "row", "band": 0.5},
+                     "fill": {"scale": "ink", "field": "step"},
+                     "fontSize": {"value": 10}, "align": {"value": "center"},
+                     "baseline": {"value": "middle"},
+                     "text": {"field": "text"} if cell >= 44
+                     else {"value": ""}}}}])
 
 
 def heat(results, point):
@@ -430,82 +649,27 @@ def heat(results, point):
             "not known; pmalloc's report (stats=json) was missing.")
     first, last = used([h for _, arenas in blocks for h in arenas.values()])
     last = max(last, first + 5)
-    cell = min(60.0, (WIDTH - HEAT_LEFT - 34) / (last + 1 - first))
-    rows = sum(min(len(a), 16) for _, a in blocks)
-    height = 34 + rows * 19 + len(blocks) * 12 + 78
-    pic = svg.Svg(WIDTH, height,
-                  f"Time waited, by arena and length of the wait "
-                  f"({point.label} {results.study.axis})",
-                  "Darker is more time in total; time per million operations.")
-    shares = _heat_shares(results, point, blocks)
-    most = max(n for _, rows in shares for h in rows.values() for n in h)
-    y = 20
-    for (variant, rows_of) in shares:
-        y = _heat_block(pic, variant, rows_of, (first, last), cell, y, most,
-                        results)
-    for i in range(first, last + 2):
-        if cell >= 44 or (i - first) % 2 == 0:
-            pic.text(HEAT_LEFT + (i - first) * cell, y + 12,
-                     tick_time(edge(i)), "t", "middle")
-    pic.text(HEAT_LEFT + (last + 1 - first) * cell / 2, y + 30,
-             "length of the wait", "ts", "middle")
-    _heat_legend(pic, most, y + 40, results.study.program)
-    return pic
-
-
-def _heat_shares(results, point, blocks):
-    """Microseconds waited per unit of work; the middle of a bucket counts."""
+    unit = "run" if results.study.program else "million operations"
     found = []
     for variant, arenas in blocks:
-        ops = results.ops(variant, point)
         most = sorted(arenas, key=lambda a: -sum(arenas[a]))[:16]
-        found.append((variant, {
-            a: [n * edge(i) * 1.5 / 1e3 * results.per / ops
-                for i, n in enumerate(arenas[a])] for a in sorted(most)}))
-    return found
-
-
-def heat_step(value, most):
-    """Which of the six steps a value has: two for each factor of ten."""
-    step = 5 + math.floor(2 * math.log10(value / most) + 0.999)
-    return max(0, min(5, step))
-
-
-def _heat_block(pic, variant, rows, span, cell, y, most, results):
-    first, last = span
-    name = f"{variant.label}, {variant.panel}" if variant.panel else \
-        variant.label
-    pic.text(14, y + 13, name, "th")
-    for arena, values in rows.items():
-        pic.text(HEAT_LEFT - 10, y + 13, f"arena {arena}", "t", "end")
+        found += [(variant, a, arenas[a]) for a in sorted(most)]
+    made = Grid(
+        f"Time waited, by arena and length of the wait ({point.label} "
+        f"{results.study.axis})",
+        "Darker is more time in total; time per million operations.",
+        [f"{in_full(v)}: arena {a}" for v, a, _ in found],
+        [tick_time(edge(i)) for i in range(first, last + 1)],
+        "length of the wait, from", f"time waited per {unit}")
+    for variant, arena, hist in found:
+        ops = results.ops(variant, point)
         for i in range(first, last + 1):
-            x = HEAT_LEFT + (i - first) * cell
-            if not values[i]:
-                pic.rect(x, y, cell - 1.5, 17, "em")
-                continue
-            step = heat_step(values[i], most)
-            unit = "run" if results.study.program else "million operations"
-            pic.rect(x, y, cell - 1.5, 17, f"h{step}",
-                     f"{name}, arena {arena}: waits of "
-                     f"{nanoseconds(edge(i))} to {nanoseconds(edge(i + 1))} "
-                     f"add up to about {nanoseconds(values[i] * 1e3)} per "
-                     f"{unit}")
-            if cell >= 44:
-                pic.text(x + cell / 2, y + 12.5,
-                         nanoseconds(values[i] * 1e3), f"hi{step}", "middle")
-        y += 19
-    return y + 12
-
-
-def _heat_legend(pic, most, y, program):
-    pic.text(14, y + 12, "time waited " + ("per run" if program else
-                                           "per million operations"), "ts")
-    x = HEAT_LEFT
-    for step in range(6):
-        pic.rect(x, y, 44, 14, f"h{step}")
-        low = most * 10 ** ((step - 5.999) / 2)
-        pic.text(x, y + 28, nanoseconds(low * 1e3) if step else "less",
-                 "ts")
-        x += 62
-    pic.rect(x + 20, y, 44, 14, "em")
-    pic.text(x + 70, y + 12, "none", "ts")
+            # The middle of a bucket counts.
+            ns = hist[i] * edge(i) * 1.5 * results.per / ops
+            if ns:
+                name = f"{in_full(variant)}: arena {arena}"
+                made.add(name, tick_time(edge(i)), ns, nanoseconds(ns),
+                         f"{name}: waits of {nanoseconds(edge(i))} to "
+                         f"{nanoseconds(edge(i + 1))} add up to about "
+                         f"{nanoseconds(ns)} per {unit}")
+    return made.chart()

@@ -30,7 +30,7 @@ def arguments(parser):
 
 def say(text):
     """A line on standard error."""
-    print("pmalloc run: %s" % text, file=sys.stderr, flush=True)
+    common.say("run", text)
 
 
 def show(report, name):
@@ -40,20 +40,18 @@ def show(report, name):
     print("\n".join(lines[1:]), file=sys.stderr, flush=True)
 
 
-def deliver(args, child, reports, warned):
+def deliver(args, child, reports, env):
     """Print and write what the processes left."""
     report = reports.of(child.pid)
-    if report is None and not warned:
-        say("no report: " + launch.why_no_report(child))
+    if report is None and child.status() not in (126, 127) and not child.why:
+        say("no report: " + launch.why_no_report(child, reports, env))
     elif report and not args.quiet:
-        show(report, child.program[0])
+        show(report, common.shown(child.program[0]))
     if args.json and report:
-        try:
-            with open(args.json, "w") as file:
-                json.dump(report, file, indent=1)
-                file.write("\n")
-        except OSError as err:
-            raise common.Failure("%s: %s" % (args.json, err.strerror)) from err
+        with common.about(args.json), \
+                open(args.json, "w", encoding="utf-8") as file:
+            json.dump(report, file, indent=1)
+            file.write("\n")
     others = reports.others(child.pid)
     if args.all:
         for pid in others:
@@ -63,24 +61,25 @@ def deliver(args, child, reports, warned):
     elif others and not args.quiet:
         say("%d more processes ran on pmalloc; --all prints their reports" %
             len(others))
+    fault = reports.copy_to_user(view.as_text)
+    if fault:
+        say(fault)
 
 
 def main(args):
     """Run the program; return its exit status."""
     program = common.program(args)
     library = launch.library(args)
+    if args.json:
+        common.writable(args.json)
     why = launch.obstacle(program[0])
     if why:
         say("warning: %s" % why)
-    reports = launch.Reports()
-    try:
-        env = launch.environment(library,
-                                 launch.chosen(args) + reports.options())
-        child = launch.Child(program, env)
-        child.go()
-        status = child.wait()
-        if status not in (126, 127) or reports.of(child.pid):
-            deliver(args, child, reports, why)
-        return status
-    finally:
-        reports.remove()
+    reports = launch.Reports(args.own)
+    env = launch.environment(library, launch.chosen(args) + reports.options())
+    child = launch.Child(args.own, program, env)
+    child.why = why
+    child.go()
+    status = child.wait()
+    deliver(args, child, reports, env)
+    return status

@@ -13,15 +13,19 @@ is a directory with one page, index.html, its pictures, and all data. Ctrl-C
 stops cleanly; the same command again, or --resume DIR, goes on.
 """
 import argparse
+import importlib
 import pathlib
+import shlex
 import sys
 import time
 
+import common
 import costs
 import data
+import findings
+import identity
 import matrix
 import measure
-import page
 import places
 import readymade
 import stacks
@@ -32,7 +36,32 @@ from common import Failure
 HELP = "compare arena policies on a workload or program, with pictures"
 
 RECORD_SWITCHES = 4000
+BEGAN = time.monotonic()
 LEAST_ROUNDS = 2        # a range wants two
+# Of a study's time, what the rounds may take, and what there has to be left to
+# record once more, to read that and to make the page.
+ROUNDS_SHARE, RECORD_SHARE = 0.6, 0.25
+
+
+def pages():
+    """The module that makes pages, with the libraries that it wants, those of
+    what is shown in the terminal at the end among them."""
+    importlib.import_module("terminal")
+    try:
+        return importlib.import_module("page")
+    except ImportError as err:
+        raise Failure(common.no_module(err)) from None
+
+
+def seconds(text):
+    """A time of at least some seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 5 <= number < 1e6:
+        raise argparse.ArgumentTypeError("wants seconds, 5 or more")
+    return number
 
 
 def number_list(text):
@@ -81,6 +110,15 @@ def arguments(parser):
                         help="seed of the order of runs")
     parser.add_argument("--seconds", type=float, metavar="S",
                         help="length of a single run (default 0.25)")
+    parser.add_argument("--limit", type=float, metavar="S",
+                        help="end a run that takes longer, and all that it "
+                        "started (default 120, 30 with --quick)")
+    parser.add_argument("--time", type=seconds, metavar="S",
+                        help="end within this time, with as many rounds as "
+                        "there is time for")
+    parser.add_argument("--per-thread", action="store_true",
+                        help="each thread of the program does the whole work: "
+                        "count it for each")
     parser.add_argument("--args", default="", metavar="'-w 100 ...'",
                         help="more options for the workload")
     parser.add_argument("--no-peers", action="store_true",
@@ -97,11 +135,16 @@ def arguments(parser):
                         help="begin anew where a result is already")
     parser.add_argument("--render", type=pathlib.Path, metavar="DIR",
                         help="only make the page of a study again")
+    parser.add_argument("--compare", type=pathlib.Path, nargs=2,
+                        metavar=("EARLIER", "LATER"),
+                        help="what changed between two studies")
+    parser.add_argument("--together", type=pathlib.Path, nargs="+",
+                        metavar="DIR", help="one page of several studies")
 
 
 def say(text):
     """A line of news."""
-    print(f"study: {text}", file=sys.stderr, flush=True)
+    common.say("study", text)
 
 
 class Progress:
@@ -134,7 +177,7 @@ class Progress:
 class Campaign:
     """A study being run into its directory."""
 
-    def __init__(self, directory, plan, found):
+    def __init__(self, own, directory, plan, found):
         self.directory = directory
         self.plan = plan
         self.tools = found
@@ -144,15 +187,19 @@ class Campaign:
         self.runs = data.read_runs(directory / "runs.jsonl")
         # Once more, without a line that was cut off.
         (directory / "runs.jsonl").write_text(
-            "".join(data.json.dumps(r) + "\n" for r in self.runs))
+            "".join(data.json.dumps(r) + "\n" for r in self.runs),
+            encoding="utf-8")
         self.stacks = []
         if (directory / "stacks.json").exists():
             self.stacks = data.read_json(directory / "stacks.json")
-        self.runner = measure.Runner(self.study, found, self.raw,
+        self.runner = measure.Runner(own, self.study, found, self.raw,
                                      plan["settings"]["timeout"])
         self.progress = Progress()
         self.took = {}
         self.late = None
+        self.began = BEGAN
+        length = plan["settings"].get("time")
+        self.end = self.began + length if length else None
         self.repeats = len(matrix.cells(self.study)) * \
             plan["settings"]["rounds"] // 2
 
@@ -183,8 +230,8 @@ class Campaign:
         return self.plan["settings"]["seconds"] * 2
 
     def _append(self, run):
-        with open(self.directory / "runs.jsonl", "a",
-                  encoding="utf-8") as log:
+        path = self.directory / "runs.jsonl"
+        with common.about(path), open(path, "a", encoding="utf-8") as log:
             log.write(data.json.dumps(run) + "\n")
         self.runs.append(run)
 
@@ -255,14 +302,17 @@ class Campaign:
         done = {r["key"] for r in self.runs}
         todo = [j for j in todo if j.key not in done]
         if settings["budget"]:
-            self.late = time.monotonic() + settings["budget"]
+            self.late = settings["budget"] + \
+                (self.began if self.end else time.monotonic())
         for i, job in enumerate(todo):
             if self._given_up(job):
                 continue
-            if self._over(1) and job.round >= LEAST_ROUNDS:
-                settings["rounds"] = job.round
+            if self._over(1) and (self.end or job.round >= LEAST_ROUNDS):
                 say(f"time is up: {job.round} whole rounds")
-                self.runs = [r for r in self.runs if r["round"] < job.round]
+                if job.round:
+                    settings["rounds"] = job.round
+                    self.runs = [r for r in self.runs
+                                 if r["round"] < job.round]
                 break
             self._once(job)
             self.progress.show(
@@ -303,7 +353,12 @@ class Campaign:
         """Record what is wanted and not there yet."""
         done = {(s["kind"], s["variant"]) for s in self.stacks}
         for kind, variant in self.to_record():
-            if (kind, variant.id) not in done:
+            if self.end and self.end - time.monotonic() < \
+                    RECORD_SHARE * self.plan["settings"]["time"]:
+                self.progress.clear()
+                say(f"time is up: no call graph of {kind} with "
+                    f"{variant.label}")
+            elif (kind, variant.id) not in done:
                 self.progress.last = 0
                 self.progress.show(len(self.runs), len(self.runs), 3,
                                    f"records {kind}, {variant.label}")
@@ -357,37 +412,87 @@ class Campaign:
 
     def run(self):
         """Everything; returns the exit status."""
-        complete = False
+        complete, status = False, 0
         try:
             self.calibrate()
             self.measure()
             self.save(False)
             self.record()
             complete = True
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            status = getattr(stop, "status", 130)
             self.progress.clear()
             say(f"interrupted after {len(self.runs)} runs; go on with "
-                f"`pmalloc study --resume {self.directory}`")
+                "`pmalloc study --resume "
+                f"{common.shown(shlex.quote(str(self.directory)))}`")
+        if self.runner.group.left:
+            say(f"the program left {self.runner.group.left} processes running; "
+                "they were ended with its run")
         self.save(complete)
         if not any("failed" not in r for r in self.runs):
             if self.runs:
                 raise Failure("no run succeeded; the first one: " +
                               self.runs[0]["failed"])
-            return 130
+            return status
         render(self.directory, self.tools)
-        return 0 if complete else 130
+        return status
+
+
+def say_rates(find):
+    """Every variant's throughput at the last point, as a table."""
+    rows = [(findings.name_of(variant), rate, limit)
+            for variant, rate, _, limit, *_ in find.table()]
+    lines = importlib.import_module("terminal").lines(
+        ("", "per second (lowest to highest)", "first limit"), rows, (0, 2),
+        sys.stderr)
+    print(f"\n{find.r.study.title}, {find.last.label} {find.r.study.axis}:",
+          *lines, "", sep="\n", file=sys.stderr, flush=True)
 
 
 def render(directory, found):
     """The page and the pictures of a directory."""
     results = data.Results(directory)
-    page.write(results, found, say)
-    say(f"the page is {directory}/index.html")
+    with common.about(directory):
+        made = pages().write(results, found, say)
+    say_rates(made.find)
+    for text in made.banner[:1] + made.top:
+        say(text)
+    say(f"the page is {common.shown(str(directory))}/index.html")
+
+
+def compare(args, found):
+    """The page of two studies against each other."""
+    module = pages() and importlib.import_module("compare")
+    before, after = map(data.Results, args.compare)
+    made = module.Comparison(before, after)
+    directory = args.output or places.output(
+        f"{before.study.name}-compared")
+    directory.mkdir(parents=True, exist_ok=True)
+    for line in made.banner + made.top:
+        print(line)
+    pages().write_parts(directory, made.title, [made], found, say)
+    say(f"the page is {common.shown(str(directory))}/index.html")
+
+
+def together(args, found):
+    """One page of several studies."""
+    results = [data.Results(d) for d in args.together]
+    directory = args.output or places.output("together")
+    directory.mkdir(parents=True, exist_ok=True)
+    parts = [pages().Page(r, f"s{n}-") for n, r in enumerate(results, 1)]
+    for part in parts:
+        print(f"{part.title}: {part.top[0]}")
+    pages().write_parts(directory, f"{len(parts)} studies", parts, found, say)
+    say(f"the page is {common.shown(str(directory))}/index.html")
 
 
 def define(args):
     """The study that the command line asks for, and the name of its place."""
     program = "--" in sys.argv and bool(args.what)
+    if args.per_thread and not (program and any(
+            "{threads}" in word for word in args.what)):
+        raise Failure("--per-thread is for a program with {threads} in one "
+                      "of its arguments", 2)
     if program:
         return readymade.of_program(args, args.what)
     if len(args.what) > 1:
@@ -410,12 +515,14 @@ def settings_of(args):
     return {
         "seed": args.seed if args.seed is not None
         else int(time.time()) % 100000,
-        "rounds": args.rounds or (3 if quick else 7),
+        "rounds": args.rounds or (5 if quick else 7),
         "seconds": args.seconds or (0.06 if quick else 0.25),
-        "budget": 20 if quick and not args.rounds else 0,
+        "budget": ROUNDS_SHARE * args.time if args.time else
+        24 if quick and not args.rounds else 0,
+        "time": args.time,
         "records": 0 if args.no_record else 2 if quick else 4,
         "quick": quick,
-        "timeout": 30.0 if quick else 120.0,
+        "timeout": args.limit or (30.0 if quick else 120.0),
     }
 
 
@@ -427,6 +534,23 @@ def same_question(plan, study, settings):
         all(plan["settings"][k] == settings[k] for k in keys)
 
 
+def identity_of(study):
+    """What this study measures, as it is now."""
+    used = {v.peer for v in study.variants}
+    return identity.of(study, places.library(), places.bench_program(),
+                       [p for p in places.peers() if p.name in used])
+
+
+def not_the_same(plan):
+    """Why an interrupted study cannot go on here, or None."""
+    now = identity_of(matrix.Study.from_json(plan["study"]))
+    changed = identity.changes(plan.get("identity", now), now)
+    if not changed:
+        return None
+    return "since then there is another " + ", another ".join(
+        name.removeprefix("the ") for name in changed)
+
+
 def place(args, study, settings):
     """(directory, plan or None): a new place, or one to go on in."""
     directory = args.output or places.output(study.name)
@@ -435,17 +559,21 @@ def place(args, study, settings):
     plan = data.read_json(directory / "plan.json")
     kept = directory / "study.json"
     complete = kept.exists() and data.read_json(kept).get("complete")
+    name = common.shown(str(directory))
     if not complete and same_question(plan, study, settings):
-        say(f"goes on with {directory}")
-        return directory, plan
+        why = not_the_same(plan)
+        if not why:
+            say(f"goes on with {name}")
+            return directory, plan
+        say(f"does not go on with {name}: {why}")
     if args.output:
-        raise Failure(f"{directory} has a study already; name another "
+        raise Failure(f"{name} has a study already; name another "
                       "directory, or add --replace")
     for n in range(2, 1000):
         other = directory.with_name(f"{directory.name}-{n}")
         if not other.exists():
             return other, None
-    raise Failure(f"{directory}-2 to -999 are taken; remove some")
+    raise Failure(f"{name}-2 to -999 are taken; remove some")
 
 
 def clean(directory):
@@ -463,18 +591,28 @@ def main(args):
         print(readymade.listing())
         return 0
     found = tools.Tools(args.perf)
-    if args.render:
-        render(args.render, found)
+    if args.render or args.compare or args.together:
+        if args.render:
+            render(args.render, found)
+        if args.compare:
+            compare(args, found)
+        if args.together:
+            together(args, found)
         return 0
     places.library()
+    pages()             # what is missing is better said now than at the end
     for missing in found.missing:
         say(f"goes without {missing}")
     if args.resume:
         directory = args.resume
         if not (directory / "plan.json").exists():
-            raise Failure(f"{directory} has no plan.json: no study was begun "
-                          "there")
+            raise Failure(f"{common.shown(str(directory))} has no plan.json: "
+                          "no study was begun there")
         plan = data.read_json(directory / "plan.json")
+        why = not_the_same(plan)
+        if why:
+            raise Failure(f"{common.shown(str(directory))} cannot be resumed: "
+                          f"{why}; begin anew with --replace or elsewhere")
     else:
         study = define(args)
         settings = settings_of(args)
@@ -482,12 +620,13 @@ def main(args):
         if plan is None:
             clean(directory)
             plan = {"study": study.as_json(), "settings": settings,
+                    "identity": identity_of(study),
                     "machine": tools.machine()}
     if "costs" not in plan:
         plan["costs"] = costs.measure()
     plan["missing"] = [m.as_json() for m in found.missing]
     directory.mkdir(parents=True, exist_ok=True)
-    campaign = Campaign(directory, plan, found)
+    campaign = Campaign(args.own, directory, plan, found)
     if not campaign.runner.reports:
         say("goes without pmalloc's own figures: this libpmalloc.so does "
             "not know stats=json; build it anew")
@@ -495,5 +634,5 @@ def main(args):
     settings = plan["settings"]
     say(f"{campaign.study.title}; {len(campaign.study.variants)} variants at "
         f"{len(campaign.study.points)} points, {settings['rounds']} rounds, "
-        f"seed {settings['seed']}, into {directory}")
+        f"seed {settings['seed']}, into {common.shown(str(directory))}")
     return campaign.run()

@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-"""What the subcommands of pmalloc share: where things are, and failures."""
+"""What the subcommands of pmalloc share: where things are, and failures.
+
+Names of programs, files and threads are bytes, which need not be text in any
+encoding. Inside they are what Python makes of them (surrogateescape), so that
+they stay the same bytes; whatever is shown or kept for others is shown() first.
+"""
 import argparse
+import contextlib
+import errno
 import os
 import re
+import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 INSTALLED = os.path.join(HERE, "installed")
@@ -14,6 +22,106 @@ class Failure(Exception):
     def __init__(self, text, status=1):
         super().__init__(text)
         self.status = status
+
+
+def shown(text):
+    """A name as it may be shown, and put into JSON or HTML: all that is no
+    character, or moves a terminal's cursor, as \\xNN or \\uNNNN."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(char):
+    """A character that cannot be shown."""
+    code = ord(char)
+    if 0xdc80 <= code <= 0xdcff:        # a byte that is no UTF-8
+        code -= 0xdc00
+    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code
+
+
+def from_the_start(frames):
+    """Callers, innermost first, without what begins a thread: unwinding gets
+    to there at times, at others to one frame less, and two stacks would
+    differ in that alone."""
+    while len(frames) > 1 and re.match(r"(__)?clone\d?$", frames[-1]):
+        frames = frames[:-1]
+    return frames
+
+
+def read_bytes(path):
+    """A small file's content, such as one of /proc."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def comm(path):
+    """The name in a comm file of /proc, fit to be shown."""
+    return shown(read_bytes(path).rstrip(b"\n"))
+
+
+# Debian's packages of the Python modules that we want beyond Python's own.
+DEBIAN = "/usr/bin/python3"
+PACKAGES = {"elftools": "python3-pyelftools"}
+
+
+def no_module(err):
+    """A sentence about an ImportError: what is missing, and what to do."""
+    name = err.name.partition(".")[0]
+    package = PACKAGES.get(name, "python3-" + name)
+    if os.path.realpath(sys.executable) != os.path.realpath(DEBIAN):
+        return "%s has no module %s; Debian's package %s is for %s: call " \
+            "this with that" % (shown(sys.executable), name, package, DEBIAN)
+    return "the Python module %s is not installed; `apt-get install %s`, or " \
+        "`scripts/deps study` for all that a study needs" % (name, package)
+
+
+def say(who, text):
+    """A line on standard error. A run does not end because nobody listens."""
+    try:
+        if sys.stderr:
+            print("pmalloc %s: %s" % (who, text), file=sys.stderr, flush=True)
+    except OSError:
+        pass
+
+
+def reason(err, path=None):
+    """A sentence about an OSError: what, and why."""
+    name = path or err.filename
+    why = err.strerror or str(err)
+    if err.errno == errno.ENOSPC:
+        why = "there is no room left"
+    elif err.errno == errno.EROFS:
+        why = "that is a place that cannot be written to"
+    elif err.errno == errno.ENOTDIR:
+        why = "there is a file where a directory should be"
+    elif err.errno == errno.EEXIST:
+        why = "there is a file, or something else, of that name"
+    elif err.errno == errno.EISDIR:
+        why = "there is a directory where a file should be"
+    return "%s: %s" % (shown(os.fsdecode(name)), why) if name else why
+
+
+@contextlib.contextmanager
+def about(path):
+    """Whatever fails inside is about this file: a write() does not say so."""
+    try:
+        yield
+    except OSError as err:
+        if err.filename is None:
+            err.filename = path
+        raise
+
+
+def writable(path):
+    """Fail now, not at the end, when a file cannot be written there."""
+    directory = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise Failure("%s is a directory" % shown(path))
+    if not os.path.isdir(directory):
+        raise Failure("there is no directory %s" % shown(directory))
+    if not os.access(path if os.path.exists(path) else directory, os.W_OK):
+        raise Failure("%s cannot be written" % shown(path))
 
 
 def _installed():

@@ -9,13 +9,15 @@
 		    or in the directory "kernel" beside this one
     raw/	    perf.data, folded stacks, pmalloc's own reports
 """
+import csv
 import json
 import os
 import pathlib
 import statistics
 
 import matrix
-from common import Failure
+import stacks
+from common import Failure, about, reason, shown
 
 FORMAT = 1
 BUCKETS = 40
@@ -25,19 +27,54 @@ class Broken(Failure):
     """A file that is not what it should be; says where."""
 
 
+# Bytes that are no text: the key of an object that stands for a string.
+BYTES = "bytes in hexadecimal"
+
+
+def as_text(content):
+    """JSON of anything: a string with bytes in it that are no text becomes an
+    object, from which as_bytes() makes the string again."""
+    if isinstance(content, str):
+        try:
+            content.encode()
+        except UnicodeEncodeError:
+            return {BYTES: os.fsencode(content).hex()}
+        return content
+    if isinstance(content, dict):
+        return {key: as_text(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [as_text(value) for value in content]
+    return content
+
+
+def as_bytes(content):
+    """What as_text() was made of."""
+    if isinstance(content, dict):
+        if list(content) == [BYTES]:
+            return os.fsdecode(bytes.fromhex(content[BYTES]))
+        return {key: as_bytes(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [as_bytes(value) for value in content]
+    return content
+
+
 def write_json(path, content):
     """Write a file whole or not at all."""
     part = pathlib.Path(f"{path}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(part, path)
+    with about(path):
+        part.write_text(json.dumps(as_text(content), indent=1) + "\n",
+                        encoding="utf-8")
+        os.replace(part, path)
 
 
 def read_json(path):
     """Read a file; Broken names it."""
     try:
-        return json.loads(pathlib.Path(path).read_text())
-    except (OSError, ValueError) as err:
-        raise Broken(f"{path}: {err}") from None
+        return as_bytes(json.loads(pathlib.Path(path).read_bytes()))
+    except OSError as err:
+        raise Broken(reason(err, path)) from None
+    except ValueError as err:
+        raise Broken(f"{shown(str(path))}: {err}") from None
 
 
 def read_runs(path):
@@ -45,7 +82,7 @@ def read_runs(path):
     runs = []
     if not os.path.exists(path):
         return runs
-    with open(path, encoding="utf-8") as lines:
+    with open(path, "rb") as lines:
         for line in lines:
             try:
                 runs.append(json.loads(line))
@@ -64,7 +101,8 @@ RUN = (
     ("round", int, True), ("order", int, True), ("threads", int, False),
     ("others", NUMBER, False), ("ops", int, False), ("seconds", NUMBER, False),
     ("peak_rss", NUMBER, False), ("perf", dict, False),
-    ("pmalloc", dict, False), ("failed", str, False),
+    ("pmalloc", dict, False), ("peer_locks", dict, False),
+    ("failed", str, False),
 )
 TOP = (
     ("format", int, True), ("title", str, True), ("study", dict, True),
@@ -152,8 +190,14 @@ def kernel_problems(kernel):
 def _report(run, key):
     report = run.get("pmalloc")
     if not report:
-        return None
+        # A peer may tell of its locks, too.
+        return run.get("peer_locks", {}).get(key)
     return sum(a.get(key, 0) for a in report["arenas"])
+
+
+def waited_ns(run):
+    """Nanoseconds that threads waited for locks, or None."""
+    return _report(run, "wait_ns")
 
 
 def _slept(run):
@@ -186,7 +230,8 @@ def _longest(run):
     """The longest wait, milliseconds."""
     report = run.get("pmalloc")
     if not report:
-        return None
+        longest = run.get("peer_locks", {}).get("wait_max_ns")
+        return None if longest is None else longest / 1e6
     return max((a["wait_max_ns"] for a in report["arenas"]),
                default=0) / 1e6
 
@@ -220,10 +265,12 @@ def _rate(run):
     return run["ops"] / run["seconds"]
 
 
-def metrics(program):
+def metrics(program, per_thread=False):
     """All figures; programs have runs where workloads have operations."""
     per = "per run" if program else "per million operations"
-    rate = "runs per second" if program else "operations per second"
+    rate = "operations per second"
+    if program:
+        rate = "threads' runs per second" if per_thread else "runs per second"
     report = "pmalloc's report (stats=json)"
     return [
         Metric("rate", "Throughput", rate, _rate, per_ops=False, scale="log",
@@ -293,10 +340,33 @@ class Value:
 DISTURBED = 0.2
 
 
+def is_disturbed(run):
+    """Did others use much of the CPUs during a run?"""
+    return run.get("others", 0) >= DISTURBED
+
+
 def undisturbed(runs):
     """The runs of a cell that count: those left alone, if there are two."""
-    calm = [r for r in runs if r.get("others", 0) < DISTURBED]
+    calm = [r for r in runs if not is_disturbed(r)]
     return calm if len(calm) >= 2 else runs
+
+
+def write_csv(results, path):
+    """A line for every run, a column for every figure."""
+    names = list(results.metrics)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["variant", "options", "point", "threads", "round",
+                        "disturbed", *names])
+        variants = {v.id: v for v in results.study.variants}
+        for run in results.runs:
+            figures = (results.metrics[n].of(run, results.per)
+                       for n in names)
+            lines.writerow([
+                run["variant"], variants[run["variant"]].options,
+                run["point"], run["threads"], run["round"],
+                int(is_disturbed(run)),
+                *("" if f is None else f for f in figures)])
 
 
 class Results:
@@ -316,7 +386,8 @@ class Results:
         self.runs = [r for r in kept["runs"] if "failed" not in r]
         self.failures = [r for r in kept["runs"] if "failed" in r]
         self.stacks = kept["stacks"]
-        self.metrics = {m.name: m for m in metrics(self.study.program)}
+        self.metrics = {m.name: m for m in metrics(
+            self.study.program, self.study.per_thread)}
         self.per = 1 if self.study.program else 1e6
         self.kernel = self._kernel()
         self._cells = {}
@@ -338,8 +409,18 @@ class Results:
             raise Broken(f"{path}: {wrong[0]}")
         return kernel
 
+    def folded(self, stack):
+        """The stacks that were recorded: [(frames, weight)]."""
+        path = self.directory / stack["folded"]
+        return stacks.parse_folded(path.read_text(encoding="utf-8")) \
+            if path.exists() else []
+
+    def disturbed(self):
+        """The runs that were."""
+        return [r for r in self.runs if is_disturbed(r)]
+
     def cell(self, variant, point):
-        """All runs of a cell."""
+        """All runs of a cell that count."""
         return self._cells.get((variant.id, point.label), [])
 
     def value(self, name, variant, point):

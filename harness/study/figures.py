@@ -22,6 +22,8 @@ import struct
 import sys
 import time
 
+import common
+
 SYMBOL = b"pmalloc_figures"
 MAGIC = b"pmalloc\0"
 VERSION = 2
@@ -46,6 +48,14 @@ MOVE_TRIES = 50
 
 class NotPmalloc(Exception):
     """The process does not run on pmalloc (any more)."""
+
+
+class NotStarted(NotPmalloc):
+    """The process has pmalloc, but has not used it (yet)."""
+
+
+class Strange(NotPmalloc):
+    """There is a block that this reader does not understand."""
 
 
 class NotPermitted(Exception):
@@ -92,77 +102,183 @@ def _not_permitted(pid):
                         "where the process runs")
 
 
-# ---- symbols ------------------------------------------------------------------
+# ---- what is mapped -------------------------------------------------------------
 
 class Mapping:
-    """A line of /proc/PID/maps."""
+    """A line of /proc/PID/maps, which is bytes."""
 
     def __init__(self, line):
         words = line.split(None, 5)
-        start, end = words[0].split("-")
-        self.range = words[0]
+        start, end = words[0].split(b"-")
+        self.range = words[0].decode()
         self.start, self.end = int(start, 16), int(end, 16)
-        self.executable = "x" in words[1]
+        self.executable = b"x" in words[1]
         self.offset = int(words[2], 16)
-        self.path = words[5].rstrip("\n") if len(words) > 5 else ""
+        major, minor = (int(n, 16) for n in words[3].split(b":"))
+        self.file = (os.makedev(major, minor), int(words[4]))
+        # The kernel escapes a line's end in a name, and nothing else.
+        self.path = os.fsdecode(words[5].rstrip(b"\n").replace(b"\\012", b"\n")) \
+            if len(words) > 5 else ""
+
+
+def exists(pid):
+    """Whether there is such a process, seen or hidden."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def _not_there(pid):
+    """Why /proc does not show a process."""
+    if exists(pid):
+        return NotPermitted("process %d is hidden from you (/proc is mounted with "
+                            "hidepid); run this as its user or as root" % pid)
+    return NotPmalloc("there is no process %d" % pid)
 
 
 def _mappings(pid):
     try:
-        with open("/proc/%d/maps" % pid, encoding="utf-8",
-                  errors="surrogateescape") as file:
+        with open("/proc/%d/maps" % pid, "rb") as file:
             return [Mapping(line) for line in file]
     except FileNotFoundError:
-        raise NotPmalloc("there is no process %d" % pid) from None
+        raise _not_there(pid) from None
     except PermissionError:
         raise _not_permitted(pid) from None
     except ProcessLookupError:
         raise NotPmalloc("process %d has ended" % pid) from None
 
 
-def _open_mapped(pid, mappings):
-    """The file of these mappings, as the process sees it, or None."""
-    path = mappings[0].path
-    names = ["/proc/%d/map_files/%s" % (pid, m.range) for m in mappings[:1]]
-    if not path.endswith(" (deleted)"):
-        names.insert(0, "/proc/%d/root%s" % (pid, path))
-        names.append(path)
-    for name in names:
-        try:
-            return open(name, "rb")
-        except OSError:
-            continue
-    return None
+class Object:
+    """A file of ELF that is mapped: the program, or a library. One that is
+    mapped twice is two."""
+
+    def __init__(self, pid, first):
+        self.pid = pid
+        self.mappings = [first]
+
+    @property
+    def path(self):
+        """What the process calls it, which need not lead there for us, or any
+        more, or ever."""
+        return self.mappings[0].path
+
+    def executable(self):
+        """The mapping with its code, or None."""
+        return next((m for m in self.mappings if m.executable), None)
+
+    def names(self):
+        """Names that might lead to the file: the first two lead nowhere else."""
+        for m in self.mappings:
+            yield "/proc/%d/map_files/%s" % (self.pid, m.range)
+        yield "/proc/%d/exe" % self.pid
+        path = self.path.removesuffix(" (deleted)")
+        for name in (path, self.path):
+            yield "/proc/%d/root%s" % (self.pid, name)
+            yield name
+
+    def name(self):
+        """A name that leads to the very file that is mapped, or None."""
+        for name in self.names():
+            try:
+                info = os.stat(name)
+            except (OSError, ValueError):
+                continue
+            if "/map_files/" in name or \
+                    (info.st_dev, info.st_ino) == self.mappings[0].file:
+                return name
+        return None
+
+
+def objects(pid):
+    """The files of ELF that a process has mapped, in the order of addresses."""
+    found, last = [], None
+    for m in _mappings(pid):
+        if not m.file[1]:
+            continue            # no file: stack, heap, anonymous
+        if last and m.file == last.mappings[0].file and \
+                (m.offset or m.start == last.mappings[-1].end):
+            last.mappings.append(m)
+        else:
+            last = Object(pid, m)
+            found.append(last)
+    return [o for o in found if o.executable()]
+
+
+# ---- symbols ------------------------------------------------------------------
+
+class Loaded:
+    """A file of ELF as it lies in a process's memory: enough of it to find a
+    symbol that it shows to others. No file is needed for that."""
+
+    DYN, LOAD, DYNAMIC = 3, 1, 2
+    STRTAB, SYMTAB, GNU_HASH = 5, 6, 0x6ffffef5
+
+    def __init__(self, memory, start):
+        self.memory = memory
+        head = memory.read(start, 64)
+        if head[:6] != b"\x7fELF\x02\x01":
+            raise ValueError("not 64-bit little-endian ELF")
+        kind, phoff, phsize, phnum = struct.unpack("<16xH14xQ14xHH6x", head)
+        raw = memory.read(start + phoff, phsize * phnum)
+        segments = [struct.unpack_from("<IIQQQQQQ", raw, i * phsize) for i in range(phnum)]
+        lowest = min(s[3] & ~4095 for s in segments if s[0] == self.LOAD)
+        self.bias = start - lowest if kind == self.DYN else 0
+        self.tags = {}
+        for segment in segments:
+            if segment[0] == self.DYNAMIC:
+                raw = memory.read(self.bias + segment[3], segment[6] & ~15)
+                self.tags = dict(struct.iter_unpack("<QQ", raw))
+
+    def _at(self, tag):
+        """Where a table is; some loaders have put the address there."""
+        value = self.tags[tag]
+        return value if value >= self.bias else value + self.bias
+
+    def symbol(self, name):
+        """The address of a symbol in the process, or None."""
+        if self.GNU_HASH not in self.tags:
+            return None
+        table = self._at(self.GNU_HASH)
+        buckets, first, bloom, _ = struct.unpack("<4I", self.memory.read(table, 16))
+        value = 5381
+        for byte in name:
+            value = value * 33 + byte & 0xffffffff
+        start = table + 16 + 8 * bloom
+        number = self.memory.number(start + 4 * (value % buckets), 4)
+        while number >= first:
+            link = self.memory.number(start + 4 * buckets + 4 * (number - first), 4)
+            if (link ^ value) < 2 and self._is(number, name):
+                return self._value(number)
+            if link & 1:
+                break
+            number += 1
+        return None
+
+    def _is(self, number, name):
+        at = self.memory.number(self._at(self.SYMTAB) + 24 * number, 4)
+        at += self._at(self.STRTAB)
+        return self.memory.read(at, len(name) + 1) == name + b"\0"
+
+    def _value(self, number):
+        section, value = struct.unpack(
+            "<6xHQ", self.memory.read(self._at(self.SYMTAB) + 24 * number, 16))
+        return value + self.bias if section else None
 
 
 class Elf:
     """The symbol tables of a file of 64-bit little-endian ELF."""
 
-    EXEC, DYN = 2, 3
-    LOAD = 1
     SYMTAB, DYNSYM = 2, 11
 
     def __init__(self, data):
         if data[:6] != b"\x7fELF\x02\x01":
             raise ValueError("not 64-bit little-endian ELF")
         self.data = data
-        (self.type, self.phoff, self.shoff, self.phsize, self.phnum, self.shsize,
-         self.shnum) = struct.unpack_from("<16xH14xQQ6xHHHH", data)
-
-    def load_bias(self, mappings):
-        """What to add to an address of the file."""
-        if self.type == self.EXEC:
-            return 0
-        for i in range(self.phnum):
-            kind, offset, vaddr = struct.unpack_from("<I4xQQ", self.data,
-                                                     self.phoff + i * self.phsize)
-            if kind != self.LOAD:
-                continue
-            page = offset & ~4095
-            for m in mappings:
-                if m.offset == page:
-                    return m.start - (vaddr - (offset - page))
-        raise ValueError("none of its segments is mapped")
+        self.shoff, self.shsize, self.shnum = struct.unpack_from("<40xQ10xHH", data)
 
     def _section(self, i):
         return struct.unpack_from("<4xI16xQQI12xQ", self.data,
@@ -183,46 +299,102 @@ class Elf:
         return None
 
 
-def _symbol_in(file, mappings):
-    """The symbol's address in the process, or None when the file has none."""
-    with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+def _symbol_in(path):
+    """The symbol's address in a file, or None when it has none."""
+    with open(path, "rb") as file, \
+            mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
         if data.find(SYMBOL + b"\0") < 0:
             return None
-        elf = Elf(data)
-        value = elf.symbol(SYMBOL)
-        return None if value is None else value + elf.load_bias(mappings)
+        return Elf(data).symbol(SYMBOL)
 
 
-def _find(pid):
-    """The address of the block in the process."""
-    by_path = {}
-    for m in _mappings(pid):
-        if m.path.startswith("/"):
-            by_path.setdefault(m.path, []).append(m)
-    if not by_path:
-        raise NotPmalloc("process %d has no program (a thread of the kernel, or "
-                         "it has ended)" % pid)
-    unread = []
-    # The library first: it is by far the likeliest.
-    for path in sorted(by_path, key=lambda p: "pmalloc" not in os.path.basename(p)):
-        mappings = by_path[path]
-        if not any(m.executable for m in mappings):
-            continue
-        file = _open_mapped(pid, mappings)
-        if not file:
-            unread.append(path)
-            continue
-        with file:
-            try:
-                address = _symbol_in(file, mappings)
-            except (ValueError, struct.error, OSError):
-                continue
-        if address is not None:
-            return address
+class Copy:
+    """A pmalloc in a process: where its block is, and whether it is in use."""
+
+    def __init__(self, memory, where, address):
+        self.object = where
+        self.address = address
+        self.places = _places(memory, address)
+        self.alive = bool(self._number(memory, "alive" if "alive" in self.places
+                                       else "cpus"))
+        self.arenas = self._number(memory, "arena_slots") if self.alive else 0
+
+    def _number(self, memory, name):
+        place = self.places[name]
+        return memory.number(place.at, place.size)
+
+
+class Search:
+    """Looks for every pmalloc in a process."""
+
+    def __init__(self, pid, memory):
+        self.memory = memory
+        self.objects = objects(pid)
+        if not self.objects:
+            raise NotPmalloc("process %d has no program (a thread of the kernel, or "
+                             "it has ended)" % pid)
+        self.unread = []
+        self.strange = []       # why a block was not understood
+        self.found = []
+        for each in self.objects:
+            self._try(each, self._in_memory)
+        # Linked in statically it need not be shown to others.
+        if not any(copy.alive for copy in self.found):
+            known = [copy.object for copy in self.found]
+            for each in self.objects:
+                if each not in known:
+                    self._try(each, self._in_file)
+
+    def _try(self, where, look):
+        try:
+            address = look(where)
+            if address is not None:
+                self.found.append(Copy(self.memory, where, address))
+        except Strange as err:
+            self.strange.append(err)
+        except (NotPmalloc, ValueError, KeyError, OverflowError, struct.error, OSError):
+            pass                # no ELF, or another one than it seems
+
+    def _in_memory(self, where):
+        return Loaded(self.memory, where.mappings[0].start).symbol(SYMBOL)
+
+    def _in_file(self, where):
+        name = where.name()
+        if not name:
+            self.unread.append(where.path)
+            return None
+        value = _symbol_in(name)
+        if value is None:
+            return None
+        return value + Loaded(self.memory, where.mappings[0].start).bias
+
+
+def copies(pid):
+    """Every pmalloc that a process has mapped, whatever its file is called."""
+    memory = Memory(pid)
+    try:
+        return Search(pid, memory).found
+    finally:
+        memory.close()
+
+
+def _find(pid, memory):
+    """The pmalloc that a process uses."""
+    search = Search(pid, memory)
+    alive = [copy for copy in search.found if copy.alive]
+    if alive:
+        return max(alive, key=lambda copy: copy.arenas)
+    if search.found:
+        raise NotStarted("process %d has loaded pmalloc (%s), but has not allocated "
+                         "memory with it" % (
+                             pid, common.shown(search.found[0].object.path)))
+    if search.strange:
+        raise search.strange[0]
     text = "process %d does not run on pmalloc; start it with `pmalloc run -- ...`, " \
         "or with LD_PRELOAD=libpmalloc.so.0" % pid
-    if unread:
-        text += " (these of its files could not be read: %s)" % ", ".join(unread)
+    if search.unread:
+        text += " (these of its files could not be read: %s)" % \
+            ", ".join(common.shown(path) for path in search.unread)
     else:
         text += " (a program that has it linked in statically must not be stripped)"
     raise NotPmalloc(text)
@@ -238,7 +410,7 @@ class Memory:
         try:
             self.fd = os.open("/proc/%d/mem" % pid, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise NotPmalloc("there is no process %d" % pid) from None
+            raise _not_there(pid) from None
         except PermissionError:
             raise _not_permitted(pid) from None
 
@@ -319,6 +491,27 @@ class Table:
         self.by_name = {field.name: field for field in self.fields}
 
 
+def _block(memory, address):
+    """What the block says of itself, as struct pm_published has it."""
+    pid = memory.pid
+    words = PUBLISHED.unpack(memory.read(address, PUBLISHED.size))
+    if words[0] != MAGIC or words[1] != BYTE_ORDER:
+        raise Strange("process %d: its libpmalloc.so was replaced while it runs, so "
+                      "that its figures cannot be found; start it again" % pid)
+    if words[2] != VERSION:
+        raise Strange("process %d runs on a pmalloc whose figures have version %d; "
+                      "this reader knows %d: take the reader that came with that "
+                      "library" % (pid, words[2], VERSION))
+    return words[3:]
+
+
+def _places(memory, address):
+    """The places of a block, by name."""
+    where, _, count, _, size, _, _ = _block(memory, address)
+    raw = memory.read(where, count * size)
+    return {p.name: p for p in (Place(memory, raw[i * size:]) for i in range(count))}
+
+
 def _signed(values):
     return [n - (1 << 64) if n >> 63 else n for n in values]
 
@@ -361,9 +554,12 @@ class Process:
 
     def __init__(self, pid):
         self.pid = pid
-        self.address = _find(pid)
         self.memory = Memory(pid)
         try:
+            copy = _find(pid, self.memory)
+            self.address = copy.address
+            self.places = copy.places
+            self.object = copy.object
             self._learn()
         except BaseException:
             self.close()
@@ -380,20 +576,8 @@ class Process:
 
     def _learn(self):
         """Read what the block says of itself."""
-        (magic, order, version, places, tables, nr_places, nr_tables, place_bytes,
-         table_bytes, field_bytes) = PUBLISHED.unpack(
-             self.memory.read(self.address, PUBLISHED.size))
-        if magic != MAGIC or order != BYTE_ORDER:
-            raise NotPmalloc("process %d: its libpmalloc.so was replaced while it "
-                             "runs, so that its figures cannot be found; start it "
-                             "again" % self.pid)
-        if version != VERSION:
-            raise NotPmalloc("process %d runs on a pmalloc whose figures have version "
-                             "%d; this reader knows %d: take the reader that came with "
-                             "that library" % (self.pid, version, VERSION))
-        raw = self.memory.read(places, nr_places * place_bytes)
-        self.places = {p.name: p for p in (Place(self.memory, raw[i * place_bytes:])
-                                           for i in range(nr_places))}
+        _, tables, _, nr_tables, _, table_bytes, field_bytes = _block(self.memory,
+                                                                      self.address)
         raw = self.memory.read(tables, nr_tables * table_bytes)
         self.tables = {t.name: t for t in (Table(self.memory, raw[i * table_bytes:],
                                                  field_bytes)

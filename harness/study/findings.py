@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """What a study found, in words, computed from its figures.
 
-Two cells differ when their ranges over all rounds do not overlap; otherwise
-the study says that it saw no difference, however far apart the medians are.
+Counts are told as they are. What compares throughput or memory is a claim: it
+is made only when judge.py finds the difference real, and none is made at all
+while there are doubts about the whole study.
 """
 import re
 
 import data
+import judge
 from charts import nanoseconds, short
 
 
@@ -16,24 +18,24 @@ def name_of(variant):
         else variant.label
 
 
-def apart(a, b):
-    """Do two values differ by more than their spread?"""
-    return a.low > b.high or b.low > a.high
+def factor(ratio):
+    """A ratio in words."""
+    if 0.995 <= ratio < 10:
+        return f"{ratio:.2f} times"
+    return f"{ratio:.0f} times" if ratio >= 10 else f"{ratio:.2g} times"
 
 
-def times(a, b):
-    """How many times @b @a is, in words."""
-    ratio = a.median / b.median
-    return f"{ratio:.2f} times" if ratio < 10 else f"{ratio:.0f} times"
+def times(verdict):
+    """How many times as much it is, and how sure that is, in words."""
+    if verdict.low == verdict.high:
+        return factor(verdict.ratio)
+    low, high = (f"{x:.3g}" for x in (verdict.low, verdict.high))
+    return f"{factor(verdict.ratio)} ({low} to {high})"
 
 
-def compare(a, b):
-    """Throughput @a against @b in words."""
-    if not apart(a, b):
-        return "no difference that this study could see " \
-            f"({short(a.median)} and {short(b.median)}, ranges overlap)"
-    return f"{times(a, b)} the throughput, {short(a.median)} against " \
-        f"{short(b.median)}"
+def chance(p):
+    """A probability in words."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 # What things cost in CPU time, nanoseconds, roughly: enough to tell a count
@@ -58,7 +60,37 @@ class Findings:
         self.last = self.points[-1]
         self.cpus = results.machine["cpus"]
         self.ns = {**MEASURED, **results.costs}
-        self.unit = "runs" if results.study.program else "operations"
+        self.judge = judge.Judge(results)
+        self.doubts = judge.doubts(results)
+
+    # ---- what may be claimed ---------------------------------------------
+
+    def claims(self):
+        """May this page compare at all?"""
+        return not self.doubts
+
+    def versus(self, a, b, name="rate"):
+        """The verdict on two variants at the last point."""
+        return self.judge.of(name, (a, self.last), (b, self.last))
+
+    def compare(self, a, b):
+        """Throughput of variant @a against @b in words, or None."""
+        x, y = (self.r.value("rate", v, self.last) for v in (a, b))
+        verdict = self.versus(a, b)
+        if not x or not y or not verdict.judged:
+            return None
+        figures = f"{short(x.median)} against {short(y.median)}"
+        if not verdict.differs:
+            return "no difference that this study could see " \
+                f"({figures}, {chance(verdict.adjusted)})"
+        return f"{times(verdict)} the throughput, {figures}"
+
+    def faster(self, variant, others):
+        """Those of @others that are really faster, the fastest first."""
+        found = [(v.ratio, other) for other in others
+                 if (v := self.versus(other, variant)).differs and
+                 v.ratio > 1]
+        return [other for _, other in sorted(found, key=lambda f: -f[0])]
 
     # ---- figures of a cell ----------------------------------------------
 
@@ -71,9 +103,8 @@ class Findings:
         """Share of the threads' time that they waited for arenas' locks."""
         shares = []
         for run in self.r.cell(variant, point):
-            report = run.get("pmalloc")
-            if report:
-                waited = sum(a["wait_ns"] for a in report["arenas"])
+            waited = data.waited_ns(run)
+            if waited is not None:
                 shares.append(waited / 1e9 / run["seconds"] /
                               run["threads"])
         return sorted(shares)[len(shares) // 2] if shares else None
@@ -91,7 +122,12 @@ class Findings:
         axis = self.r.study.axis
         if axis == "threads" and point.label == "1":
             axis = "thread"
-        return f"{point.label} {axis}"
+        beyond = f" on {self.cpus} CPUs" if self.beyond(point) else ""
+        return f"{point.label} {axis}{beyond}"
+
+    def beyond(self, point):
+        """Are there more threads than CPUs, so that they take turns?"""
+        return self.r.study.axis == "threads" and point.threads > self.cpus
 
     # ---- the first limit ------------------------------------------------
 
@@ -111,11 +147,12 @@ class Findings:
             return None
         best = None
         for point, value in values:
-            if best and value.median < 0.8 * best.median and \
-                    apart(value, best):
+            if best and value.median < 0.8 * best[1].median and \
+                    self.judge.of("rate", (variant, point),
+                                  (variant, best[0])).differs:
                 return point
-            if not best or value.median > best.median:
-                best = value
+            if not best or value.median > best[1].median:
+                best = point, value
         return None
 
     def cpu_ns(self, variant, point):
@@ -140,12 +177,18 @@ class Findings:
             return {}
         waited = count("waited")
         slept = min(waited, count("slept"))
+        if self.median("waited", variant, point) is None:
+            # Who does not tell of its locks is known by its system calls: one
+            # that goes to sleep, one that wakes.
+            waited = slept = count("futex") / 2
         held = count("contended") + count("free_busy") - waited
+        share = self.waiting_share(variant, point) or 0
         return {
-            "locks": count("acquired") * lock / cpu,
+            "waiting": share if self.idles(share, point) else 0,
             "meeting": (slept * self.ns["sleep_ns"] +
                         (waited - slept) * WAIT_NS +
                         max(0, held) * HELD_NS) / cpu,
+            "locks": count("acquired") * lock / cpu,
             "faults": count("faults") * self.ns["fault_ns"] / cpu,
         }
 
@@ -166,28 +209,31 @@ class Findings:
     def limit(self, variant):
         """What limits a variant first, in words, with the evidence.
 
-        With more threads than CPUs a thread that waits leaves its CPU to
-        another; its waiting is then a limit only if none is left to run, or
-        if meeting at the lock costs CPU time.
+        One rule for all: what costs most, if that is a twentieth; else the
+        CPUs, if throughput stops growing where they are all busy. With more
+        threads than CPUs a thread that waits leaves its CPU to another; its
+        waiting is then a cost only if none is left to run, and meeting at
+        the lock is one by the CPU time that it takes.
         """
-        point = self.last
-        cost = self.costs(variant, point)
-        share = self.waiting_share(variant, point) or 0
-        meeting = cost.get("meeting", 0) >= MATTERS
-        if share >= 0.05 and (meeting or self.idles(share, point)):
-            return f"waiting for arenas' locks: {100 * share:.0f} % of the " \
-                "threads' time; " + self._held_text(variant)
-        if meeting:
-            return "meeting at arenas' locks: " + self._held_text(variant)
-        if cost.get("locks", 0) >= MATTERS:
-            acquired = self.median("acquired", variant, point)
-            contended = self.contended_share(variant, point) or 0
-            return f"taking locks at all: {self._each(acquired)}, " \
+        cost = self.costs(variant, self.last)
+        what = max(cost, key=cost.get, default=None)
+        if what is None or cost[what] < MATTERS:
+            return self._not_the_allocator(variant)
+        words = {
+            "waiting": "waiting for arenas' locks: "
+                       f"{100 * cost['waiting']:.0f} % of the threads' time; ",
+            "meeting": "meeting at locks: ",
+            "locks": "taking locks at all: ",
+            "faults": "page faults: "}[what]
+        if what == "locks":
+            acquired = self.median("acquired", variant, self.last)
+            contended = self.contended_share(variant, self.last) or 0
+            return words + f"{self._each(acquired)}, " \
                 f"{100 * contended:.1f} % of them contended"
-        if cost.get("faults", 0) >= MATTERS:
-            faults = self.median("faults", variant, point)
-            return f"page faults: {short(faults)} {self.per_text()}"
-        return self._not_the_allocator(variant, share)
+        if what == "faults":
+            faults = self.median("faults", variant, self.last)
+            return words + f"{short(faults)} {self.per_text()}"
+        return words + self._held_text(variant)
 
     def _each(self, acquired):
         if self.r.study.program:
@@ -195,38 +241,43 @@ class Findings:
         return f"{acquired / self.r.per:.2f} acquisitions per operation"
 
     def _held_text(self, variant):
-        contended = self.contended_share(variant, self.last) or 0
-        text = f"{100 * contended:.1f} % of acquisitions find the lock held"
+        said = []
+        contended = self.contended_share(variant, self.last)
+        if contended is not None:
+            said.append(f"{100 * contended:.1f} % of acquisitions find the "
+                        "lock held")
         futex = self.median("futex", variant, self.last)
         if futex:
-            text += f", {short(futex)} futex calls {self.per_text()}"
-        return text
+            said.append(f"{short(futex)} futex calls {self.per_text()}")
+        return ", ".join(said)
 
-    def _not_the_allocator(self, variant, share):
+    def _not_the_allocator(self, variant):
         """What a variant says whose locks and faults cost next to nothing."""
         acquired = self.median("acquired", variant, self.last)
         locks = "" if acquired is None else \
-            f"{short(acquired)} acquisitions {self.per_text()}"
-        if self.r.study.axis == "threads" and len(self.points) > 1:
+            f" ({short(acquired)} acquisitions {self.per_text()})"
+        if self.r.study.axis == "threads" and len(self.points) > 1 and \
+                self.claims() and not self.growth():
             turn = self.turn(variant)
             if turn and turn.threads >= self.cpus:
-                text = f"the CPUs: no more than {self.cpus} threads run at " \
-                    "a time"
-                if share >= 0.05:
-                    text += f"; one that waits for a lock ({100 * share:.0f}" \
-                        " % of the time) leaves its CPU to others"
-                return text
-            if turn and locks:
-                return f"not the arenas' locks ({locks}): the workload " \
+                return "the CPUs: no more than " \
+                    f"{self.cpus} threads run at a time" + \
+                    self._waiting_text(variant)
+            if turn:
+                return f"nothing that was counted{locks}: the workload " \
                     f"itself stops growing at {self.at(turn)}"
-            if not turn:
-                return "none up to " + self.at(self.last) + \
-                    ": throughput still grows"
-        if variant.peer:
-            return "not known: a peer does not report its locks"
-        if locks:
-            return f"not the arenas' locks ({locks})"
-        return "none of what was counted"
+            return "none up to " + self.at(self.last) + \
+                ": throughput still grows"
+        if acquired is None and variant.peer:
+            return "nothing that was counted; this peer does not tell of " \
+                "its locks"
+        return f"nothing that was counted{locks}"
+
+    def _waiting_text(self, variant):
+        share = self.waiting_share(variant, self.last) or 0
+        return "" if share < 0.05 else \
+            f"; one that waits for a lock ({100 * share:.0f}" \
+            " % of the time) leaves its CPU to others"
 
     def per_text(self):
         """What figures are relative to."""
@@ -254,19 +305,15 @@ class Findings:
 
     def helps(self, variant):
         """Which other variant of pmalloc is really faster at the end."""
-        own = self.r.value("rate", variant, self.last)
-        best = None
-        for other in self.r.ours():
-            value = self.r.value("rate", other, self.last)
-            if value and own and value.median > own.median and \
-                    apart(value, own) and \
-                    (best is None or value.median > best[1].median):
-                best = (other, value)
-        if not own:
+        if not self.r.value("rate", variant, self.last):
             return "not measured"
-        if not best:
+        if not self.claims():
+            return "not claimed"
+        found = self.faster(variant, self.r.ours())
+        if not found:
             return "none of those measured"
-        return f"{name_of(best[0])}: {times(best[1], own)} the throughput"
+        verdict = self.versus(found[0], variant)
+        return f"{name_of(found[0])}: {times(verdict)} the throughput"
 
     def table(self):
         """Rows: variant, throughput, first limit, class, what would help."""
@@ -286,18 +333,21 @@ class Findings:
 
     def scaling(self, variant):
         """How far throughput grows, in words."""
-        turn = self.turn(variant)
         values = [(p, v) for p in self.points
                   if (v := self.r.value("rate", variant, p))]
         if len(values) < 2:
             return ""
+        if not self.claims() or self.growth():
+            return "not claimed"
         if self.r.study.axis != "threads":
+            turn = self.turn(variant)
             return f"falls at {turn.label}" if turn else "does not turn"
-        top = max(values, key=lambda pv: pv[1].median)
-        gain = top[1].median / values[0][1].median
-        if gain < 1.1:
-            return f"highest at {values[0][0].label}"
-        return f"×{gain:.1f} from {values[0][0].label} to {top[0].label}"
+        first = values[0][0]
+        top = max(values, key=lambda pv: pv[1].median)[0]
+        verdict = self.judge.of("rate", (variant, top), (variant, first))
+        if not verdict.differs or verdict.ratio < 1.1:
+            return f"not above that of {first.label}"
+        return f"×{verdict.ratio:.1f} from {first.label} to {self.at(top)}"
 
     # ---- sentences ------------------------------------------------------
 
@@ -312,60 +362,79 @@ class Findings:
         return f"At {self.at(self.last)}" \
             if self.r.study.axis != "program" else "In this program"
 
-    def best_sentence(self):
+    def rated(self, peers=None):
+        """(variant, throughput at the end), the highest first."""
+        found = [(v, value) for v in self.r.study.variants
+                 if (value := self.r.value("rate", v, self.last)) and
+                 peers in (None, bool(v.peer))]
+        return sorted(found, key=lambda x: -x[1].median)
+
+    def best_sentences(self):
         """Who is fastest at the end."""
-        rated = [(v, value) for v in self.r.study.variants
-                 if (value := self.r.value("rate", v, self.last))]
-        ours = [x for x in rated if not x[0].peer]
-        peers = [x for x in rated if x[0].peer]
-        if not ours:
+        ours, peers = self.rated(False), self.rated(True)
+        if not ours or not self.claims():
             return
-        best = max(ours, key=lambda x: x[1].median)
-        yield f"{self._where()} the fastest variant of pmalloc is " \
-            f"{name_of(best[0])} with {short(best[1].median)} " \
-            f"{self.r.metrics['rate'].unit} (range {short(best[1].low)} " \
-            f"to {short(best[1].high)})."
-        if peers:
-            peer = max(peers, key=lambda x: x[1].median)
-            yield f"Against the fastest peer there, {peer[0].label}: " \
-                f"{compare(best[1], peer[1])}."
+        best, value = ours[0]
+        equal = [v for v, _ in ours[1:] if not self.versus(best, v).differs]
+        words = f"{short(value.median)} {self.r.metrics['rate'].unit} " \
+            f"(range {short(value.low)} to {short(value.high)})"
+        if len(equal) == len(ours) - 1 and equal:
+            yield f"{self._where()} no variant of pmalloc is certainly " \
+                f"faster than another; {name_of(best)} has {words}."
+        elif equal:
+            yield f"{self._where()} the fastest variants of pmalloc are " \
+                f"{' and '.join(name_of(v) for v in (best, *equal))}, " \
+                "which cannot be told apart; the first has " + words + "."
+        else:
+            yield f"{self._where()} the fastest variant of pmalloc is " \
+                f"{name_of(best)} with {words}."
+        said = self.compare(best, peers[0][0]) if peers else None
+        if said:
+            yield f"Against the fastest peer there, {peers[0][0].label}: " \
+                f"{said}."
 
     def policy_sentences(self):
         """One lock against arenas, magazines against none."""
         single = self.pair("single", "off")
         for other in ("thread", "pool", "cpu"):
             variant = self.pair(other, "off")
-            if single and variant:
-                a = self.r.value("rate", variant, self.last)
-                b = self.r.value("rate", single, self.last)
-                if a and b:
-                    yield f"Without magazines, policy {other} against one " \
-                        f"lock: {compare(a, b)}."
+            said = self.claims() and single and variant and \
+                self.compare(variant, single)
+            if said:
+                yield f"Without magazines, policy {other} against one " \
+                    f"lock: {said}."
         for policy in ("single", "cpu"):
             on, off = self.pair(policy, "on"), self.pair(policy, "off")
             if not on or not off:
                 continue
-            a = self.r.value("rate", on, self.last)
-            b = self.r.value("rate", off, self.last)
-            if a and b:
-                text = f"Policy {policy}, magazines on against off: " \
-                    f"{compare(a, b)}"
-                x = self.median("acquired", on, self.last)
-                y = self.median("acquired", off, self.last)
-                if x is not None and y:
-                    text += "; acquisitions of locks " \
-                        f"{self.per_text()}: {short(x)} and {short(y)}"
-                yield text + "."
+            said = [self.claims() and self.compare(on, off),
+                    self._acquired_text(on, off)]
+            if any(said):
+                yield f"Policy {policy}, magazines on against off: " + \
+                    "; ".join(s for s in said if s) + "."
 
-    def memory_sentence(self):
+    def _acquired_text(self, on, off):
+        x = self.median("acquired", on, self.last)
+        y = self.median("acquired", off, self.last)
+        if x is None or not y:
+            return ""
+        return f"acquisitions of locks {self.per_text()}: {short(x)} and " \
+            f"{short(y)}"
+
+    def memory_sentences(self):
         """Who needs how much memory at the end."""
         rated = sorted(
             ((value.median, v) for v in self.r.study.variants
              if (value := self.r.value("memory", v, self.last))),
             key=lambda x: x[0])
-        if len(rated) < 2:
+        if len(rated) < 2 or not self.claims():
             return
         least, most = rated[0], rated[-1]
+        if not self.versus(most[1], least[1], "memory").differs:
+            yield f"{self._where()} no variant certainly needs more memory " \
+                f"at its peak than another ({short(least[0])} to " \
+                f"{short(most[0])} MiB)."
+            return
         default = [m for m, v in rated if v == self.r.study.variants[0]]
         text = f"{self._where()} peak memory is least with " \
             f"{name_of(least[1])} ({short(least[0])} MiB) and most with " \
@@ -391,7 +460,7 @@ class Findings:
 
     def prediction_sentences(self):
         """The model against what was measured."""
-        for variant in self.r.ours():
+        for variant in self.r.ours() if self.claims() else ():
             off = []
             for point in self.points:
                 expected = self.r.predicted(variant, point)
@@ -451,22 +520,132 @@ class Findings:
                  for f in self.r.failures}
         for (variant, point), why in cells.items():
             yield f"Failed: {variant} at {point}: {why}."
-        disturbed = [r for r in self.r.runs
-                     if r.get("others", 0) >= data.DISTURBED]
+        disturbed = self.r.disturbed()
         if disturbed:
             yield f"Others used more than {100 * data.DISTURBED:.0f} % " \
                 f"of the CPUs during {len(disturbed)} of " \
                 f"{len(self.r.runs)} runs, also when these were " \
                 "repeated; they do not count in cells that have two " \
                 "runs without."
-        if self.r.rounds() < 3:
-            yield f"Only {self.r.rounds()} round(s): ranges mean little."
+
+    def growth(self):
+        """(times as much work, times as many threads) if a program's work
+        grows with its threads although a run of it counts as one; or None.
+
+        Work is counted by acquisitions where no magazine saves them, since
+        waiting adds none; CPU time, where there is no such variant.
+        """
+        study = self.r.study
+        if not study.program or study.per_thread or study.axis != "threads":
+            return None
+        first = self.points[0]
+        more = self.last.threads / first.threads
+        for name, variants in (
+                ("acquired", [v for v in self.r.ours()
+                              if v.magazine == "off"]),
+                ("cpu_ms", study.variants)):
+            ratios = [y / x for v in variants
+                      if (x := self.median(name, v, first)) and
+                      (y := self.median(name, v, self.last))]
+            if ratios:
+                least = min(ratios)
+                return (least, more) if more >= 2 and least > 0.6 * more \
+                    else None
+        return None
+
+    def warnings(self):
+        """What has to be known before anything else, whatever the rest."""
+        grown = self.growth()
+        if grown:
+            yield "The program's work grows with its threads: " \
+                f"{grown[0]:.1f} times at {grown[1]:.3g} times the threads. " \
+                "So a run of it is no measure over threads; if each thread " \
+                "does the whole work, `--per-thread` says so."
+        if self.beyond(self.last):
+            yield f"There are {self.cpus} CPUs: beyond {self.cpus} threads " \
+                "these take turns, and what is told of that is how they " \
+                "share CPUs, not how a policy scales."
+
+    # ---- the three sentences on top --------------------------------------
+
+    def answer(self):
+        """The answer: is the default right, and what would be better?"""
+        if not self.claims():
+            return "No answer yet: this study claims nothing about which " \
+                "variant is faster."
+        ours = [v for v, _ in self.rated(False)]
+        if not ours:
+            return "No run of pmalloc succeeded."
+        default = next(v for v in self.r.ours() if v in ours)
+        better = self.faster(default, ours)
+        if better:
+            return f"{self._where()} {name_of(better[0])} has " \
+                f"{times(self.versus(better[0], default))} the throughput " \
+                f"of {name_of(default)}{self._peer_text(better[0])}."
+        worse = [v for v in reversed(ours) if default in
+                 self.faster(v, [default])]
+        if worse:
+            return f"{self._where()} no policy that was measured is faster " \
+                f"than {name_of(default)}, which has " \
+                f"{times(self.versus(default, worse[0]))} the throughput " \
+                f"of {name_of(worse[0])}{self._peer_text(default)}."
+        return f"{self._where()} it makes no difference that could be seen " \
+            "which arena policy is used" + self._peer_text(default) + "."
+
+    def _peer_text(self, ours):
+        peers = [v for v, _ in self.rated(True)]
+        better = self.faster(ours, peers)
+        if better:
+            return f"; of the peers {better[0].label} has " \
+                f"{times(self.versus(better[0], ours))} that"
+        if peers and self.versus(ours, peers[0]).judged:
+            return "; no peer is certainly faster"
+        return ""
+
+    def certainty(self):
+        """How sure that is."""
+        if self.doubts:
+            return "How sure: not at all, for the reasons above."
+        count = len(self.r.disturbed())
+        calm = f"{count} of {len(self.r.runs)} runs disturbed" if count \
+            else "no run disturbed"
+        return f"How sure: {self.r.rounds()} rounds in shuffled order, " \
+            f"{calm}; a difference counts when {judge.TEST} over the " \
+            f"{self.judge.family} comparisons that this page can make, " \
+            f"leaves less than {100 * judge.ERROR:.0f} % for an error in " \
+            "any of them."
+
+    def reason(self):
+        """Why: the first limits of the default and of who waits most."""
+        ours = [v for v in self.r.ours() if self.r.cell(v, self.last)]
+        if not ours:
+            return "Why: no figures."
+        default = ours[0]
+        other = max(ours, key=lambda v: (
+            sum(self.costs(v, self.last).get(k, 0) for k in
+                ("waiting", "meeting", "locks")), v is not default))
+        text = f"Why: the first limit of {name_of(default)} is " \
+            f"{self.limit(default)}"
+        if other is not default:
+            text += f"; that of {name_of(other)} is {self.limit(other)}"
+        return text + "."
+
+    def top(self):
+        """The three sentences."""
+        return [self.answer(), self.certainty(), self.reason()]
+
+    def comparisons(self):
+        """Rows: a, b, figure, ratio, corrected p, what that means."""
+        for (name, a, b), v in self.judge.verdicts.items():
+            if a[1] == b[1] and a[0] != b[0]:
+                yield a[0], b[0], self.r.metrics[name].title, v
 
     def sentences(self):
         """All of them."""
         found = []
-        for part in (self.best_sentence, self.policy_sentences,
-                     self.prediction_sentences, self.memory_sentence,
-                     self.long_wait_sentences, self.stack_sentences, self.noise_sentences):
+        for part in (self.best_sentences, self.policy_sentences,
+                     self.prediction_sentences, self.memory_sentences,
+                     self.long_wait_sentences, self.stack_sentences,
+                     self.noise_sentences):
             found += list(part())
         return found

@@ -4,12 +4,11 @@
 It hangs: callers above, callees below, so that what a thread was waiting for
 stands at the bottom edge and long names of callers stay at the top.
 """
-import svg
+import charts
 from charts import nanoseconds, short
 
-WIDTH = 976
 ROW = 18
-LEAST = 0.003
+LEAST = 0.001           # a share that has a box
 
 
 class Node:
@@ -19,6 +18,7 @@ class Node:
         self.name = name
         self.weight = 0.0
         self.below = {}
+        self.path = ()
 
     def add(self, frames, weight):
         """Add a stack below this frame."""
@@ -26,11 +26,6 @@ class Node:
         if frames:
             head = frames[0]
             self.below.setdefault(head, Node(head)).add(frames[1:], weight)
-
-    def depth(self, least):
-        """Rows below this one, of what is wide enough."""
-        return 1 + max((n.depth(least) for n in self.below.values()
-                        if n.weight >= least), default=0)
 
 
 def tree(folded, whole):
@@ -63,15 +58,6 @@ def plain(name):
     return name.removesuffix("_[k]").removesuffix("_[a]")
 
 
-def cut(text, room):
-    """As much of a text as fits."""
-    if svg.width_of(text, 10.5) <= room:
-        return text
-    while len(text) > 3 and svg.width_of(text + "..", 10.5) > room:
-        text = text[:-1]
-    return text + ".." if len(text) > 3 else ""
-
-
 def weight_text(weight, unit):
     """A weight as one says it."""
     return nanoseconds(weight) if unit == "ns" else f"{short(weight)} samples"
@@ -80,6 +66,12 @@ def weight_text(weight, unit):
 KINDS = (("program", "program"), ("libc", "C library"),
          ("allocator", "allocator"), ("kernel", "kernel"),
          ("asleep", "asleep"), ("wanting", "wants a CPU"))
+CHANGES = (("more", "more than before"), ("less", "less than before"),
+           ("same", "as much"))
+
+# What a box has room for, of the part that is shown.
+ROOM = f"min({charts.WIDTH - 28}, scale('x', datum.x1)) - " \
+    "max(0, scale('x', datum.x0)) - 8"
 
 
 def draw(title, folded, unit, whole):
@@ -87,35 +79,113 @@ def draw(title, folded, unit, whole):
     root = tree(folded, whole)
     if not root.weight:
         return f"{title}: no stacks were recorded."
-    least = LEAST * root.weight
-    height = 30 + ROW * root.depth(least) + 8
-    pic = svg.Svg(WIDTH, height, title,
+
+    def tip(node):
+        return f"{plain(node.name)}: {weight_text(node.weight, unit)}, " \
+            f"{100 * node.weight / root.weight:.1f} %"
+
+    return _chart(title, root, KINDS, lambda n: kind_of(n.name), tip,
                   "Callers above, callees below; a box is as wide as its "
                   "share.")
-    at = 14
-    used = {kind_of(f) for frames, _ in folded for f in frames}
-    for kind, label in KINDS:
-        if kind not in used:
-            continue
-        pic.rect(at, 3, 14, 12, f"k-{kind}")
-        pic.text(at + 20, 13, label, "ts")
-        at += 40 + svg.width_of(label, 11)
-    _boxes(pic, root, 14, 26, WIDTH - 28, root.weight, unit, least)
-    return pic
 
 
-def _boxes(pic, node, x, y, wide, total, unit, least):
-    share = node.weight / total
-    name = plain(node.name)
-    # pic.rect would do; a group keeps the tip for the text as well.
-    tip = f"{name}: {weight_text(node.weight, unit)}, {100 * share:.1f} %"
-    pic.rect(x, y, max(wide - 0.4, 0.3), ROW - 1,
-             f"fr k-{kind_of(node.name)}", tip)
-    label = cut(name, wide - 6)
-    if label:
-        pic.text(x + 3, y + 12.5, label, "tf")
+def changed(share, before):
+    """Which colour a frame has whose share of all was @before."""
+    if abs(share - before) < 0.005:
+        return "same"
+    return "more" if share > before else "less"
+
+
+def draw_difference(title, before, after, unit, whole):
+    """Stacks of now, coloured by whether their share grew or shrank.
+
+    What has vanished has no box of its own: the frame that it was called from
+    shows it as less. Shares and not weights are compared, since two runs
+    need not be of equal length.
+    """
+    root, old = tree(after, whole), tree(before, whole)
+    if not root.weight or not old.weight:
+        return f"{title}: stacks of both were not recorded."
+    was = {}
+
+    def walk(node, path):
+        was[path] = node.weight / old.weight
+        for child in node.below.values():
+            walk(child, path + (child.name,))
+
+    walk(old, ())
+
+    def tip(node):
+        then, now = was.get(node.path, 0.0), node.weight / root.weight
+        return f"{plain(node.name)}: {100 * now:.1f} % of all " \
+            f"({weight_text(node.weight, unit)}), before {100 * then:.1f} %"
+
+    return _chart(title, root, CHANGES, lambda n: changed(
+        n.weight / root.weight, was.get(n.path, 0.0)), tip,
+        "Stacks of the later run, as wide as their share; colours tell "
+        "whether that grew.")
+
+
+def _boxes(node, x, depth, least, kind, tip, found):
+    found.append({"x0": x, "x1": x + node.weight, "depth": depth,
+                  "kind": kind(node) if depth else "",
+                  "name": plain(node.name), "tip": tip(node)})
     for child in sorted(node.below.values(), key=lambda n: -n.weight):
-        width = wide * child.weight / node.weight
         if child.weight >= least:
-            _boxes(pic, child, x, y + ROW, width, total, unit, least)
-        x += width
+            child.path = node.path + (child.name,)
+            _boxes(child, x, depth + 1, least, kind, tip, found)
+        x += child.weight
+
+
+def _chart(title, root, kinds, kind, tip, about):
+    """The boxes; a click on one makes it as wide as the picture."""
+    boxes = []
+    _boxes(root, 0.0, 0, LEAST * root.weight, kind, tip, boxes)
+    used = {b["kind"] for b in boxes}
+    shown = [k for k in kinds if k[0] in used]
+    wide = charts.WIDTH - 28
+    whole = [0, root.weight]
+    return charts.Chart(
+        title, about, wide, ROW * (1 + max(b["depth"] for b in boxes)),
+        (14, 14, 30, 8),
+        signals=[{"name": "shown", "value": whole, "on": [
+            {"events": "@frames:click", "update": "[datum.x0, datum.x1]"},
+            {"events": "dblclick", "update": str(whole)}]}],
+        data=[{"name": "boxes", "values": boxes}],
+        scales=[
+            {"name": "x", "type": "linear", "zero": False, "nice": False,
+             "domain": {"signal": "shown"}, "range": [0, wide]},
+            {"name": "kinds", "type": "ordinal",
+             "domain": ["", *(k for k, _ in shown)],
+             "range": ["$empty", *(f"${k}" for k, _ in shown)]},
+            {"name": "names", "type": "ordinal",
+             "domain": [label for _, label in shown],
+             "range": [f"${k}" for k, _ in shown]}],
+        legends=[{"fill": "names", "orient": "none", "legendX": 0,
+                  "legendY": -26, "direction": "horizontal",
+                  "columns": len(shown), "symbolType": "square",
+                  "symbolSize": 160, "columnPadding": 16, "padding": 0,
+                  "symbolStrokeWidth": 0}] if shown else [],
+        marks=[{"type": "group", "clip": True, "encode": {"update": {
+            "width": {"value": wide}, "height": {"signal": "height"}}},
+            "marks": [
+                {"type": "rect", "name": "frames", "from": {"data": "boxes"},
+                 "encode": {"update": {
+                     "x": {"scale": "x", "field": "x0"},
+                     "x2": {"scale": "x", "field": "x1"},
+                     "y": {"signal": f"datum.depth * {ROW}"},
+                     "height": {"value": ROW - 1},
+                     "fill": {"scale": "kinds", "field": "kind"},
+                     "stroke": {"value": "$ground"},
+                     "strokeWidth": {"value": 0.6},
+                     "cursor": {"value": "pointer"},
+                     "tooltip": {"field": "tip"}}}},
+                {"type": "text", "name": "onbox", "interactive": False,
+                 "from": {"data": "boxes"}, "encode": {"update": {
+                     "x": {"signal":
+                           "max(0, scale('x', datum.x0)) + 4"},
+                     "y": {"signal": f"datum.depth * {ROW} + {ROW / 2}"},
+                     "baseline": {"value": "middle"},
+                     "fontSize": {"value": 10.5}, "limit": {"signal": ROOM},
+                     "text": {"signal": f"({ROOM}) < 24 ? '' : datum.name"},
+                 }}}]}])

@@ -3,11 +3,8 @@
 
 An emulated machine's time is no time, so these are counts only.
 """
-from html import escape
-
 import charts
 import matrix
-import svg
 
 FIGURES = (
     ("acquired", "Acquisitions of an arena's lock"),
@@ -49,43 +46,33 @@ def draw(kernel, workload, key, title):
     threads = sorted({t for by in found.values() for t in by})
     variants = [matrix.policy_variant(p, m) for m in ("on", "off")
                 for p in matrix.POLICIES if (p, m) in found]
-    numbers = [n for v in values for n in (v.low, v.median, v.high)]
-    places = {t: i / max(1, len(threads) - 1) if len(threads) > 1 else 0.5
-              for i, t in enumerate(threads)}
-    frame = charts.Frame(
+    made = charts.Curves(
         f"{title} in the kernel: {workload}", "Counts, not times.",
-        charts.legend_of(variants), charts.panels_of(variants),
-        lambda b, t: charts.Scale(numbers, "zerolog", b, t),
-        [(places[t], str(t)) for t in threads], "threads",
+        [(v.series, v.label) for v in variants], charts.panels_of(variants),
+        [(i, str(t)) for i, t in enumerate(threads)], "threads",
         "per million operations")
     for variant in variants:
-        k = charts.panels_of(variants).index(variant.panel)
-        line = [(frame.x(k, places[t]), frame.scale.at(v.median), v)
-                for t, v in
-                found[variant.policy, variant.magazine].items()]
-        frame.pic.path([(x, y) for x, y, _ in line], f"l-{variant.series}")
-        for x, y, value in line:
-            frame.pic.mark(x, y, variant.series,
-                           f"{variant.label}, {variant.panel}: "
-                           f"{charts.short(value.median)}")
-    return frame.pic
+        for t, value in found[variant.policy, variant.magazine].items():
+            made.add(variant.panel, variant.series, variant.id,
+                     threads.index(t), value.median,
+                     f"{charts.in_full(variant)}, {t} threads: "
+                     f"{charts.short(value.median)}", value.low, value.high)
+    return made.chart()
 
 
 def add(page, kernel):
     """The section, or a line that says how to get it."""
-    page.add('<h2 id="kernel">In the kernel</h2>')
+    page.section("kernel", "In the kernel")
     if not kernel:
-        page.add('<p class="note">There is no kernel.json beside this study. '
-                 "<code>make study-kernel STUDY_DIR=</code> and this "
-                 "directory put one there, from the module in an emulated "
-                 "machine with eight CPUs; <code>pmalloc study "
-                 "--render</code> then makes the page again.</p>")
+        page.note("There is no kernel.json beside this study. `make "
+                  "study-kernel STUDY_DIR=` and this directory put one there, "
+                  "from the module in an emulated machine with eight CPUs; "
+                  "`pmalloc study --render` then makes the page again.")
         return
-    page.add(f'<p class="soft">Module pmalloc.ko in {escape(kernel["kernel"])}'
-             f', {kernel["cpus"]} emulated CPUs. Counts only: emulated time '
-             "is no time.</p>")
-    page.add('<ul class="found">' + "".join(
-        f"<li>{escape(text)}</li>" for text in sentences(kernel)) + "</ul>")
+    page.text(f"Module pmalloc.ko in {kernel['kernel']}, {kernel['cpus']} "
+              "emulated CPUs. Counts only: emulated time is no time.",
+              soft=True)
+    page.list(sentences(kernel))
     for workload in dict.fromkeys(r["workload"] for r in kernel["runs"]):
         for key, title in FIGURES:
             name = f"kernel-{svg_name(workload)}-{key}"
@@ -143,11 +130,11 @@ def _events(page, kernel):
     if not runs:
         return
     wrong = sum(map(differs, runs))
-    page.add("<h3>Tracepoints recorded in the guest</h3><p>A wait for a lock and "
-             "a fallback are counted by the module and told of by its "
-             "tracepoints. " +
-             (f"The two differ in {wrong} of {len(runs)} runs." if wrong else
-              f"The two are the same in all {len(runs)} runs.") + "</p>")
+    page.text("Tracepoints recorded in the guest: a wait for a lock and a "
+              "fallback are counted by the module and told of by its "
+              "tracepoints. " +
+              (f"The two differ in {wrong} of {len(runs)} runs." if wrong else
+               f"The two are the same in all {len(runs)} runs."))
     named = {event for _, event in TWICE}
     rows = [(run["workload"],
              f"{run['policy']}, magazines {run['magazine']}", run["threads"],
@@ -157,7 +144,6 @@ def _events(page, kernel):
                        sorted(run["events"].items())
                        if n and name not in named))
             for run in runs]
-    page.add(f"<details><summary>All {len(runs)} runs</summary>")
     page.table(("workload", "variant", "threads", "waits", "by events",
-                "fallbacks", "by events", "other events"), rows, range(2, 7))
-    page.add("</details>")
+                "fallbacks", "by events", "other events"), rows, range(2, 7),
+               f"All {len(runs)} runs")

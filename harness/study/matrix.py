@@ -60,6 +60,7 @@ class Study:
     marks: list = dataclasses.field(default_factory=list)
     expects: str = ""
     predicts: str = ""
+    per_thread: bool = False    # does each thread do the whole work?
 
     def as_json(self):
         """The definition as it is kept in study.json."""

@@ -12,10 +12,12 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
+import launch
+import peerlocks
 import places
+from common import read_bytes, shown
 
 # Settings of the caller's environment that would change an allocator.
 TUNING = re.compile(r"^(LD_PRELOAD|MALLOC_.*|GLIBC_TUNABLES|MIMALLOC_.*|"
@@ -27,29 +29,61 @@ class Failed(Exception):
     """A run that gave no figures; says why in one line."""
 
 
-def run_group(argv, env, timeout, cwd=None):
-    """Run in a process group of its own, and leave nothing of it behind.
+def last_words(*texts):
+    """The last line that is not blank, in the first of these that has one."""
+    for text in texts:
+        lines = text.split(b"\n")
+        lines = [line.strip() for line in lines if line.strip()]
+        if lines:
+            return "its last words: " + shown(lines[-1][-200:])
+    return "it said nothing on standard error"
 
-    Ctrl-C reaches this program only; what it started is then killed.
+
+def how_ended(status):
+    """An exit status in words; 128 and a signal may be a shell's or ours."""
+    number = -status if status < 0 else status - 128
+    try:
+        return f"was ended by {signal.Signals(number).name}"
+    except ValueError:
+        return f"ended with status {status}"
+
+
+class Group:
+    """Programs that are run one after the other; nothing of them is left.
+
+    Each has a process group of its own, so Ctrl-C reaches this program only.
+    Output goes to files: what a program leaves in the background may hold a
+    pipe open for ever.
     """
-    with subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, errors="replace",
-                          process_group=0) as process:
+
+    def __init__(self, own):
+        self.own = own
+        self.left = 0           # processes that outlived their program
+        own.adopt_orphans()
+
+    def run(self, argv, env, timeout, scratch):
+        """Run one to its end; return (output, error output), bytes."""
+        names = [os.path.join(scratch, name) for name in ("out", "err")]
+        with open(names[0], "wb") as out, open(names[1], "wb") as err:
+            process, thing = self.own.start(
+                argv, "group", env=env, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=err)
         try:
-            out, err = process.communicate(timeout=timeout)
-        except BaseException as reason:
-            # It may have ended by itself just now.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            if isinstance(reason, subprocess.TimeoutExpired):
-                raise Failed(f"took longer than {timeout:.0f} s") from None
-            raise
-    if process.returncode:
-        said = (err.strip().splitlines() or ["nothing"])[-1][-200:]
-        raise Failed(f"ended with status {process.returncode}, said: {said}")
-    return out, err
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"took longer than {timeout:.0f} s; " + last_words(
+                *map(read_bytes, reversed(names)))) from None
+        finally:
+            with self.own.shield():
+                late = process.poll() is None
+                thing.remove()
+                ended = self.own.end_all_below()
+                self.left += 0 if late else ended
+        said = [read_bytes(name) for name in names]
+        if process.returncode:
+            raise Failed(f"{how_ended(process.returncode)}; " +
+                         last_words(said[1], said[0]))
+        return said
 
 
 class Others:
@@ -145,7 +179,9 @@ def slim(report):
 class Runner:
     """Runs cells of a study with the tools that there are."""
 
-    def __init__(self, study, tools, raw, timeout=60.0):
+    def __init__(self, own, study, tools, raw, timeout=60.0):
+        self.own = own
+        self.group = Group(own)
         self.study = study
         self.tools = tools
         self.raw = pathlib.Path(raw)
@@ -161,8 +197,8 @@ class Runner:
         env["LD_PRELOAD"] = str(self.library)
         env["PMALLOC_OPTIONS"] = "stats=json,stats_file=/dev/null"
         done = subprocess.run([self.program, "pair", "-n", "1"], env=env,
-                              capture_output=True, text=True, check=False)
-        return done.returncode == 0 and "option" not in done.stderr
+                              capture_output=True, check=False)
+        return done.returncode == 0 and b"option" not in done.stderr
 
     @staticmethod
     def _clean():
@@ -183,6 +219,8 @@ class Runner:
         library = self.library
         if variant.peer:
             library = self.peers[variant.peer].preload
+            if variant.peer in peerlocks.ASK and not bare:
+                argv.append(peerlocks.ASK[variant.peer])
         else:
             argv.append("PMALLOC_OPTIONS=" +
                         self.options_of(variant, point, reports))
@@ -200,14 +238,15 @@ class Runner:
                        *point.arguments, "-t", str(point.threads),
                        "-n", str(ops), "-s", str(seed)]
 
-    def _result(self, out, variant):
+    def _result(self, out, err, variant):
         """What the program said of itself."""
-        lines = [ln for ln in out.splitlines() if ln.startswith("{")]
+        lines = [ln for ln in out.splitlines() if ln.startswith(b"{")]
         if not lines:
-            raise Failed("printed no figures")
+            raise Failed("printed no figures; " + last_words(err, out))
         result = json.loads(lines[-1])
         if result.get("status"):
-            raise Failed(f"the program ended with status {result['status']}")
+            raise Failed(f"the program {how_ended(result['status'])}; " +
+                         last_words(err))
         if "malloc" in result and not variant.peer and \
                 os.path.realpath(result["malloc"]) != \
                 os.path.realpath(self.library):
@@ -232,22 +271,36 @@ class Runner:
         small["processes"] = len(found)
         return small
 
+    @contextlib.contextmanager
+    def _scratch(self):
+        """A directory for the time of a run; its name is one that the
+        library's options can have."""
+        path = self.own.directory(launch.reports_base(), "pmalloc-study-")
+        try:
+            yield path
+        finally:
+            self.own.take_away(path)
+
     def once(self, variant, point, ops, seed, keep=""):
         """Run a cell once; returns what was found."""
-        with tempfile.TemporaryDirectory(prefix="pmalloc-study-") as scratch:
+        with self._scratch() as scratch:
             counts = os.path.join(scratch, "perf")
-            argv = self.command(variant, point, ops, seed, scratch)
+            reports = os.path.join(scratch, os.urandom(8).hex())
+            launch.open_directory(scratch, reports)
+            argv = self.command(variant, point, ops, seed, reports)
             if self.tools.events:
                 argv = [self.tools.perf, "stat", "-x", ";", "-o", counts,
                         "-e", ",".join(self.tools.events), "--", *argv]
             others = Others()
-            out, _ = run_group(argv, self._clean(), self.timeout)
+            out, err = self.group.run(argv, self._clean(), self.timeout,
+                                      scratch)
             share = others.share()
-            result = self._result(out, variant)
+            result = self._result(out, err, variant)
             found = {
                 "others": round(share, 3),
                 "threads": point.threads,
-                "ops": result["ops"],
+                "ops": result["ops"] * (point.threads
+                                        if self.study.per_thread else 1),
                 "seconds": result["seconds"],
                 "peak_rss": result.get("peak_rss", 0),
                 "user": result.get("user", 0),
@@ -260,8 +313,12 @@ class Runner:
                     found[key] = result[key]
             if self.tools.events:
                 found["perf"] = counts_of(pathlib.Path(counts).read_text())
+            locks = peerlocks.told(variant.peer,
+                                   err.decode("utf-8", "replace"))
+            if locks:
+                found["peer_locks"] = locks
             if not variant.peer and self.reports:
-                found["pmalloc"] = self._pmalloc(scratch, keep)
+                found["pmalloc"] = self._pmalloc(reports, keep)
             return found
 
     def record(self, variant, point, ops, seed, kind, path):
@@ -278,7 +335,8 @@ class Runner:
         argv = ["setarch", "-R", self.tools.perf, "record", "-q", "-o", str(path), *event,
                 "--call-graph", "dwarf,8192", "--max-size", "120M", "--",
                 *self.command(variant, point, ops, seed, None, True)]
-        run_group(argv, self._clean(), self.timeout)
+        with self._scratch() as scratch:
+            self.group.run(argv, self._clean(), self.timeout, scratch)
 
     def calibrate(self, point, target=TARGET):
         """Operations for a run of about @target seconds with pmalloc.

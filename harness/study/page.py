@@ -2,34 +2,48 @@
 """The page of a study: one file with everything in it, and its pictures.
 
 Nothing is loaded from anywhere, so it works from a disk, in a mail and behind
-a slow line; there is no script in it either.
+a slow line. The template page.html.j2 says how it looks, page.js draws its
+charts; here stands what is on it. On top are three sentences; all else is
+folded, section by section.
 """
+import json
 import pathlib
 import shutil
-import subprocess
-from html import escape
+
+import jinja2
 
 import charts
+import colours
+import data
 import findings
 import flame
+import judge
 import kernelpart
 import matrix
 import stacks
-import svg
+import vega
+from common import shown
+
+HERE = pathlib.Path(__file__).resolve().parent
 
 # Figures that are always there, and those of events that a machine may lack.
-ALWAYS = ("rate", "contended", "waits", "heat", "futex", "switches", "memory")
-MORE = ("acquired", "fallback", "free_busy", "wait_us", "long_waits", "longest", "kernel_locks", "migrations",
-        "faults", "restarts", "cpu_ms", "instructions", "cache_misses")
+ALWAYS = ("rate", "wait_us", "waits", "heat", "contended", "futex", "switches",
+          "memory")
+MORE = ("acquired", "waited", "long_waits", "longest", "fallback", "free_busy",
+        "kernel_locks", "migrations", "faults", "restarts", "cpu_ms",
+        "instructions", "cache_misses")
 
 # What each figure is for.
 WORDS = {
     "rate": "Marks are medians, bars reach from the lowest to the highest of "
             "all rounds. Peers are grey. Here and in what follows a step "
             "upwards is a factor.",
+    "wait_us": "All waits for arenas' locks added up: what meeting at a lock "
+               "really costs.",
+    "waited": "How often a thread had to wait since all arenas were locked.",
     "contended": "How often a thread that wanted an arena's lock found it "
                  "held. With several arenas it goes to another one; with one "
-                 "it waits.",
+                 "it waits. A thread that goes elsewhere loses little.",
     "waits": "Read a curve at 1 ms: so many waits were that long or longer. "
              "A tail at milliseconds is a holder that lost its CPU.",
     "heat": "Which arena the waiting belongs to, and whether it is many "
@@ -43,7 +57,6 @@ WORDS = {
     "acquired": "What magazines save: with them an arena's lock is taken "
                 "once for a batch of objects.",
     "fallback": "A busy arena that was passed over for another one.",
-    "wait_us": "All waits for arenas' locks added up.",
     "free_busy": "free() never waits: the object is left for the holder's "
                  "successor.",
     "long_waits": "A wait that long is for a holder that lost its CPU.",
@@ -60,137 +73,153 @@ WORDS = {
     "cpu_ms": "Time on all CPUs, user and kernel.",
 }
 
-PAGE_CSS = """
-:root{color-scheme:light dark;--g:#fff;--t:#1f2328;--s:#59636e;--l:#d1d9e0;
---b:#f6f8fa;--a:#0072b2}
-@media(prefers-color-scheme:dark){:root{--g:#15191e;--t:#e6edf3;--s:#a3adb8;
---l:#333b44;--b:#1d2228;--a:#56b4e9}}
-body{background:var(--g);color:var(--t);margin:0 auto;max-width:976px;
-padding:28px 22px 60px;font:15px/1.55 'DejaVu Sans','Liberation Sans',
-system-ui,sans-serif}
-h1{font-size:27px;line-height:1.25;margin:0 0 6px}
-h2{font-size:19px;margin:44px 0 10px;padding-top:14px;
-border-top:1px solid var(--l)}
-h3{font-size:15.5px;margin:0 0 2px}
-p{margin:6px 0 10px}.soft,figcaption{color:var(--s);font-size:13.5px}
-figure{margin:26px 0 30px}figcaption{margin:2px 0 10px}
-svg{width:100%;height:auto;display:block}
-svg.key{width:12px;height:12px;display:inline-block;margin-right:6px;
-vertical-align:-1px}.v{white-space:nowrap}
-.note{background:var(--b);border-left:3px solid var(--a);padding:8px 14px;
-margin:12px 0;font-size:14px}
-ul.found{padding-left:20px}ul.found li{margin:5px 0}
-table{border-collapse:collapse;font-size:13px;margin:10px 0;width:100%}
-th,td{text-align:left;padding:5px 9px 5px 0;vertical-align:top;
-border-bottom:1px solid var(--l)}
-th{font-weight:600;color:var(--s)}td.n,th.n{text-align:right;
-font-variant-numeric:tabular-nums;white-space:nowrap}
-.wide{overflow-x:auto}code{font-family:'DejaVu Sans Mono',monospace;
-font-size:.9em}
-details{margin:10px 0}summary{cursor:pointer;color:var(--a)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;
-font-size:13.5px}dt{color:var(--s)}dd{margin:0}
-nav{font-size:13.5px;margin:14px 0}nav a{margin-right:16px}
-a{color:var(--a)}
-@media print{h2{break-after:avoid}figure{break-inside:avoid}}
-"""
 
+class Part:
+    """A title, a banner, sentences on top, and sections; below them blocks.
 
-class Page:
-    """The page that grows section by section, and the pictures in it."""
+    A block is a dict for the template; `kind` says what else is in it. @name
+    keeps the charts of several parts of one page apart.
+    """
 
-    def __init__(self, results, say):
-        self.r = results
-        self.say = say
-        self.parts = []
+    def __init__(self, title, name=""):
+        self.title = title
+        self.name = name
+        self.about = []
+        self.banner = []
+        self.top = []
+        self.sections = []
         self.pictures = {}
-        self.last = results.study.points[-1]
-        self.find = findings.Findings(results)
+        self.blocks = None
 
-    def add(self, text):
-        """Some HTML."""
-        self.parts.append(text)
+    def section(self, name, title, **more):
+        """What is added from now on belongs here."""
+        self.blocks = []
+        self.sections.append({"name": self.name + name, "title": title,
+                              "blocks": self.blocks, **more})
+
+    def note(self, text, label=""):
+        """A sentence that stands out, such as what stands for a figure."""
+        self.blocks.append({"kind": "note", "text": text, "label": label})
+
+    def text(self, text, soft=False):
+        """A paragraph."""
+        self.blocks.append({"kind": "text", "text": text, "soft": soft})
+
+    def list(self, lines):
+        """Sentences."""
+        self.blocks.append({"kind": "list", "lines": list(lines)})
 
     def figure(self, name, drawn, words, title=None):
         """A figure, or the sentence that stands for it."""
+        name = self.name + name
         if isinstance(drawn, str):
-            self.add(f'<figure id="fig-{name}" class="absent">'
-                     f'<p class="note">{escape(drawn)}</p></figure>')
+            self.blocks.append({"kind": "absent", "name": name,
+                                "text": drawn})
             return
-        self.pictures[name] = drawn
-        self.add(f'<figure id="fig-{name}"><h3>'
-                 f'{escape(title or drawn.title)}</h3>'
-                 f'<figcaption>{escape(words)}</figcaption>'
-                 f'{drawn.inline(name)}</figure>')
+        title = title or drawn.title
+        self.pictures[name] = (title, drawn.spec)
+        padding = drawn.spec["padding"]
+        self.blocks.append({
+            "kind": "figure", "name": name, "title": title, "words": words,
+            "label": drawn.spec["description"], "height":
+            drawn.spec["height"] + padding["top"] + padding["bottom"]})
 
-    def table(self, heads, rows, numbers=()):
-        """A table; @numbers are columns of figures."""
-        cls = [' class="n"' if i in numbers else "" for i in
-               range(len(heads))]
-        head = "".join(f"<th{c}>{escape(h)}</th>"
-                       for c, h in zip(cls, heads))
-        body = "".join(
-            "<tr>" + "".join(f"<td{c}>{self.cell(x)}</td>"
-                             for c, x in zip(cls, row)) + "</tr>"
-            for row in rows)
-        self.add(f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
-                 f'<tbody>{body}</tbody></table></div>')
+    def table(self, heads, rows, numbers=(), fold=None):
+        """A table; @numbers are columns of figures, @fold its summary."""
+        self.blocks.append({
+            "kind": "table", "heads": heads, "numbers": list(numbers),
+            "rows": [[self.cell(x) for x in row] for row in rows],
+            "fold": fold})
 
     @staticmethod
     def cell(content):
         """A cell; a variant has its mark before its name."""
         if not isinstance(content, matrix.Variant):
-            return escape(str(content))
-        mark = svg.Svg(12, 12, "")
-        mark.mark(6, 6, content.series)
-        return f'<span class="v"><svg class="key" viewBox="0 0 12 12" ' \
-            f'aria-hidden="true">{"".join(mark.parts)}</svg>' \
-            f"{escape(findings.name_of(content))}</span>"
+            return {"text": str(content)}
+        path, filled = colours.key(content.series)
+        return {"text": findings.name_of(content), "path": path,
+                "filled": filled, "series": content.series}
+
+
+class Page(Part):
+    """What is told of one study."""
+
+    def __init__(self, results, name=""):
+        super().__init__(results.study.title, name)
+        self.r = results
+        self.last = results.study.points[-1]
+        self.find = findings.Findings(results)
+        self.head()
+        self.found()
+        self.figures()
+        self.where()
+        self.classes()
+        kernelpart.add(self, self.r.kernel)
+        self.numbers()
+        self.foot()
 
     # ---- sections -------------------------------------------------------
 
     def head(self):
-        """Title, question, machine, what is missing."""
+        """Question, doubts, the three sentences, machine, what is missing."""
         study, m, s = self.r.study, self.r.machine, self.r.settings
-        self.add(f"<h1>{escape(study.title)}</h1>"
-                 f'<p class="soft">{escape(study.about)}</p>')
+        self.about.append(study.about)
         if study.expects:
-            self.add(f"<p>{escape(study.expects)}</p>")
-        whole = "" if self.r.kept["complete"] else \
-            " The study was interrupted; this is what there is so far."
-        self.add(
-            f'<p class="soft">{len(self.r.runs)} runs in '
-            f"{self.r.rounds()} interleaved rounds, order shuffled with "
-            f"seed {s['seed']}. {escape(m['cpu'])}, {m['cpus']} CPUs, "
-            f"{m['memory_mib']} MiB, {escape(m['kernel'])}.{whole}</p>")
-        self.add('<nav><a href="#found">What was found</a>'
-                 '<a href="#figures">Figures</a>'
-                 '<a href="#where">Where threads wait</a>'
-                 '<a href="#kernel">In the kernel</a>'
-                 '<a href="#numbers">All numbers</a></nav>')
+            self.about.append(study.expects)
+        self.banner = list(self.find.doubts)
+        if self.banner:
+            self.banner.insert(0, "This study claims nothing: counts and "
+                               "figures are what was measured, no difference "
+                               "between them is called one.")
+        elif not self.find.judge.any_real():
+            self.banner = ["No difference between variants is certain: "
+                           "whatever the figures show may be chance."]
+        if not self.r.kept["complete"]:
+            self.banner.append("The study was interrupted; this is what "
+                               "there is so far.")
+        self.banner += self.find.warnings()
+        self.top = self.find.top()
+        self.machine = f"{len(self.r.runs)} runs in {self.r.rounds()} " \
+            f"interleaved rounds, order shuffled with seed {s['seed']}. " \
+            f"{m['cpu']}, {m['cpus']} CPUs, {m['memory_mib']} MiB, " \
+            f"{m['kernel']}."
 
     def found(self):
         """Sentences and the table of limits."""
-        self.add('<h2 id="found">What was found</h2><ul class="found">')
-        for sentence in self.find.sentences():
-            self.add(f"<li>{escape(sentence)}</li>")
-        self.add("</ul>")
+        self.section("found", "What was found")
+        self.list(self.find.sentences())
         axis = self.r.study.axis
         where = "" if axis == "program" else f" at {self.last.label} {axis}"
-        rows = [(v, *rest) for v, *rest in self.find.table()]
         self.table(("variant", f"{self.r.metrics['rate'].unit}{where}",
-                    "scaling", "first limit", "class", "would help"), rows)
-        self.add('<p class="soft">The first limit is what the counts at the '
-                 "last point say, in this order: time waited, acquisitions "
-                 "that found the lock held, acquisitions, page faults, CPUs. "
-                 "A count is a limit if it costs "
-                 f"{100 * findings.MATTERS:.0f} % of the CPU time, at "
-                 f"{self.find.costs_text()}. A variant "
-                 "helps only if its range lies above.</p>")
+                    "scaling", "first limit", "class", "would help"),
+                   self.find.table())
+        self.text("The first limit is what costs most at the last point: "
+                  "time waited while CPUs have nothing to do, meeting at "
+                  "locks, taking them at all, or page faults, if that is at "
+                  f"least {100 * findings.MATTERS:.0f} % of the CPU time, at "
+                  f"{self.find.costs_text()}. The rule is one for all "
+                  "variants; a peer that does not tell of its locks is known "
+                  "by its futex calls. What would help is named only if the "
+                  "test finds its throughput really higher.", soft=True)
+        rows = [(a, b, what, f"{v.ratio:.3g} ({v.low:.3g} to {v.high:.3g})",
+                 findings.chance(v.adjusted), "yes" if v.differs and
+                 self.find.claims() else "no")
+                for a, b, what, v in self.find.comparisons()]
+        if rows:
+            self.table(("variant", "against", "figure", "ratio",
+                        "corrected chance", "differs"), rows, fold=
+                       f"All {len(rows)} comparisons of variants: "
+                       f"{judge.TEST}, intervals that hold together with "
+                       f"{100 - 100 * judge.ERROR:.0f} %")
 
     def figures(self):
         """The curves, the waits, the heat map."""
-        self.add('<h2 id="figures">Figures</h2>')
+        self.section("figures", "Figures")
+        if any("peer_locks" in run for run in self.r.runs):
+            self.text("jemalloc tells of its own mutexes; its curves in the "
+                      "figures of locks are these, all of them together. "
+                      "What counts as contended there was taken after "
+                      "spinning.", soft=True)
         for name in ALWAYS:
             if name == "waits":
                 drawn = charts.waits(self.r, self._busiest())
@@ -201,7 +230,7 @@ class Page:
             self.figure(name, drawn, WORDS[name])
         known = [n for n in MORE if self.r.has(n)]
         if known:
-            self.add('<h2 id="more">More counts</h2>')
+            self.section("more", "More counts")
         for name in known:
             self.figure(name, charts.curves(self.r, name),
                         WORDS.get(name, "Medians and ranges."))
@@ -219,11 +248,10 @@ class Page:
 
     def where(self):
         """Flame graphs."""
-        self.add('<h2 id="where">Where threads wait, and where they run'
-                 "</h2>")
+        self.section("where", "Where threads wait, and where they run")
         if not [s for s in self.r.stacks if s["kind"] == "waiting"]:
-            self.add('<p class="note">No call graphs of waiting: '
-                     f"{escape(self._why_no_stacks())}.</p>")
+            self.note("No call graphs of waiting: "
+                      f"{self._why_no_stacks()}.")
         for stack in self.r.stacks:
             self._flame(stack)
 
@@ -241,9 +269,7 @@ class Page:
     def _flame(self, stack):
         variant = next(v for v in self.r.study.variants
                        if v.id == stack["variant"])
-        path = self.r.directory / stack["folded"]
-        folded = stacks.parse_folded(path.read_text()) \
-            if path.exists() else []
+        folded = self.r.folded(stack)
         who = findings.name_of(variant)
         at = f"{stack['point']} {self.r.study.axis}"
         waiting = stack["kind"] == "waiting"
@@ -260,43 +286,55 @@ class Page:
             "to end) is left out." if waiting else
             "Samples of the CPU clock, 1997 per second of CPU time.")
         self.figure(f"flame-{stack['kind']}-{stack['variant']}", drawn,
-                    words + f" From {stack['perf_data']}.")
+                    words + f" A click on a box makes it as wide as the "
+                    f"picture, a double click shows all. From "
+                    f"{stack['perf_data']}.")
+        if waiting and folded:
+            self._owners(folded, stack["unit"])
+
+    def _owners(self, folded, unit):
+        """The program's own locks beside ours."""
+        owners = stacks.owners(folded)
+        whole = sum(owners.values())
+        self.table(("off a CPU for", "time", "share"), [
+            (stacks.OWNERS[kind], flame.weight_text(weight, unit),
+             f"{100 * weight / whole:.1f} %")
+            for kind, weight in sorted(owners.items(),
+                                       key=lambda o: -o[1])], (1, 2))
 
     def classes(self):
         """Contention by class, of the variant that waits most."""
         rated = [(sum(c["wait_ns"] for c in found), v, found)
                  for v in self.r.ours()
                  if (found := self.r.classes(v, self.last))]
-        self.add('<h2 id="classes">By class</h2>')
+        self.section("classes", "By class")
         if not rated:
-            self.add('<p class="note">Not known: pmalloc\'s report '
-                     "(stats=json) was missing, or no lock was taken.</p>")
+            self.note("Not known: pmalloc's report (stats=json) was missing, "
+                      "or no lock was taken.")
             return
         _, variant, found = max(rated, key=lambda x: x[0])
         ops = self.r.ops(variant, self.last)
         per = self.r.per
-        self.add(f"<p>{escape(findings.name_of(variant))} at "
-                 f"{self.last.label} {escape(self.r.study.axis)}, the "
-                 "variant that waited most; figures "
-                 f"{self.find.per_text()}.</p>")
+        self.text(f"{findings.name_of(variant)} at {self.last.label} "
+                  f"{self.r.study.axis}, the variant that waited most; "
+                  f"figures {self.find.per_text()}.")
         self.table(
-            ("class", "bytes", "acquired", "contended", "waited",
-             "time waited", "longest wait"),
-            [(c["class"], c["size"], *(charts.short(c[k] * per / ops)
-                                       for k in ("acquired", "contended",
-                                                 "waited")),
+            ("class", "bytes", "acquired", "waited", "time waited",
+             "longest wait", "contended"),
+            [(c["class"], c["size"],
+              *(charts.short(c[k] * per / ops) for k in ("acquired",
+                                                         "waited")),
               charts.nanoseconds(c["wait_ns"] * per / ops),
-              charts.nanoseconds(c["wait_max_ns"])) for c in found[:12]],
-            range(7))
+              charts.nanoseconds(c["wait_max_ns"]),
+              charts.short(c["contended"] * per / ops))
+             for c in found[:12]], range(7))
 
     def numbers(self):
         """Every median as a table, for those who cannot see figures."""
-        self.add('<h2 id="numbers">All numbers</h2>')
+        self.section("numbers", "All numbers")
         for name, metric in self.r.metrics.items():
             if not self.r.has(name):
                 continue
-            self.add(f"<details><summary>{escape(metric.title)}, "
-                     f"{escape(metric.unit)}</summary>")
             rows = []
             for variant in self.r.study.variants:
                 cells = [self.r.value(name, variant, p)
@@ -306,71 +344,84 @@ class Page:
                     if c else "" for c in cells)))
             self.table((self.r.study.axis,
                         *(p.label for p in self.r.study.points)), rows,
-                       range(1, 1 + len(self.r.study.points)))
-            self.add("</details>")
+                       range(1, 1 + len(self.r.study.points)),
+                       f"{metric.title}, {metric.unit}")
 
     def foot(self):
         """How it was done."""
         s = self.r.settings
-        self.add('<h2 id="how">How this was done</h2><dl>')
+        self.section("how", "How this was done")
         study = self.r.study
-        what = " ".join(study.command)
+        what = shown(" ".join(study.command))
         ops = ", ".join(f"{n} at {p}" for p, n in s.get("ops", {}).items())
         facts = [
+            ("runs", self.machine),
             ("program" if study.program else "workload", what),
             ("operations", ops or "whole runs"),
             ("rounds, seed", f"{self.r.rounds()}, {s['seed']}"),
             ("events", ", ".join(self.r.kept["events"]) or "none"),
             ("load before", f"{self.r.machine['load_before']:.2f}"),
             ("perf_event_paranoid",
+             "unknown" if self.r.machine["perf_event_paranoid"] is None else
              str(self.r.machine["perf_event_paranoid"])),
-            ("raw data", "study.json, runs.jsonl, raw/ beside this page"),
+            ("raw data", "study.json, study.csv, runs.jsonl, raw/ beside "
+             "this page"),
         ]
         for missing in self.r.kept["missing"]:
             facts.append(("missing", f"{missing['what']}: {missing['why']}; "
                           f"{missing['remedy']}"))
-        for key, value in facts:
-            self.add(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>")
-        self.add("</dl>")
-
-    def html(self):
-        """The whole page."""
-        self.head()
-        self.found()
-        self.figures()
-        self.where()
-        self.classes()
-        kernelpart.add(self, self.r.kernel)
-        self.numbers()
-        self.foot()
-        dark = "@media(prefers-color-scheme:dark){" + svg.css("dark") + "}"
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
-            f"<title>{escape(self.r.study.title)}</title><style>"
-            f"{PAGE_CSS}{svg.css('light')}\n{dark}</style></head><body>\n"
-            + "\n".join(self.parts) + "\n</body></html>\n")
+        self.blocks.append({"kind": "facts", "facts": facts})
 
 
-def write_pictures(directory, pictures, converter):
-    """SVG files, and PNG files where something can make them."""
-    directory.mkdir(exist_ok=True)
-    for name, picture in pictures.items():
-        path = directory / f"{name}.svg"
-        path.write_text(picture.standalone())
-        if converter:
-            subprocess.run([converter, "--zoom", "2", "-o",
-                            str(path.with_suffix(".png")), str(path)],
-                           check=True)
+# ---- the whole page -----------------------------------------------------------
+
+def script_json(thing):
+    """JSON that may stand in a script element."""
+    return json.dumps(thing).replace("<", "\\u003c")
+
+
+def html(title, parts):
+    """The page of these parts."""
+    pictures = {}
+    for part in parts:
+        pictures.update(part.pictures)
+    lost = vega.missing()
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True,
+        trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined)
+    return env.get_template("page.html.j2").render(
+        title=title, parts=parts, colours=colours,
+        several=len(parts) > 1, library="" if lost else vega.bundle(),
+        package=vega.PACKAGE,
+        drawing=(HERE / "page.js").read_text(encoding="utf-8"),
+        charts=script_json({n: s for n, (_, s) in pictures.items()}),
+        config=script_json(vega.config()),
+        themes=script_json({t: colours.theme(t) for t in colours.THEMES}))
+
+
+def write_parts(directory, title, parts, tools, say):
+    """index.html and pictures/ in a directory."""
+    directory = pathlib.Path(directory)
+    (directory / "index.html").write_text(html(title, parts),
+                                          encoding="utf-8")
+    shutil.rmtree(directory / "pictures", ignore_errors=True)
+    if vega.missing():
+        say(f"no charts: {vega.PACKAGE} is not installed; `apt-get install "
+            f"{vega.PACKAGE}`, then `pmalloc study --render "
+            f"{shown(str(directory))}`")
+        return
+    pictures = {}
+    for part in parts:
+        pictures.update(part.pictures)
+    why = vega.write(directory / "pictures", pictures, tools.converter)
+    if why:
+        say(why)
 
 
 def write(results, tools, say):
     """index.html and pictures/ of a study."""
-    made = Page(results, say)
-    text = made.html()
-    pathlib.Path(results.directory / "index.html").write_text(text)
-    pictures = results.directory / "pictures"
-    if pictures.exists():
-        shutil.rmtree(pictures)
-    write_pictures(pictures, made.pictures, tools.converter)
+    made = Page(results)
+    data.write_csv(results, results.directory / "study.csv")
+    write_parts(results.directory, results.study.title, [made], tools, say)
     return made

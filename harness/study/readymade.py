@@ -13,6 +13,7 @@ import subprocess
 
 import matrix
 import places
+from common import shown
 
 EVEN = ("channel", "xmalloc")
 
@@ -35,12 +36,13 @@ def installed_peers(args):
 
 
 def threads_of(args, counts=None):
-    """Numbers of threads: the user's, else these, fewer in a hurry."""
+    """Numbers of threads: the user's, else these; in a hurry the first and as
+    many as there are CPUs, so that there is time for rounds that tell."""
     if args.threads:
         return args.threads
     counts = counts or matrix.default_threads()
-    if args.quick and len(counts) > 3:
-        counts = [counts[0], counts[1], counts[-1]]
+    if args.quick:
+        counts = sorted({counts[0], cpus()})
     return counts
 
 
@@ -63,13 +65,15 @@ def of_workload(args, name):
 
 def of_program(args, words):
     """Policy x magazine on a program."""
-    line = shlex.join(words)
+    line = shown(shlex.join(words))
     counted = any("{threads}" in w for w in words)
     points = matrix.thread_points(threads_of(args)) if counted else \
         [matrix.Point(x=1, label="1", threads=1)]
     return matrix.Study(
         name=words[0].rsplit("/", 1)[-1], title=f"Contention study of {line}",
-        about=f"Program {line}; an operation is a whole run of it.",
+        about=f"Program {line}; an operation is " + (
+            "what one of its threads does." if args.per_thread else
+            "a whole run of it."), per_thread=args.per_thread,
         command=list(words), program=True,
         axis="threads" if counted else "program", variants=variants_of(args),
         points=points)

@@ -14,14 +14,22 @@ FILE = "record.json"
 FORMAT = 1
 
 
+def umask():
+    """What the user does not allow others."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 class Recording:
     """Waits of one process, with everything that is known of them."""
 
     def __init__(self, program, pid, seconds, tracer, missing, harvest, names,
-                 before, after, least_us):
+                 before, after, least_us, trouble=(), children=0):
         self.data = {
             "format": FORMAT, "program": program, "pid": pid,
             "seconds": seconds, "tracer": tracer, "missing": missing,
+            "trouble": list(trouble), "children": children,
             "least_us": least_us, "lost": harvest.lost if harvest else 0,
             "events": harvest.events if harvest else {},
             "names": {str(tid): name for tid, name in names.items()},
@@ -31,7 +39,8 @@ class Recording:
 
     def save(self, directory):
         """Write it."""
-        with open(os.path.join(directory, FILE), "w") as file:
+        with open(os.path.join(directory, FILE), "w",
+                  encoding="utf-8") as file:
             json.dump(self.data, file, indent=1)
             file.write("\n")
 
@@ -107,16 +116,15 @@ def load(directory):
     """A recording that was saved."""
     path = os.path.join(directory, FILE)
     try:
-        with open(path) as file:
-            data = json.load(file)
+        data = json.loads(common.read_bytes(path))
     except FileNotFoundError as err:
         raise common.Failure("there is no recording %s; `pmalloc record` "
-                             "makes one" % directory) from err
-    except (OSError, ValueError) as err:
-        raise common.Failure("%s: %s" % (path, err)) from err
-    if data.get("format") == 0:
-        raise common.Failure("the recording in %s was not finished" %
-                             directory)
-    if data.get("format") != FORMAT:
-        raise common.Failure("%s is of another version of pmalloc" % path)
+                             "makes one" % common.shown(directory)) from err
+    except OSError as err:
+        raise common.Failure(common.reason(err, path)) from err
+    except ValueError as err:
+        raise common.Failure("%s: %s" % (common.shown(path), err)) from err
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise common.Failure("%s is of another version of pmalloc" %
+                             common.shown(path))
     return data

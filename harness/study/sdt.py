@@ -6,12 +6,14 @@ address of its semaphore, and a description of its arguments in the assembler's
 words, such as "4@%eax -8@16(%rsp)". The kernel's uprobe events want the same
 in other words: offsets in the file, and "%ax:u32 +16(%sp):s64".
 """
+import importlib
+import io
 import re
 import struct
 
+import common
+
 FIELDS = ("cpu", "arena", "class", "ns", "count", "size")
-SHT_NOTE = 7
-PT_LOAD = 1
 
 
 class Probe:
@@ -67,64 +69,61 @@ def fetch_argument(text):
 
 
 class Elf:
-    """As much of a 64-bit little-endian ELF file as the notes need."""
+    """An ELF file, as pyelftools reads it."""
 
     def __init__(self, path):
+        try:
+            elffile = importlib.import_module("elftools.elf.elffile")
+        except ImportError as err:
+            raise OSError(common.no_module(err)) from None
         with open(path, "rb") as file:
-            self.data = file.read()
-        if self.data[:6] != b"\x7fELF\x02\x01":
-            raise ValueError("%s is no 64-bit ELF file" % path)
-        phoff, shoff = struct.unpack_from("<QQ", self.data, 32)
-        phsize, phnum, shsize, shnum, names = struct.unpack_from(
-            "<HHHHH", self.data, 54)
-        self.segments = [struct.unpack_from("<IIQQQQQQ", self.data,
-                                            phoff + i * phsize)
-                         for i in range(phnum)]
-        self.sections = [struct.unpack_from("<IIQQQQIIQQ", self.data,
-                                            shoff + i * shsize)
-                         for i in range(shnum)]
-        self.names = self.sections[names][4] if shnum else 0
+            data = io.BytesIO(file.read())
+        try:
+            self.file = elffile.ELFFile(data)
+            self.loads = [s.header for s in self.file.iter_segments()
+                          if s.header.p_type == "PT_LOAD"]
+        except Exception as err:        # whatever a broken file leads to
+            raise ValueError("%s is no ELF file: %s" % (
+                common.shown(path), err)) from err
 
     def section(self, name):
-        """(type, address, offset, size) of a section, or None."""
-        for entry in self.sections:
-            start = self.names + entry[0]
-            if self.data[start:self.data.index(b"\0", start)] == name:
-                return entry[1], entry[3], entry[4], entry[5]
-        return None
+        """A section, or None."""
+        return self.file.get_section_by_name(name)
 
     def file_offset(self, address):
         """Where in the file an address is loaded from."""
-        for kind, _, offset, vaddr, _, filesz, _, _ in self.segments:
-            if kind == PT_LOAD and vaddr <= address < vaddr + filesz:
-                return address - vaddr + offset
+        for load in self.loads:
+            if load.p_vaddr <= address < load.p_vaddr + load.p_filesz:
+                return address - load.p_vaddr + load.p_offset
         raise ValueError("no segment has the address 0x%x" % address)
+
+    def interpreter(self):
+        """The dynamic loader that it asks for, as bytes, or None."""
+        for segment in self.file.iter_segments():
+            if segment.header.p_type == "PT_INTERP":
+                return segment.data().rstrip(b"\0")
+        return None
 
     def is_static(self):
         """Whether no dynamic loader is asked for."""
-        return not any(segment[0] == 3 for segment in self.segments)
+        return not self.interpreter()
 
 
 def probes(path, provider="pmalloc"):
     """The probes of a provider in a file, by name; several may share one."""
     elf = Elf(path)
-    notes = elf.section(b".note.stapsdt")
-    if not notes:
-        return {}
-    base_section = elf.section(b".stapsdt.base")
+    notes = elf.section(".note.stapsdt")
+    base = elf.section(".stapsdt.base")
     result = {}
-    at, end = notes[2], notes[2] + notes[3]
-    while at + 12 <= end:
-        namesz, descsz, _ = struct.unpack_from("<III", elf.data, at)
-        desc = at + 12 + (namesz + 3) // 4 * 4
-        at = desc + (descsz + 3) // 4 * 4
-        pc, base, semaphore = struct.unpack_from("<QQQ", elf.data, desc)
-        owner, name, arguments = elf.data[
-            desc + 24:desc + descsz].split(b"\0")[:3]
+    for note in notes.iter_notes() if notes else ():
+        # pyelftools takes this owner's notes for GNU's of the same number.
+        desc = note["n_descdata"]
+        pc, was, semaphore = struct.unpack_from("<QQQ", desc)
+        owner, name, arguments = desc[24:].split(b"\0")[:3]
         if owner.decode() != provider:
             continue
         # A linker that moved the code moved the section as well.
-        moved = base_section[1] - base if base_section else 0
+        moved = base["sh_addr"] - was if base else 0
         probe = Probe(name.decode(), elf.file_offset(pc + moved),
                       elf.file_offset(semaphore + moved) if semaphore else 0,
                       arguments.decode().split())

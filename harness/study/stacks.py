@@ -13,6 +13,8 @@ import collections
 import re
 import subprocess
 
+from common import from_the_start, shown
+
 HEAD = re.compile(r"^\s*(.+?)\s+(\d+)\s+(\d+\.\d+):\s+(.*)$")
 FRAME = re.compile(r"^\s+[0-9a-f]+ (.*) \(([^()]*(?:\([^()]*\))?)\)\s*$")
 STATE = re.compile(r"prev_state=(\S+)")
@@ -42,7 +44,7 @@ MEANT = re.compile(r"pthread_join|clockjoin|timedjoin|pthread_barrier|"
 
 def frame_name(symbol, dso):
     """A frame as it is folded, or None when it says nothing."""
-    symbol = re.sub(r"\+0x[0-9a-f]+$", "", symbol).split("@")[0]
+    symbol = shown(re.sub(r"\+0x[0-9a-f]+$", "", symbol)).split("@")[0]
     symbol = symbol.replace(";", ":").replace(" ", "")
     if symbol in ("[unknown]", ""):
         return None
@@ -101,7 +103,7 @@ def samples(lines):
             not FRAME.match(line) else None
         if match:
             if head:
-                yield (*head, frames)
+                yield (*head, from_the_start(frames))
             head = (int(match.group(2)), float(match.group(3)),
                     match.group(4))
             frames = []
@@ -110,7 +112,7 @@ def samples(lines):
             if name:
                 frames.append(name)
     if head:
-        yield (*head, frames)
+        yield (*head, from_the_start(frames))
 
 
 def fold_waiting(lines):
@@ -152,6 +154,39 @@ def fold_file(perf, path, kind):
         fold = (fold_waiting if kind == "waiting" else fold_running)(
             script.stdout)
     return fold
+
+
+# Whom a thread waited for, by its stack; the first that fits.
+OWNERS = {
+    "allocator": "the allocator's locks, or its system calls",
+    "preempted": "a CPU (preempted outside the allocator)",
+    "locks": "the program's own locks",
+    "signals": "another thread's signal (condition, semaphore, queue)",
+    "other": "something else (files, sockets, time)",
+}
+OWN_LOCKS = re.compile(r"^_*(GI_+)?(lll_lock|pthread_(mutex|rwlock|spin)_\w*lock|"
+                       r"pthread_mutex_lock|std::mutex|absl::.*Mutex|"
+                       r"parking_lot)")
+OWN_SIGNALS = re.compile(r"pthread_cond_|(^|_)sem_(wait|clockwait|timedwait)|"
+                         r"new_sem_wait|condition_variable|^futex_wait")
+
+
+def owners(folded):
+    """{whom: weight} of stacks of waiting: the program's locks beside ours."""
+    found = collections.Counter()
+    for frames, weight in folded:
+        if any(f.endswith("_[a]") for f in frames):
+            kind = "allocator"
+        elif frames[-1].startswith("wants a CPU"):
+            kind = "preempted"
+        elif any(OWN_LOCKS.search(f) for f in frames):
+            kind = "locks"
+        elif any(OWN_SIGNALS.search(f) for f in frames):
+            kind = "signals"
+        else:
+            kind = "other"
+        found[kind] += weight
+    return dict(found)
 
 
 def parse_folded(text):

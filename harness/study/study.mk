@@ -8,7 +8,7 @@
 study: ## what other arena policies would cost a workload: a page with pictures (5 min)
 	@scripts/deps study
 	@$(MAKE) --no-print-directory lib bench-programs
-	@scripts/pmalloc study --replace --output $(B)/study/larson larson
+	@scripts/pmalloc study --time 285 --replace --output $(B)/study/larson larson
 
 # Every page that `pmalloc study` makes in build/study from then on shows it;
 # with STUDY_DIR=DIRECTORY only the page of the study there.

@@ -93,6 +93,13 @@ PERMISSION = "as root, or after `sysctl kernel.perf_event_paranoid=-1` and " \
     f"`mount -o remount,mode=750,gid={os.getgid()} /sys/kernel/tracing`"
 
 
+class Files:
+    """What makes PNG files of pictures."""
+
+    def __init__(self):
+        self.converter = shutil.which("rsvg-convert")
+
+
 class Tools:
     """perf and its events on this machine."""
 

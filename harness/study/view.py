@@ -279,22 +279,26 @@ def memory(report):
 HISTOGRAM_MARKS = 40
 
 
-def histogram(arenas):
-    """Waits by duration as bars, or nothing when there were none."""
-    counts = [sum(column) for column in
-              zip(*(a["wait_hist"] for a in arenas if "wait_hist" in a))]
+def bars(title, counts):
+    """Counts by power of two of nanoseconds as bars."""
     if not any(counts):
         return []
     first = next(i for i, n in enumerate(counts) if n)
     last = max(i for i, n in enumerate(counts) if n)
     most = max(counts)
-    lines = ["waits by duration:"]
+    lines = [title]
     for i in range(first, last + 1):
         lines.append("  %7s .. %-7s %7s %s" % (
             duration(2 ** i if i else 0), duration(2 ** (i + 1)),
             scaled(counts[i]),
             "#" * -(-counts[i] * HISTOGRAM_MARKS // most)))
     return lines
+
+
+def histogram(arenas):
+    """Waits by duration as bars, or nothing when there were none."""
+    return bars("waits by duration:", [sum(column) for column in zip(
+        *(a["wait_hist"] for a in arenas if "wait_hist" in a))])
 
 
 def hottest_classes(arenas, most=10):
@@ -319,3 +323,9 @@ def summary(report, classes=False):
         lines += histogram(arenas)
     lines.append(memory(report))
     return lines
+
+
+def as_text(report):
+    """The report as text, for a file."""
+    lines = summary(report)
+    return "\n".join(["pmalloc: " + lines[0]] + lines[1:]) + "\n"

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Reading the figures of a process again and again."""
-import os
 import time
 
-import figures
-
 import common
+import figures
+import owner
 
 
 class Ended(Exception):
     """The process has ended: there is nothing more to read."""
+
+
+class Replaced(common.Failure):
+    """The process executes another program now."""
 
 
 class Process:
@@ -17,8 +20,6 @@ class Process:
 
     def __init__(self, pid):
         self.pid = pid
-        if not os.path.exists("/proc/%d" % pid):
-            raise common.Failure("there is no process %d" % pid)
         try:
             self.source = figures.open_process(pid)
         except (figures.NotPmalloc, figures.NotPermitted) as err:
@@ -32,18 +33,13 @@ class Process:
     def comm(self):
         """The name of the process."""
         try:
-            with open("/proc/%d/comm" % self.pid) as file:
-                return file.read().strip()
+            return common.comm("/proc/%d/comm" % self.pid)
         except OSError:
             return "?"
 
     def alive(self):
         """Whether it still runs; a zombie does not."""
-        try:
-            with open("/proc/%d/stat" % self.pid) as file:
-                return file.read().rpartition(")")[2].split()[0] not in "ZX"
-        except OSError:
-            return False
+        return owner.runs(self.pid)
 
     def read(self):
         """Take figures; the ones of before are kept for differences."""
@@ -52,7 +48,9 @@ class Process:
         except (figures.NotPmalloc, figures.NotPermitted, OSError) as err:
             if not self.alive():
                 raise Ended from err
-            raise common.Failure(str(err)) from err
+            kind = Replaced if isinstance(err, figures.NotPmalloc) \
+                else common.Failure
+            raise kind(str(err)) from err
         now = time.monotonic()
         self.before, self.report = self.report, report
         self.seconds = now - self.at if self.at else None
@@ -69,7 +67,7 @@ def pid_argument(parser):
 def positive(text):
     """A whole number above 0, for argparse."""
     number = int(text)
-    if number <= 0:
+    if not 0 < number < 1 << 31:
         raise ValueError
     return number
 

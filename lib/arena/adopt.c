@@ -128,6 +128,7 @@ void pm_arena_restart_lock(struct pm_arena *arena)
 		return;
 	pm_lockwait_restart(&arena->waits);
 	pm_lockstat_restart(&arena->lockstat);
+	arena->held_since = 0;
 }
 
 /**

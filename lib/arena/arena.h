@@ -63,6 +63,8 @@ struct pm_arena_stats {
  * @retired: no longer linked; whoever gets the lock must look elsewhere
  * @forsaken: likewise, and nobody enters it any more: see pm_arena_forsake()
  * @lockstat: who holds the lock, how often it was taken
+ * @held_since: when the lock was taken, if somebody listens to holds; else 0
+ * @held_class: on whose behalf that was
  * @nr_heaps: heaps on @heaps
  * @heap_bytes: their size
  * @dirty_units: units to purge in them
@@ -88,6 +90,8 @@ struct pm_arena {
 	bool retired;
 	bool forsaken;
 	struct pm_lockstat lockstat;
+	u64 held_since;
+	unsigned int held_class;
 	unsigned int nr_heaps;
 	size_t heap_bytes;
 	size_t slab_bytes;

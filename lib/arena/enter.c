@@ -69,12 +69,32 @@ void pm_arena_lock_two(struct pm_arena *a, struct pm_arena *b)
 	pm_lockstat_enter(&second->lockstat);
 }
 
+/*
+ * Let it go, and tell of the hold: only then, for a listener takes its time, and
+ * the arena may be another's by then.
+ */
+static noinline void pm_arena_unlock_told(struct pm_arena *arena)
+{
+	u64 ns = pm_host_clock_ns() - arena->held_since;
+	unsigned int class = arena->held_class;
+	unsigned int id = arena->id;
+
+	arena->held_since = 0;
+	pm_lockstat_leave(&arena->lockstat);
+	mutex_unlock(&arena->lock);
+	trace_arena_lock_held(id, class, ns, 0);
+}
+
 /**
  * pm_arena_unlock() - let an arena's lock go
  * @arena: the arena
  */
 void pm_arena_unlock(struct pm_arena *arena)
 {
+	if (unlikely(arena->held_since)) {
+		pm_arena_unlock_told(arena);
+		return;
+	}
 	pm_lockstat_leave(&arena->lockstat);
 	mutex_unlock(&arena->lock);
 }
@@ -174,6 +194,10 @@ void pm_arena_enter(struct pm_arena *arena, unsigned int class)
 {
 	lockdep_assert_held(&arena->lock);
 	pm_lockstat_acquire(&arena->lockstat);
+	if (trace_arena_lock_held_enabled()) {
+		arena->held_since = pm_host_clock_ns();
+		arena->held_class = class;
+	}
 	/* Pairs with pm_arena_class_figures(), which takes no lock. */
 	WRITE_ONCE(arena->nr_acquired[class], arena->nr_acquired[class] + 1);
 	if (unlikely(READ_ONCE(pm_options.delay_ns)))

@@ -17,6 +17,7 @@
  *	arena_create		number
  *	arena_retire		number			took	survivor
  *	arena_lock_contended	number		class	waited	holder
+ *	arena_lock_held		number		class	held
  *	arena_fallback		wanted		class		served by
  *	arena_purge		number			took	bytes
  *	heap_map		number		class	took	bytes
@@ -39,7 +40,8 @@
 
 #define PM_EVENTS(X)							\
 	X(arena_create) X(arena_retire) X(arena_lock_contended)		\
-	X(arena_fallback) X(arena_purge) X(heap_map) X(heap_unmap)	\
+	X(arena_lock_held) X(arena_fallback) X(arena_purge)		\
+	X(heap_map) X(heap_unmap)					\
 	X(remote_free) X(magazine_install) X(magazine_refill)		\
 	X(magazine_flush) X(magazine_drain) X(large_map) X(large_unmap)
 

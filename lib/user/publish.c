@@ -31,6 +31,9 @@
  *     never unmapped. A reader that followed a pointer of the past reads
  *     something old, not something foreign; "retired" says so.
  *
+ * A process can have several copies of the library. The place "alive" says of
+ * each whether anybody has allocated with it.
+ *
  * What waits in an arena's inbox or remote list counts as live for such a
  * reader; a report takes that in first.
  */
@@ -103,6 +106,7 @@ struct pm_published {
 
 /* As the report's first line has it; the rest is constant. */
 static struct {
+	u32 alive;
 	u32 cpus;
 	u32 indexes;
 	char host[128];
@@ -145,6 +149,7 @@ static const struct pm_place pm_places[] = {
 	PM_PLACE("arena_table", pm_arena_table),
 	PM_PLACE("arenas_seq", pm_arenas_seq),
 	PM_PLACE("policy", pm_options.policy),
+	PM_PLACE("alive", pm_said.alive),
 	PM_PLACE("cpus", pm_said.cpus),
 	PM_PLACES("host", pm_said.host, , sizeof(pm_said.host)),
 	PM_PLACES("class_size", pm_classes, .size, PM_NR_CLASSES),
@@ -206,6 +211,7 @@ void pm_publish(void)
 	memcpy(pm_said.host, host, sizeof(host));
 	pm_said.cpus = pm_host_nr_cpus();
 	pm_said.indexes = pm_percpu_count();
+	WRITE_ONCE(pm_said.alive, 1);
 	/* The block is not to be thought unused. */
 	__asm__ __volatile__("" : : "r"(&pmalloc_figures));
 }

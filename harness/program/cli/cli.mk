@@ -6,10 +6,13 @@ contend	:= $(B)/cli/contend
 
 $(eval $(call program-rules,cli,contend))
 
-.PHONY: check-agree check-cli
+.PHONY: check-agree check-breaks check-cli
 
 check-agree: lib $(contend) ## waits that the report tells of are those that the kernel saw (100 s)
 	@harness/program/cli/agree
 
 check-cli: lib $(contend) ## the pmalloc command on programs, without permission, without tools
 	@harness/program/cli/check
+
+check-breaks: lib bench-programs $(contend) ## what might break the pmalloc command (4 min)
+	@harness/program/cli/breaks

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 """Look at a page as a browser does: headless Chromium, light or dark.
 
-The page is given a script that measures what is drawn and writes it into the
-document; --dump-dom brings it back. The page itself has no script.
+The page is given a script that opens all its sections, waits until the charts
+are drawn, measures them and writes that into the document; --dump-dom brings
+it back.
 """
 import html
 import json
@@ -20,10 +21,10 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
 
 # Boxes are measured on the screen and taken back to the picture's own units.
 MEASURE = r"""
-const out = {dark: matchMedia('(prefers-color-scheme: dark)').matches,
+var out = {dark: matchMedia('(prefers-color-scheme: dark)').matches,
   ground: getComputedStyle(document.body).backgroundColor,
   ink: getComputedStyle(document.body).color,
-  wide: document.documentElement.scrollWidth - innerWidth,
+  wide: 0, error: null,
   figures: [], absent: [], outside: [], overlaps: [], faint: []};
 function light(c) {
   const [r, g, b] = c.match(/[\d.]+/g).map(v => {
@@ -34,25 +35,38 @@ function contrast(a, b) {
   const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
   return (x + .05) / (y + .05);
 }
+function shown(e) {
+  for (; e && e.getAttribute; e = e.parentNode)
+    if (e.getAttribute('opacity') === '0' ||
+        e.getAttribute('display') === 'none') return false;
+  return true;
+}
+function measure() {
+out.requests = performance.getEntriesByType('resource').map(r => r.name);
+out.wide = document.documentElement.scrollWidth - innerWidth;
 for (const f of document.querySelectorAll('figure')) {
   const s = f.querySelector('svg');
   if (!s) { out.absent.push([f.id, f.textContent]); continue; }
   const box = s.getBoundingClientRect();
-  const shapes = [...s.querySelectorAll('path,rect,circle,polygon')]
-    .filter(e => !/\b(gr|ax|mk|bg)\b/.test(e.getAttribute('class') || ''))
+  const shapes = [...s.querySelectorAll('.role-mark path, .role-mark line')]
+    .filter(e => !/\b(background|foreground)\b/
+                  .test(e.getAttribute('class') || ''))
     .filter(e => {const b = e.getBoundingClientRect();
                   return b.width + b.height > 0;});
-  const texts = [...s.querySelectorAll('text')];
+  const texts = [...s.querySelectorAll('text')]
+    .filter(t => t.textContent && shown(t));
+  const ticks = [...s.querySelectorAll('.role-axis')].map(a =>
+    [...a.querySelectorAll('.role-axis-label text')]
+      .filter(t => t.textContent && shown(t)).length);
   out.figures.push({id: f.id, shapes: shapes.length, texts: texts.length,
-                    width: box.width, height: box.height});
+                    width: box.width, height: box.height, ticks});
   const boxes = texts.map(t => [t, t.getBoundingClientRect()]);
   for (const [t, b] of boxes) {
     if (b.left < box.left - 1 || b.right > box.right + 1 ||
         b.top < box.top - 1 || b.bottom > box.bottom + 1)
       out.outside.push([f.id, t.textContent]);
     const ink = getComputedStyle(t).fill;
-    if (!/\b(tf|hi\d)\b/.test(t.getAttribute('class')) &&
-        contrast(ink, out.ground) < 4.5)
+    if (!t.closest('.onbox') && contrast(ink, out.ground) < 4.5)
       out.faint.push([f.id, t.textContent, ink]);
   }
   for (let i = 0; i < boxes.length; i++)
@@ -68,6 +82,12 @@ for (const f of document.querySelectorAll('figure')) {
 const p = document.createElement('pre');
 p.id = 'measured'; p.textContent = JSON.stringify(out);
 document.body.appendChild(p);
+}
+/* A page without charts has nothing to open. */
+(typeof openAll === 'function' ? openAll() : Promise.resolve())
+  .then(DO).then(measure)
+  .catch(e => { document.title = 'failed: ' + e; out.error = String(e);
+                measure(); });
 """
 
 
@@ -94,13 +114,18 @@ def run(path, dark, *more):
     return done.stdout
 
 
-def measure(path, dark=False):
-    """(document, what was measured in it)."""
+def measure(path, dark=False, do="() => null"):
+    """(document, what was measured in it).
+
+    @do is a function of the page's, run before, that may return a promise;
+    what it leaves in `out.did` is among what was measured.
+    """
     page = pathlib.Path(path)
     probe = page.with_name("probe.html")
     text = page.read_text()
     probe.write_text(text.replace("</body>",
-                                  f"<script>{MEASURE}</script></body>"))
+                                  "<script>" + MEASURE.replace(
+                                      "DO", do) + "</script></body>"))
     try:
         dom = run(probe, dark, "--dump-dom")
     finally:

@@ -4,5 +4,7 @@
 
 .PHONY: check-study
 
-check-study: lib bench-programs ## the study measures, resumes and shows what it says (2 min)
+check-study-needs := lib bench-programs $(B)/cli/contend
+
+check-study: $(check-study-needs) ## the study measures, resumes and shows what it says (4 min)
 	@harness/program/study/check
