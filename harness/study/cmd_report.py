@@ -13,6 +13,7 @@ import sys
 import charts
 import common
 import each
+import pprof
 import recording
 import view
 import watch
@@ -52,6 +53,9 @@ def arguments(parser):
                         help="against an earlier recording; with --page, a "
                         "differential flame graph; with --folded, stacks with "
                         "both times for other programs")
+    parser.add_argument("--pprof", metavar="FILE",
+                        help="write a profile that pprof reads: waits and "
+                        "their time by stack, arena and size")
     parser.add_argument("--csv", action="store_true",
                         help="a line for each wait, for other programs")
     parser.add_argument("--json", action="store_true",
@@ -355,7 +359,9 @@ def main(args):
         return 0
     data = recording.load(args.directory)
     before = recording.load(args.diff) if args.diff else None
-    if args.json:
+    if args.pprof:
+        pathlib.Path(args.pprof).write_bytes(pprof.of_waits(data))
+    elif args.json:
         print(json.dumps(data, indent=1))
     elif args.folded:
         folded(data, before)
