@@ -41,7 +41,7 @@ urcu-dir	:= $(PMALLOC_LIBURCU)
 export PMALLOC_LIBURCU
 ifeq ($(URCU),shared)
 urcu	:= shared
-else ifneq ($(filter-out clean help deps run check style uninstall,$(or \
+else ifneq ($(filter-out clean help deps run check style deb uninstall,$(or \
 	$(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(firstword $(CC))),)
 $(error no compiler $(firstword $(CC)) here: `make deps` installs what is needed)
@@ -70,17 +70,18 @@ WARN	:= -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes \
 	   -Wstrict-prototypes -Wvla -Wshadow -Wimplicit-fallthrough \
 	   -Wno-sign-compare
 OPT	?= -O2
+# CPPFLAGS, CFLAGS and LDFLAGS are the user's, a packager's above all.
 PM_CPPFLAGS := -D_GNU_SOURCE -Ilib -Ilib/include -Ilib/user \
 	   $(if $(filter shared,$(urcu)),-DPM_URCU_SHARED,-I$(urcu-dir)/include \
 	   -I$(urcu-dir)/src) \
 	   $(if $(filter 0,$(PROBES)),-DPM_NO_PROBES) \
 	   $(if $(filter 0,$(MARK)),-DPM_NO_MARK)
-PM_CFLAGS := -std=gnu11 -g $(OPT) $(WARN) -fPIC -fvisibility=hidden \
+PM_CFLAGS := -std=gnu11 -g $(OPT) $(CPPFLAGS) $(CFLAGS) $(WARN) -fPIC -fvisibility=hidden \
 	   -fno-builtin-malloc -fno-builtin-calloc \
 	   -fno-builtin-realloc -fno-builtin-free -fno-strict-aliasing \
 	   -fno-semantic-interposition -fexceptions
 PM_LIBS	:= $(if $(filter shared,$(urcu)),-lurcu-bp -lurcu-common )-pthread
-PM_LDFLAGS := -shared -Wl,-soname,libpmalloc.so.0 -Wl,-z,nodelete \
+PM_LDFLAGS := -shared $(LDFLAGS) -Wl,-soname,libpmalloc.so.0 -Wl,-z,nodelete \
 	   -Wl,-z,relro -Wl,-z,now -Wl,-z,defs \
 	   -Wl,--version-script=lib/user/pmalloc.map
 

@@ -2,14 +2,14 @@
 #
 # The bench: its C program, the limit, and the runs of the driver.
 
-bench-cc := $(CC) -std=gnu11 -g -O2 $(WARN) -fno-builtin-malloc \
+bench-cc := $(CC) -std=gnu11 -g -O2 $(CPPFLAGS) $(CFLAGS) $(WARN) -fno-builtin-malloc \
 	-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
 	-fno-builtin-posix_memalign -pthread
 bench-limit := $(bench-cc) -fno-builtin -fPIC -fvisibility=hidden \
 	-Wno-missing-prototypes -ftls-model=initial-exec
 bench-objs := $(patsubst harness/measure/%.c,$(B)/%.o, \
 	$(filter-out %/limit.c,$(wildcard harness/measure/bench/*.c)))
-bench-ldflags := -Wl,-z,now
+bench-ldflags := $(LDFLAGS) -Wl,-z,now
 
 $(eval $(call pm-compile,$(B)/bench,harness/measure/bench/%.c,$(bench-cc)))
 $(eval $(call pm-link,$(B)/bench/bench,$(bench-objs),$(bench-cc) $(bench-ldflags),-lm))
