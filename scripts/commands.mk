@@ -2,7 +2,7 @@
 #
 # What one does with the project, besides building it.
 
-.PHONY: deps run check style docs check-docs check-build install uninstall
+.PHONY: deps run check style docs check-docs check-build deb check-deb install uninstall
 
 deps: ## install the Debian packages that `run` and `check` need
 	@scripts/deps check
@@ -34,6 +34,14 @@ check-docs: lib ## make the book without warnings, and hold it against the sourc
 
 check-build: ## what was made by another command is made again, and nothing else
 	@scripts/check-build
+
+deb: ## make the Debian packages: build/deb/*.deb
+	@scripts/deps deb
+	@$(if $(filter shared,$(URCU)),,scripts/liburcu choose auto)
+	@scripts/deb
+
+check-deb: ## make them, and install, use and purge them in a clean root (4 min)
+	@scripts/check-deb
 
 # ---- installation ----------------------------------------------------------
 
