@@ -443,8 +443,10 @@ static void misuse_usable_foreign(void *arg)
 	pm_usable_size(&foreign);
 }
 
+/* On one CPU: which of two objects comes next is then known, and who finds it. */
 static void api_double_free(struct pm_test *t)
 {
+	pm_test_pin(0);
 	pm_test_misuse(t, misuse_double, NULL, "double free");
 	pm_test_misuse(t, misuse_double, NULL, "pm_free(0x");
 	pm_test_misuse(t, misuse_double, NULL, "class 7");
@@ -460,6 +462,7 @@ static void api_double_free(struct pm_test *t)
 	pm_test_misuse(t, misuse_written, NULL, "written to after it was freed");
 	pm_test_misuse(t, misuse_double_large, NULL, "pm_free(0x");
 	pm_test_misuse(t, misuse_realloc_freed, NULL, "pm_realloc(0x");
+	pm_test_unpin();
 }
 
 static void api_interior(struct pm_test *t)

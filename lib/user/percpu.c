@@ -90,9 +90,16 @@ static long pm_sys_rseq(int flags)
 			  RSEQ_SIG);
 }
 
+/*
+ * A signal handler may allocate in between: its sections must not find a real
+ * magazine by an area that the kernel does not watch.
+ */
 static void pm_use_area(struct rseq *area)
 {
+	pm_tls.index = &pm_no_area.word[1];
+	barrier();
 	pm_tls.area = area;
+	barrier();
 	pm_tls.index = pm_options.mm_cid ?
 		(s32 *)((char *)area + PM_MM_CID_OFFSET) :
 		(s32 *)&area->cpu_id;

@@ -164,6 +164,7 @@ static void pm_exit_put(const char *text, size_t len)
 	}
 	if (!pm_exit_name(pm_exit_path, sizeof(pm_exit_path))) {
 		pm_exit_complain(pm_options.stats_file, ENAMETOOLONG);
+		pm_exit_say(text, len);
 		return;
 	}
 	fd = pm_exit_open(pm_exit_path);
@@ -176,6 +177,7 @@ static void pm_exit_put(const char *text, size_t len)
 		pm_syscall(SYS_close, fd);
 	} else {
 		pm_exit_complain(pm_exit_path, -fd);
+		pm_exit_say(text, len);
 	}
 }
 

@@ -138,7 +138,14 @@ static __always_inline void *pm_percpu_pop(unsigned long class)
 		__builtin_unreachable();
 	return obj;
 empty: __cold_label;
-	return NULL;
+	/*
+	 * A zero of its own: gcc 12 else takes what is in the output for NULL, at
+	 * -O1 and in the debug build. There may be an object that was loaded (B) and
+	 * not popped, when the section gave way.
+	 */
+	obj = NULL;
+	__asm__("" : "+r" (obj));
+	return obj;
 }
 
 /*

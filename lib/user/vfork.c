@@ -127,9 +127,9 @@ int __clone(int (*fn)(void *arg), void *stack, int flags, void *arg, ...);
 PM_EXPORT int clone(int (*fn)(void *arg), void *stack, int flags, void *arg,
 		    ...)
 {
-	bool shares = (flags & (CLONE_VM | CLONE_SETTLS)) == CLONE_VM;
 	pid_t *parent_tid, *child_tid;
 	va_list more;
+	bool shares;
 	void *tls;
 	int ret;
 
@@ -142,11 +142,8 @@ PM_EXPORT int clone(int (*fn)(void *arg), void *stack, int flags, void *arg,
 	tls = va_arg(more, void *);
 	child_tid = va_arg(more, pid_t *);
 	va_end(more);
-	if (shares)
-		pm_vfork_begin();
+	shares = pm_call_shares(SYS_clone, (void *)(long)flags, 0);
 	ret = pm_clone_call(fn, stack, flags, arg, parent_tid, tls, child_tid);
-	if (shares && ret > 0 && !(flags & CLONE_VFORK))
-		pm_vfork_stays();
 	if (shares)
 		return pm_vfork_end(ret);
 	if (ret >= 0)

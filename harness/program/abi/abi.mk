@@ -10,7 +10,7 @@ abi-programs	:= stress fork forkhandler forkpairs vfork oracle threads signals \
 		   malloc realloc aligned legacy report cxx plugin_host clone names \
 		   step descriptors rseq sandbox
 # What the scripts start, and how.
-abi-scripts	:= limit.sh startup.sh late.sh elf.sh
+abi-scripts	:= limit.sh startup.sh late.sh elf.sh step.sh
 abi-helpers	:= late limit lifecycle forkexit filter
 abi-libs	:= early.so eater.so plugin.so witness.so
 
@@ -27,7 +27,7 @@ abi-prove	= ABI_BUILD=$(B)/abi PMALLOC_LIB=$(PMALLOC_LIB) PMALLOC_URCU=$(urcu) \
 
 abi-build: $(addprefix $(B)/abi/,$(abi-programs) urcu $(abi-helpers) $(abi-libs))
 
-check-abi: $(filter-out none,$(PMALLOC_LIB)) abi-build ## test the malloc ABI
+check-abi: $(filter-out none,$(PMALLOC_LIB)) debug abi-build ## test the malloc ABI
 	@$(abi-prove) -j$(ABI_JOBS) $(ABI_TESTS)
 
 check-programs: $(filter-out none,$(PMALLOC_LIB)) abi-build ## run real programs
