@@ -56,12 +56,18 @@ static inline void srcu_read_unlock(struct srcu_struct *s __maybe_unused,
 	_urcu_bp_read_unlock();
 }
 
-/* Who waits for sections must be in none: it would wait for itself. */
+/*
+ * A thread that waits for sections must be in none: it would wait for itself. In
+ * a child that goes without sections, because its readers were left behind by a
+ * fork() in a handler, there is nobody to wait for: the handler may have come
+ * over a retirement that asked before.
+ */
 #define synchronize_srcu(s)						\
 	do {								\
 		RCU_LOCKDEP_WARN(srcu_read_lock_held(s),		\
 				 "grace period waited for in a section"); \
-		urcu_bp_synchronize_rcu();				\
+		if (likely(pm_urcu_works()))				\
+			urcu_bp_synchronize_rcu();			\
 	} while (0)
 #define cond_resched()		do { } while (0)
 
