@@ -12,21 +12,25 @@
  *	E  a fork() outside of a handler lets everything go then, and begins again
  *	F  in the child, what the interrupted code has begun stays as it is
  *	G  signals wait from before the first lock until after the last one
+ *	H  in the child, an arena that another thread has locked is forsaken
+ *	I  a child that goes without sections waits for none
  *
  * What stands for what:
  *
  *	forker		pm_fork_prepare(), pm_fork_halt(), pm_fork_parent() and
  *			pm_fork_child() of a thread that is outside of the library
- *	interrupted	__pm_malloc_lock() with the arena's lock, or pm_free_inbox()
- *			with a spare batch, and a handler over it that forks
+ *	interrupted	__pm_malloc_lock() with the arena's lock, pm_free_inbox()
+ *			with a spare batch, or pm_arena_retire() before its grace
+ *			period, and a handler over it that forks
  *	successor	a thread that the handler's child begins
  *	retire		pm_arena_retire(): the registry, and then an arena
+ *	read		__pm_malloc_lock() within a section
  *	flush, getline	fflush(NULL) and getline() in the C library
  *	timeout		PM_HALT_NAPS naps: true when nobody can go on otherwise
  *	halted		PM_MUTEX_HALTED
  *
  * The C library takes the list of streams within fork() as well, behind our
- * handlers. Either the streams' users are there or the interrupted thread: with
+ * handlers. Either the streams' users are there or interrupted threads: with
  * both there is a circle within the C library that no step of ours can break
  * (getline() waits for the arena of the interrupted thread, fflush() for
  * getline(), and the handler's fork() for fflush()).
@@ -42,6 +46,8 @@
  *	-DPATIENT_ALL	E waits without end
  *	-DKEEP_LIST	E keeps the list of streams
  *	-DUNDO		F takes the batch for lost
+ *	-DTAKE_TORN	H is left out
+ *	-DWAIT_FOR_GONE	I is left out
  *	-DSIGNALS	G is left out
  */
 #define NONE	255
@@ -54,6 +60,8 @@ bool registry_halted;
 bool arena_halted;
 
 bool half;				/* what the arena's lock guards is half changed */
+bool forsaken;				/* the arena is out of use in the child */
+bool reads;				/* a thread is in a read-side section */
 byte batches = 1;			/* spare ones */
 byte inbox;
 
@@ -73,12 +81,18 @@ byte survivor = NONE;			/* the thread that a child has */
 	:: atomic { l == me && TAKEN(l) -> l##_halted = false; l = NONE }	\
 	:: else								\
 	fi
-/* In the child. */
-#define RESTART(l)							\
+/* In the child; @torn: what follows when another thread has the lock. */
+#define RESTART(l, torn)						\
 	if								\
 	:: atomic { l == me && !l##_halted } -> NEW(l)			\
+	:: atomic { l != me && l != NONE -> torn; l = NONE }		\
 	:: else -> atomic { l##_halted = false; l = NONE }		\
 	fi
+#ifdef TAKE_TORN
+#define FORSAKE	skip
+#else
+#define FORSAKE	forsaken = true			/* H */
+#endif
 #ifdef NEW_OWN
 #define NEW(l)	l = NONE
 #else
@@ -119,9 +133,9 @@ byte survivor = NONE;			/* the thread that a child has */
 	if								\
 	:: atomic { survivor == NONE -> survivor = me };				\
 		list = (had -> me : NONE);				\
-		RESTART(arena);						\
+		RESTART(arena, FORSAKE);				\
 		BATCHES;						\
-		RESTART(registry);					\
+		RESTART(registry, skip);				\
 		run successor(4)					\
 	:: true ->							\
 		if							\
@@ -132,11 +146,25 @@ byte survivor = NONE;			/* the thread that a child has */
 		RESUME(registry)					\
 	fi
 
+#ifdef WAIT_FOR_GONE
+#define SYNCHRONIZE	!reads
+#else
+#define SYNCHRONIZE							\
+	if								\
+	:: !reads							\
+	:: survivor == me		/* I */				\
+	fi
+#endif
+
 proctype successor(byte me)
 {
-	LOCK(arena);
-	assert(!half);
-	UNLOCK(arena);
+	if
+	:: forsaken
+	:: else ->
+		LOCK(arena);
+		assert(!half);
+		UNLOCK(arena)
+	fi;
 	LOCK(registry);
 	UNLOCK(registry)
 }
@@ -156,6 +184,10 @@ proctype interrupted(byte me)
 			HANDLER;
 			inbox++;
 			assert(batches + inbox == 1)
+		:: LOCK(registry);
+			HANDLER;
+			SYNCHRONIZE;
+			UNLOCK(registry)
 		fi
 	} unless { GONE }
 }
@@ -223,8 +255,22 @@ proctype retire(byte me)
 	{
 		LOCK(registry);
 		LOCK(arena);
+		half = true;
+		half = false;
 		UNLOCK(arena);
 		UNLOCK(registry)
+	} unless { GONE }
+}
+
+proctype read(byte me)
+{
+	{
+		reads = true;
+		LOCK(arena);
+		half = true;
+		half = false;
+		UNLOCK(arena);
+		reads = false
 	} unless { GONE }
 }
 
@@ -254,7 +300,11 @@ init {
 		run forker(0);
 		run retire(1);
 		if
-		:: run interrupted(2)
+		:: run interrupted(2);
+			if
+			:: run interrupted(3)
+			:: run read(3)
+			fi
 		:: run flush(2);
 			run getline(3)
 		fi

@@ -132,7 +132,7 @@ def arguments(parser):
     parser.add_argument("--resume", type=pathlib.Path, metavar="DIR",
                         help="go on with an interrupted study")
     parser.add_argument("--replace", action="store_true",
-                        help="begin anew where a result is already")
+                        help="begin again where a result is already")
     parser.add_argument("--render", type=pathlib.Path, metavar="DIR",
                         help="only make the page of a study again")
     parser.add_argument("--compare", type=pathlib.Path, nargs=2,

@@ -32,12 +32,11 @@ SERIES = {
     "jemalloc": ("#777777", "#a8a8a8", "ring", [2, 3]),
     "mimalloc": ("#777777", "#a8a8a8", "plus", [8, 3, 2, 3]),
     "tcmalloc": ("#777777", "#a8a8a8", "wedge", [4, 2, 1, 2]),
-    "a": ("#0072b2", "#56b4e9", "circle", []),
-    "b": ("#d55e00", "#ff8f40", "square", []),
-    "c": ("#009e73", "#3fd1a5", "triangle", []),
-    "d": ("#b0508a", "#e89ac7", "diamond", []),
     "predicted": ("#444444", "#dddddd", "", [5, 4]),
 }
+
+# Series without a name of their own look like those of the policies.
+SERIES.update(zip("abcd", map(SERIES.get, ("cpu", "single", "thread", "pool"))))
 
 # Kinds of frames in a flame graph, and of what a thread does over time.
 KINDS = {

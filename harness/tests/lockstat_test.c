@@ -182,18 +182,6 @@ static void lockstat_waits(struct pm_test *t)
 				     PM_SLAB_OK);
 }
 
-static u64 lockstat_sum_in(void)
-{
-	struct pm_arena_figures fig;
-	unsigned int id;
-	u64 sum = 0;
-
-	for (id = 0; id < pm_arena_table_size; id++)
-		if (pm_arena_figures(id, &fig))
-			sum += fig.fallback_in;
-	return sum;
-}
-
 /* Own lock held, another free: contended and gone elsewhere, no wait. */
 static void lockstat_falls_back(struct pm_test *t)
 {
@@ -206,14 +194,14 @@ static void lockstat_falls_back(struct pm_test *t)
 	if (!pm_test_two_arenas(t, &own, NULL))
 		return;
 	lockstat_look(own, LOCKSTAT_CLASS, &before);
-	in = lockstat_sum_in();
+	in = PM_TEST_SUM(fallback_in);
 	PM_REQUIRE(t, pm_test_hold(&holder, own));
 	p = pm_test_malloc_lock(LOCKSTAT_CLASS);
 	pm_test_release_lock(&holder);
 	lockstat_look(own, LOCKSTAT_CLASS, &after);
 	PM_EXPECT_EQ(t, after.contended, before.contended + 1);
 	PM_EXPECT_EQ(t, after.fallback_out, before.fallback_out + 1);
-	PM_EXPECT_EQ(t, lockstat_sum_in(), in + 1);
+	PM_EXPECT_EQ(t, PM_TEST_SUM(fallback_in), in + 1);
 	PM_EXPECT_EQ(t, after.waited, before.waited);
 	PM_EXPECT_EQ(t, after.acquired, before.acquired);
 	PM_REQUIRE(t, p);

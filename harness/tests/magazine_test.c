@@ -101,18 +101,6 @@ static void magazine_first_free_goes_home(struct pm_test *t)
 	PM_EXPECT(t, away > 2);
 }
 
-static u64 magazine_acquired(void)
-{
-	struct pm_arena_figures fig;
-	unsigned int id;
-	u64 sum = 0;
-
-	for (id = 0; id < pm_arena_table_size; id++)
-		if (pm_arena_figures(id, &fig))
-			sum += fig.acquired;
-	return sum;
-}
-
 /* In steady state the arenas' locks are left alone. */
 static void magazine_spares_locks(struct pm_test *t)
 {
@@ -122,14 +110,14 @@ static void magazine_spares_locks(struct pm_test *t)
 	unsigned int i, j;
 
 	PM_NEED_MAGAZINES(t);
-	before = magazine_acquired();
+	before = PM_TEST_SUM(acquired);
 	for (i = 0; i < PAIRS / DEPTH; i++) {
 		for (j = 0; j < DEPTH; j++)
 			p[j] = pm_malloc(64);
 		for (j = 0; j < DEPTH; j++)
 			pm_free(p[j]);
 	}
-	now = magazine_acquired();
+	now = PM_TEST_SUM(acquired);
 	/*
 	 * Trimming elsewhere, or a change of the CPU, may cost a few. Figures
 	 * go with an arena that is retired, as when a CPU goes offline.
@@ -155,10 +143,10 @@ static void magazine_consumer(struct pm_test *t)
 		PM_EXPECT(t, objs[i]);
 	}
 	pm_test_pin(1);
-	before = magazine_acquired();
+	before = PM_TEST_SUM(acquired);
 	for (i = 0; i < OBJECTS; i++)
 		pm_free(objs[i]);
-	now = magazine_acquired();
+	now = PM_TEST_SUM(acquired);
 	/* They may be fewer than before: see magazine_spares_locks(). */
 	PM_EXPECT(t, now < before + OBJECTS / 10);
 }
@@ -252,9 +240,9 @@ static void magazine_budget_moves(struct pm_test *t)
 		}
 	for (round = 0; round < ROUNDS; round++)
 		magazine_all_and_all(t, objs, OBJECTS);
-	before = magazine_acquired();
+	before = PM_TEST_SUM(acquired);
 	magazine_all_and_all(t, objs, OBJECTS);
-	now = magazine_acquired();
+	now = PM_TEST_SUM(acquired);
 	PM_EXPECT(t, now < before + 2 * OBJECTS / 10);
 }
 

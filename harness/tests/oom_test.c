@@ -182,18 +182,6 @@ static void oom_crowd(struct pm_test *t)
 	pm_free(p);
 }
 
-static u64 oom_heap_unmaps(void)
-{
-	struct pm_arena_figures fig;
-	unsigned int id;
-	u64 sum = 0;
-
-	for (id = 0; id < pm_arena_table_size; id++)
-		if (pm_arena_figures(id, &fig))
-			sum += fig.heap_unmaps;
-	return sum;
-}
-
 /* What no host has costs nobody a heap. */
 static void oom_hopeless(struct pm_test *t)
 {
@@ -202,12 +190,12 @@ static void oom_hopeless(struct pm_test *t)
 	int i;
 
 	pm_trim();
-	before = oom_heap_unmaps();
+	before = PM_TEST_SUM(heap_unmaps);
 	for (i = 0; i < 100; i++) {
 		pm_free(pm_malloc(16));
 		PM_EXPECT(t, !pm_malloc(size));
 	}
-	PM_EXPECT(t, oom_heap_unmaps() - before < 10);
+	PM_EXPECT(t, PM_TEST_SUM(heap_unmaps) - before < 10);
 }
 
 static const struct pm_test_case oom_cases[] = {

@@ -259,6 +259,12 @@ struct pm_test_stop {
 #define PM_NEED_POINTS(t)						\
 	PM_NEED(t, PM_DEBUG, "no points to stop at in this build")
 
+u64 pm_test_sum(size_t offset);
+
+/* The sum of @figure over all arenas. */
+#define PM_TEST_SUM(figure)						\
+	pm_test_sum(offsetof(struct pm_arena_figures, figure))
+
 bool pm_test_stop_at(struct pm_test_stop *stop, enum pm_stop_point point,
 		     unsigned int skip, void (*fn)(struct pm_test_stop *stop));
 void pm_test_go_on(struct pm_test_stop *stop);

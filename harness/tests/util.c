@@ -3,8 +3,26 @@
  * What several suites need.
  */
 #include "pm_test.h"
+#include "api/stats.h"
+#include "arena/registry.h"
 #include "base/options.h"
 #include "back/pagemap.h"
+
+/**
+ * pm_test_sum() - a figure of all arenas together, see PM_TEST_SUM()
+ * @offset: where it is in struct pm_arena_figures
+ */
+u64 pm_test_sum(size_t offset)
+{
+	struct pm_arena_figures fig;
+	unsigned int id;
+	u64 sum = 0;
+
+	for (id = 0; id < pm_arena_table_size; id++)
+		if (pm_arena_figures(id, &fig))
+			sum += *(u64 *)((char *)&fig + offset);
+	return sum;
+}
 
 /* ---- objects ----------------------------------------------------------- */
 

@@ -135,8 +135,7 @@ bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig)
 	if (!arena)
 		goto out;
 	pm_arena_lock_uncounted(arena);
-	found = !pm_arena_is_retired(arena) && !pm_arena_is_forsaken(arena) &&
-		pm_arena_id(arena) == id;
+	found = pm_arena_is_in_use(arena) && pm_arena_id(arena) == id;
 	if (found)
 		pm_arena_collect(arena);
 	pm_arena_copy(arena, fig);

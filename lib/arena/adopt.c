@@ -157,7 +157,7 @@ void pm_arena_forsake(struct pm_arena *arena)
  */
 void pm_arena_restart_inside(struct pm_arena *arena)
 {
-	if (pm_mutex_is_others(&arena->lock))
+	if (pm_mutex_is_others(&arena->lock))		/* handler H */
 		pm_arena_forsake(arena);
 	pm_arena_restart_lock(arena);
 }

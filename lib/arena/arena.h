@@ -121,17 +121,6 @@ static inline unsigned int pm_arena_id(const struct pm_arena *arena)
 }
 
 /**
- * pm_arena_is_retired() - whether an arena is out of use
- * @arena: the arena
- *
- * Context: arena lock held.
- */
-static inline bool pm_arena_is_retired(const struct pm_arena *arena)
-{
-	return arena->retired;
-}
-
-/**
  * pm_arena_is_forsaken() - whether an arena is out of use, with all it has
  * @arena: the arena
  *
@@ -140,6 +129,17 @@ static inline bool pm_arena_is_retired(const struct pm_arena *arena)
 static inline bool pm_arena_is_forsaken(const struct pm_arena *arena)
 {
 	return unlikely(READ_ONCE(arena->forsaken));
+}
+
+/**
+ * pm_arena_is_in_use() - whether whoever has an arena's lock may use the arena
+ * @arena: the arena
+ *
+ * Context: arena lock held.
+ */
+static inline bool pm_arena_is_in_use(const struct pm_arena *arena)
+{
+	return likely(!arena->retired) && !pm_arena_is_forsaken(arena);
 }
 
 /* arena.c: what happens while the lock is held */

@@ -211,12 +211,11 @@ void pm_arena_enter(struct pm_arena *arena, unsigned int class)
  * @class: on whose behalf its lock was taken
  *
  * Context: arena lock held.
- * Return: whether it was entered; else it is retired, and not locked any more.
+ * Return: whether it was entered; else it is out of use, and not locked any more.
  */
 bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class)
 {
-	/* retire I */
-	if (unlikely(arena->retired) || pm_arena_is_forsaken(arena)) {
+	if (!pm_arena_is_in_use(arena)) {		/* retire I */
 		pm_arena_unlock(arena);
 		return false;
 	}

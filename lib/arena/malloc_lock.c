@@ -90,7 +90,7 @@ static struct pm_arena *pm_arena_lock_other(struct pm_arena *busy,
 			if (behind == (pass == 1) ||
 			    !pm_arena_trylock(arena))
 				continue;
-			if (!arena->retired && !arena->forsaken) {
+			if (pm_arena_is_in_use(arena)) {
 				pm_lockwait_fallback_in(&arena->waits);
 				trace_arena_fallback(busy->id, class, 0,
 						     arena->id);

@@ -22,7 +22,7 @@
 #include "base/options.h"
 
 #define PM_POPULATE_WAITING	4	/* ranges that wait to be looked at */
-#define PM_POPULATE_TIMES		8	/* a byte that was used is good for */
+#define PM_POPULATE_TIMES	8	/* a byte that was used is good for */
 #define PM_POPULATE_CREDIT_MAX	(16L << 20)
 #define PM_POPULATE_MIN_PAGES	4
 #define PM_POPULATE_MAX_PAGES	1024

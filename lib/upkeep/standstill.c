@@ -84,13 +84,12 @@ void pm_arena_unlock_all(void)
  */
 void pm_arena_restart_all(bool inside)
 {
-	void (*restart)(struct pm_arena *arena) =
-		inside ? pm_arena_restart_lock : pm_arena_restart;
-
-	pm_registry_each_used(inside ? pm_arena_restart_inside : restart);
+	pm_registry_each_used(inside ? pm_arena_restart_inside :
+				       pm_arena_restart);
 	pm_registry_forget();
 	/* The list is half changed if the thread is about to change it. */
 	if (!pm_mutex_is_mine(&pm_registry) ||
 	    pm_mutex_is_halted(&pm_registry))
-		pm_registry_each_spare(restart);
+		pm_registry_each_spare(inside ? pm_arena_restart_lock :
+						pm_arena_restart);
 }

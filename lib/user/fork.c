@@ -29,6 +29,8 @@
  *	E  a fork() outside of a handler lets everything go then, and begins again
  *	F  in the child, what the interrupted code has begun stays as it is
  *	G  signals wait from before the first lock until after the last one
+ *	H  in the child, an arena that another thread has locked is forsaken
+ *	I  a child that goes without sections waits for none
  *
  * What is lost without each:
  *
@@ -44,19 +46,6 @@
  *
  *     In the child the C library makes the list's lock new, before our handler.
  *     With one thread it does not touch it, and neither do we.
- *   - C: fork() may be called in a signal handler that has interrupted malloc() or
- *     free(), and the interrupted code goes on in parent and child. Were its lock
- *     let go in the parent, or made new in the child, the interrupted code would
- *     share what it guards with others.
- *   - D: such a thread takes locks in the wrong order. The thread that has the
- *     registry may wait for the very arena that the interrupted code has. A lock
- *     that is not to be had is made new in the child. What it guards may be half
- *     changed, for its holder may be in such a handler, too, and each has what the
- *     other waits for. So the child does without: the arena is forsaken and its
- *     number goes to another (pm_arena_forsake()), large objects begin with an
- *     empty pool (pm_pool_forsake()), and so do the lists of what is spare. For the
- *     same reason liburcu's locks are not taken then. If there are other threads,
- *     they may be theirs in the child, which goes without new read-side sections.
  *   - A in a handler, too: the C library's fork() takes the list there as well, with
  *     a lock that it lets go around our handlers only, and that the holder of the
  *     list wants next:
@@ -68,6 +57,15 @@
  *	waits for that lock
  *					waits for the list
  *
+ *   - C: fork() may be called in a signal handler that has interrupted malloc() or
+ *     free(), and the interrupted code goes on in parent and child. Were its lock
+ *     let go in the parent, or made new in the child, the interrupted code would
+ *     share what it guards with others.
+ *   - D: such a thread takes locks in the wrong order. The thread that has the
+ *     registry may wait for the very arena that the interrupted code has. A lock
+ *     that is not to be had is made new in the child. For the same reason
+ *     liburcu's locks are not taken then. If there are other threads, they may be
+ *     theirs in the child, which goes without new read-side sections.
  *   - E: a fork() that has the list and waits for the interrupted code's arena
  *     would wait for a handler's fork() that waits for the list.
  *   - F (pm_inside_begin()):
@@ -86,11 +84,17 @@
  *     slabs that they were about to queue, are lost to it, too.
  *   - G: a handler that forks in between would take the locks for stepped over,
  *     and its child would let go of what it does not have.
+ *   - H: the holder of a lock that D goes on without may be in such a handler, too,
+ *     in the middle of a change. So the child does without: the arena's number goes
+ *     to another (pm_arena_forsake()), large objects begin with an empty pool
+ *     (pm_pool_forsake()), and so do the lists of what is spare.
+ *   - I: the handler may have come over a retirement that is about to wait for
+ *     sections, and those of threads that the child does not have never end.
  *
  * One circle is left, and it is the C library's: a handler over a thread that has
  * an arena forks, getline() waits for that arena with its stream locked,
- * fflush(NULL) for the stream with the list locked, and the C library's fork()
- * for the list.
+ * fflush(NULL) for the stream with the list locked, and fork() for the list, which
+ * the C library wants in any case.
  */
 #include <pthread.h>
 #include <signal.h>

@@ -57,10 +57,9 @@ static inline void srcu_read_unlock(struct srcu_struct *s __maybe_unused,
 }
 
 /*
- * A thread that waits for sections must be in none: it would wait for itself. In
- * a child that goes without sections, because its readers were left behind by a
- * fork() in a handler, there is nobody to wait for: the handler may have come
- * over a retirement that asked before.
+ * A thread that waits for sections must be in none: it would wait for itself.
+ * handler I. In a child that goes without sections there is nobody to wait for: the
+ * handler may have come over a retirement that had asked before.
  */
 #define synchronize_srcu(s)						\
 	do {								\
