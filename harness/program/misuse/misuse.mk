@@ -14,8 +14,8 @@ MISUSE_TESTS	?= $(misuse-programs:%=$(B)/misuse/%) \
 
 .PHONY: check-misuse
 
-check-misuse: $(filter-out none,$(PMALLOC_LIB)) abi-build \
-		$(addprefix $(B)/misuse/,$(misuse-programs) $(misuse-helpers)) ## test bad input
+check-misuse: $(addprefix $(B)/misuse/,$(misuse-programs) $(misuse-helpers))
+check-misuse: $(filter-out none,$(PMALLOC_LIB)) abi-build ## test bad input
 	@ABI_TIMEOUT=300 ABI_BUILD=$(B)/misuse PMALLOC_LIB=$(PMALLOC_LIB) \
 		prove --timer $(if $(V),-v) -j$(ABI_JOBS) -e harness/program/run \
 		$(MISUSE_TESTS)
