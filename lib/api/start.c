@@ -40,7 +40,7 @@ bool pm_start(gfp_t gfp)
 	if (first) {
 		pm_options_parse(pm_host_options(), pm_policies);
 		pm_mark_init();
-		pm_mag_init();
+		pm_mag_init(gfp);
 		pm_registry_init(pm_arena_limit(), gfp);
 	}
 	started = pm_is_started();

@@ -187,6 +187,31 @@ bool pm_mag_has_room(const struct pm_magazine *mag, unsigned int class)
 }
 
 /**
+ * pm_mag_room_left() - whether a push would find room
+ * @mag: the magazine
+ * @class: class of the stack
+ *
+ * Return: a hint: others push and pop.
+ */
+bool pm_mag_room_left(const struct pm_magazine *mag, unsigned int class)
+{
+	return READ_ONCE(mag->stack[class].top) <
+	       READ_ONCE(mag->stack[class].limit);
+}
+
+/**
+ * pm_mag_has_object() - whether a pop would find an object
+ * @mag: the magazine
+ * @class: class of the stack
+ *
+ * Return: a hint: others push and pop.
+ */
+bool pm_mag_has_object(const struct pm_magazine *mag, unsigned int class)
+{
+	return READ_ONCE(mag->stack[class].top) > pm_mag_base[class];
+}
+
+/**
  * pm_mag_shrink() - classes that were not used give room back
  * @mag: the magazine
  *

@@ -19,6 +19,8 @@ size_t pm_mag_lay_out(void);
 unsigned int pm_mag_room(const struct pm_magazine *mag, unsigned int class);
 unsigned int pm_mag_excess(const struct pm_magazine *mag, unsigned int class);
 bool pm_mag_has_room(const struct pm_magazine *mag, unsigned int class);
+bool pm_mag_room_left(const struct pm_magazine *mag, unsigned int class);
+bool pm_mag_has_object(const struct pm_magazine *mag, unsigned int class);
 bool pm_mag_grow(struct pm_magazine *mag, unsigned int class,
 		 enum pm_miss miss);
 void pm_mag_shrink(struct pm_magazine *mag);

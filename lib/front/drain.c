@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Which CPUs have a magazine: making, publishing and draining.
+ * Which CPUs have a magazine: making, publishing, setting aside and draining.
+ *
+ * A magazine that is set aside stays its CPU's, with all that it holds, but the
+ * null magazine is published. So the next malloc or free of that CPU comes down
+ * the slow path, finds the magazine, and publishes it again. That is how a
+ * program whose magazines serve all that it asks for is brought by now and then,
+ * as long as there is memory that could go back to the host: the fast path has no
+ * clock.
  */
 #include "arena/batch.h"
+#include "arena/decay.h"
 #include "arena/free_lock.h"
 #include "base/options.h"
 #include "base/trace.h"
@@ -16,18 +24,48 @@ static size_t pm_mag_bytes __read_mostly;
 static DEFINE_MUTEX(pm_mag_lock);
 static LIST_HEAD(pm_spare_mags);
 
+/*
+ * By CPU, the magazine that it has, published or set aside. [pm_mag_lock; read by
+ * figures]
+ */
+static struct pm_magazine **pm_mags __read_mostly;
+
 /* Coarse time of the next look at idle magazines. */
 static u64 pm_mag_next_tick;
+
+#define PM_MAG_KEPT	(8UL << 20)	/* bytes that are not worth a slow path */
+#define PM_MAG_ASIDE	16		/* times in a tick of the coarse clock */
+
+/*
+ * What was found at a tick of the coarse clock, and how often a magazine may
+ * still be set aside until the next one. A store that is lost costs a look.
+ */
+static struct {
+	u64 at;
+	unsigned int left;
+} pm_mag_look;
 
 /**
  * pm_mag_init() - lay magazines out and find out whether they can be used
  *
+ * @gfp: context
+ *
  * Context: pm_registry held, before the first arena.
  */
-void pm_mag_init(void)
+void pm_mag_init(gfp_t gfp)
 {
 	pm_mag_bytes = pm_mag_lay_out();
 	pm_options.magazine = pm_options.magazine && pm_percpu_init();
+	if (!pm_options.magazine)
+		return;
+	pm_mags = pm_meta_alloc(pm_percpu_count() * sizeof(*pm_mags), gfp);
+	pm_options.magazine = pm_mags;
+}
+
+/* The magazine that a CPU has, published or not. */
+static struct pm_magazine *pm_mag_at(unsigned int index)
+{
+	return pm_mags ? READ_ONCE(pm_mags[index]) : NULL;
 }
 
 static struct pm_magazine *pm_mag_new(gfp_t gfp)
@@ -76,14 +114,15 @@ struct pm_magazine *pm_mag_here(gfp_t gfp)
 		return mag;
 	if (!pm_context_may_lock() || !mutex_trylock(&pm_mag_lock))
 		return NULL;
-	mag = pm_percpu_get(index);
+	mag = pm_mag_at(index);
 	if (!mag) {
 		mag = pm_mag_new(gfp);
-		if (mag) {
+		if (mag)
 			trace_magazine_install(index, 0, 0, 0);
-			pm_percpu_publish(index, mag);	/* magazine F */
-		}
+		WRITE_ONCE(pm_mags[index], mag);
 	}
+	if (mag && !pm_percpu_get(index))
+		pm_percpu_publish(index, mag);		/* magazine F */
 	mutex_unlock(&pm_mag_lock);
 	return mag;
 }
@@ -119,18 +158,20 @@ static unsigned int pm_mag_retire(struct pm_magazine *mag)
 static bool pm_mag_drain_locked(unsigned int index)
 {
 	u64 begin = pm_trace_begin(magazine_drain);
-	struct pm_magazine *mag = pm_percpu_get(index);
+	struct pm_magazine *mag = pm_mag_at(index);
 	unsigned int objects;
 
 	lockdep_assert_held(&pm_mag_lock);
 	if (!mag)
 		return false;
 	pm_percpu_publish(index, NULL);			/* magazine G */
-	if (unlikely(!pm_percpu_fence(index))) {	/* magazine H */
+	/* magazine H. A section may have begun before it was set aside. */
+	if (unlikely(!pm_percpu_fence(index))) {
 		/* It was the CPU's all the time, whichever was found. */
 		pm_percpu_publish(index, mag);
 		return false;
 	}
+	WRITE_ONCE(pm_mags[index], NULL);
 	objects = pm_mag_retire(mag);			/* magazine I */
 	trace_magazine_drain(index, 0, pm_trace_since(begin), objects);
 	return true;
@@ -170,7 +211,7 @@ bool pm_mag_drain_all_locked(void)
 
 	lockdep_assert_held(&pm_mag_lock);
 	for (index = 0; index < pm_percpu_count(); index++)
-		if (!pm_mag_drain_locked(index) && pm_percpu_get(index))
+		if (!pm_mag_drain_locked(index) && pm_mag_at(index))
 			all = false;
 	return all;
 }
@@ -201,18 +242,13 @@ static u64 pm_mag_sum_tops(const struct pm_magazine *mag)
 	return sum;
 }
 
-/**
- * pm_mag_tick() - look for magazines, and classes in them, that are idle
- *
+/*
  * Once per decay time one of those who come along looks at all magazines.
  * One whose tops have not moved belongs to a CPU that this process has left:
  * it is drained. The others' unused classes shrink.
- *
- * Context: no lock held.
  */
-void pm_mag_tick(void)
+static void pm_mag_tick(u64 now)
 {
-	u64 now = pm_host_clock_coarse_ns();
 	u64 next = READ_ONCE(pm_mag_next_tick);
 	struct pm_magazine *mag;
 	unsigned int index;
@@ -224,7 +260,7 @@ void pm_mag_tick(void)
 		goto out;
 	pm_mag_next_tick = now + (u64)pm_options.decay_ms * 1000000;
 	for (index = 0; index < pm_percpu_count(); index++) {
-		mag = pm_percpu_get(index);
+		mag = pm_mag_at(index);
 		if (!mag)
 			continue;
 		tops = pm_mag_sum_tops(mag);
@@ -237,6 +273,55 @@ void pm_mag_tick(void)
 	}
 out:
 	mutex_unlock(&pm_mag_lock);
+}
+
+/*
+ * Whether the next operation of this CPU is to come by: as long as something
+ * could go back, and not so often that a busy program would feel it.
+ */
+static bool pm_mag_may_set_aside(u64 now)
+{
+	unsigned int left = READ_ONCE(pm_mag_look.left);
+
+	if (READ_ONCE(pm_mag_look.at) != now) {
+		WRITE_ONCE(pm_mag_look.at, now);
+		left = pm_arenas_kept() > PM_MAG_KEPT ? PM_MAG_ASIDE : 0;
+		WRITE_ONCE(pm_mag_look.left, left);
+	}
+	if (!left)
+		return false;
+	WRITE_ONCE(pm_mag_look.left, left - 1);
+	return true;
+}
+
+/* Set this CPU's magazine aside. */
+static void pm_mag_set_aside(void)
+{
+	unsigned int index = pm_percpu_index();
+
+	if (index >= pm_percpu_count() || !mutex_trylock(&pm_mag_lock))
+		return;
+	if (pm_percpu_get(index))
+		pm_percpu_publish(index, NULL);		/* magazine L */
+	mutex_unlock(&pm_mag_lock);
+}
+
+/**
+ * pm_mag_come_by() - what is to be done now and then, by whoever comes along
+ *
+ * Idle magazines are drained, idle arenas give back.
+ *
+ * Context: no lock held.
+ */
+void pm_mag_come_by(void)
+{
+	u64 now = pm_host_clock_coarse_ns();
+
+	pm_mag_tick(now);
+	if (likely(!pm_mag_may_set_aside(now)))
+		return;
+	pm_arenas_decay();
+	pm_mag_set_aside();
 }
 
 /**
@@ -252,7 +337,7 @@ size_t pm_mag_objects(unsigned int class)
 	size_t n = 0;
 
 	for (index = 0; index < pm_percpu_count(); index++) {
-		mag = pm_percpu_get(index);
+		mag = pm_mag_at(index);
 		if (mag)
 			n += (READ_ONCE(mag->stack[class].top) -
 			      pm_mag_base[class]) / 8;
@@ -314,4 +399,7 @@ void pm_mag_exit(void)
 		list_del(&mag->node);
 		pm_meta_free(mag, pm_mag_bytes);
 	}
+	if (pm_mags)
+		pm_meta_free(pm_mags, pm_percpu_count() * sizeof(*pm_mags));
+	pm_mags = NULL;
 }

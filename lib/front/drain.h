@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Which CPUs have a magazine, and how one is taken from a CPU.
+ * Which CPUs have a magazine, and how one is taken from a CPU or set aside.
  */
 #ifndef PM_DRAIN_H
 #define PM_DRAIN_H
@@ -8,6 +8,6 @@
 #include "front/magazine.h"
 
 struct pm_magazine *pm_mag_here(gfp_t gfp);
-void pm_mag_tick(void);
+void pm_mag_come_by(void);
 
 #endif /* PM_DRAIN_H */

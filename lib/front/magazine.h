@@ -46,6 +46,8 @@
  *	I  pm_mag_retire() has the magazine for itself and empties it
  *	J  pm_mag_refill() pushes a batch in one section with one commit
  *	K  pm_mag_flush_batch() pops a batch in one section with one commit
+ *	L  pm_mag_set_aside() publishes the null magazine; the magazine stays
+ *	   its CPU's, for F and G to find
  *
  * What is lost without each:
  *
@@ -86,7 +88,7 @@ struct pm_stack {
 /**
  * struct pm_magazine - what precedes the slots
  * @stack: per class [per-CPU section; @limit also slow paths of the CPU]
- * @busy: per class, whether it missed since the last look of pm_mag_tick() or
+ * @busy: per class, whether it missed since the last tick or
  *	of a class that wanted room
  * @last: per class, whether a pop or a push missed last
  * @tops: sum of all tops at that look
@@ -142,7 +144,7 @@ extern u32 pm_mag_base[PM_NR_CLASSES];
  *	before. False when the host cannot say.
  */
 
-void pm_mag_init(void);
+void pm_mag_init(gfp_t gfp);
 void pm_mag_exit(void);
 void *pm_mag_refill(unsigned int class, gfp_t gfp);
 bool pm_mag_is_on_top(unsigned int class, const void *obj);

@@ -91,6 +91,14 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 	if (unlikely(!pm_arena_ready()))
 		return NULL;
 	mag = pm_mag_here(gfp);
+	/* It may have been set aside, or is another CPU's than a moment ago. */
+	if (mag && pm_mag_has_object(mag, class)) {
+		objs[0] = pm_percpu_pop(class);
+		if (objs[0]) {
+			pm_mag_come_by();
+			return objs[0];
+		}
+	}
 	if (likely(mag)) {
 		pm_mag_grow(mag, class, PM_MISS_EMPTY);
 		n = pm_mag_want(mag, class);
@@ -114,7 +122,7 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 		return NULL;
 	if (got > 1) {
 		pm_batch_provide(gfp);
-		pm_mag_tick();
+		pm_mag_come_by();
 	}
 	return objs[0];
 }
@@ -216,6 +224,12 @@ bool pm_mag_flush(unsigned int class, void *obj)
 		if (!pm_mag_room(mag, class))
 			pm_mag_grow(mag, class, PM_MISS_FULL);
 		return pm_mag_send_home(class, obj);
+	}
+	/* It may have been set aside. */
+	if (pm_mag_room_left(mag, class) && pm_percpu_push(class, obj)) {
+		if (pm_context_may_lock())
+			pm_mag_come_by();
+		return true;
 	}
 	if (pm_mag_grow(mag, class, PM_MISS_FULL) &&
 	    pm_percpu_push(class, obj))

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Decay of all arenas, by whoever comes along.
+ */
+#ifndef PM_DECAY_H
+#define PM_DECAY_H
+
+#include "platform.h"
+
+size_t pm_arenas_kept(void);
+void pm_arenas_decay(void);
+
+#endif /* PM_DECAY_H */
