@@ -18,6 +18,8 @@
  *	I  pm_mag_retire() has the magazine for itself and empties it
  *	J  pm_mag_refill() pushes a batch in one section with one commit
  *	K  pm_mag_flush_batch() pops a batch in one section with one commit
+ *	L  pm_mag_set_aside() publishes the null magazine; the magazine stays
+ *	   its CPU's, for F and G to find
  *
  * What stands for what:
  *
@@ -26,6 +28,7 @@
  *	POP_BATCH	pm_percpu_pop_batch()
  *	PUSH_BATCH	pm_percpu_push_batch()
  *	INSTALL		pm_mag_here()
+ *	aside		the CPU's place in pm_mags[], and nothing is published
  *	thread, miss	pm_mag_refill()
  *	thread, no room	pm_mag_flush(), behind pm_mag_is_on_top()
  *	PREPARE		pm_percpu_prepare(): pm_gives_way()
@@ -54,6 +57,7 @@
  *	-DNO_BOUND	(-DENDS) E is left out
  *	-DOWN_FIRST	I comes before G and H
  *	-DNO_FENCE	H is left out
+ *	-DASIDE_OWN	H is left out where L came before
  *	-DLOST_MAG	H fails, and the magazine is not published again
  *	-DPLAIN_REFILL	J is plain C: no section
  *	-DPLAIN_FLUSH	K is plain C
@@ -73,6 +77,7 @@ bool table = true;		/* the magazine, false: the null magazine */
 byte top;
 byte slot[SLOTS];
 bool spare;			/* the magazine is nobody's */
+bool aside;			/* it is the CPU's, and not in the table */
 bool mag_lock;			/* pm_mag_lock */
 bool depot[OBJS + 1];		/* objects that lie in it, from 1 */
 bool held[OBJS + 1];		/* objects that callers hold, from 1 */
@@ -242,12 +247,24 @@ L##_end:
 	FSTEP(L, top = t - n; END);					\
 L##_end:
 
-/* F: the null magazine is in the table: put a spare one there. */
+/* F: the null magazine is in the table: put the CPU's there, or a spare one. */
 #define INSTALL								\
 	if								\
-	:: !past && !mag_lock && spare -> spare = false; table = true	\
+	:: !past && !mag_lock && (spare || aside) ->			\
+		spare = false; aside = false; table = true		\
 	:: else								\
 	fi
+
+/* L, now and then; the thread may have come to another CPU meanwhile. */
+#ifdef ENDS
+#define SET_ASIDE	skip
+#else
+#define SET_ASIDE							\
+	if								\
+	:: !mag_lock && table -> table = false; aside = true		\
+	:: true								\
+	fi
+#endif
 
 /* Local variables are forgotten between operations: fewer states. */
 #define FORGET		m = false; t = 0; n = 0; i = 0; nb = 0; o = 0;	\
@@ -306,7 +323,8 @@ proctype thread(byte me)
 			:: else -> own[1] = o
 			fi
 		    :: else
-		    fi; FORGET)
+		    fi; FORGET);
+		atomic { SET_ASIDE }
 	:: op < OPS && own[0] != 0 -> op++;			/* free */
 		RUN(o = own[0]; own[0] = own[1]; own[1] = 0;
 		    held[o] = false);
@@ -352,7 +370,7 @@ proctype drain()
 	:: times < DRAINS ->
 		atomic { !mag_lock -> mag_lock = true };
 		if
-		:: table ->
+		:: table || aside ->
 #ifdef OWN_FIRST
 			EMPTY;
 #endif
@@ -363,16 +381,19 @@ proctype drain()
 #else
 			:: atomic { IRQ }
 #endif
+#ifdef ASIDE_OWN
+			:: aside
+#endif
 			::
 #ifndef LOST_MAG
-				table = true;
+				table = true; aside = false;
 #endif
 				goto next
 			fi;
 #ifndef OWN_FIRST
 			EMPTY;				/* I */
 #endif
-			spare = true
+			atomic { spare = true; aside = false }
 		:: else
 		fi;
 next:
@@ -405,8 +426,8 @@ proctype judge()
 
 	atomic {
 		ended == 3 ->
-		assert(table != spare);
-		assert(table || !top);
+		assert(table + spare + aside == 1);
+		assert(table || aside || !top);
 		do
 		:: i < top -> at[slot[i]]++; i++
 		:: else -> break
