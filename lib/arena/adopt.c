@@ -58,7 +58,7 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 	to->nr_heaps += from->nr_heaps;
 	to->heap_bytes += from->heap_bytes;
 	to->slab_bytes += from->slab_bytes;
-	to->dirty_units += from->dirty_units;
+	WRITE_ONCE(to->dirty_units, to->dirty_units + from->dirty_units);
 	to->stats.remote_in += from->stats.remote_in;
 	to->stats.local_free += from->stats.local_free;
 	to->stats.heap_maps += from->stats.heap_maps;
@@ -72,7 +72,7 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 	from->nr_heaps = 0;
 	from->heap_bytes = 0;
 	from->slab_bytes = 0;
-	from->dirty_units = 0;
+	pm_arena_less_dirty(from, from->dirty_units);
 	memset(&from->stats, 0, sizeof(from->stats));
 }
 

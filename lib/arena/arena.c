@@ -47,6 +47,7 @@ struct pm_arena *pm_arena_make(gfp_t gfp)
 	if (!arena)
 		return NULL;
 	mutex_init(&arena->lock);
+	pm_arena_watch(arena);
 	INIT_LIST_HEAD(&arena->heaps);
 	for (class = 0; class < PM_NR_CLASSES; class++)
 		INIT_LIST_HEAD(&arena->partial[class]);
@@ -77,6 +78,42 @@ void pm_arena_delete(struct pm_arena *arena)
  * because clearing them may cost more than they save.
  */
 #define PM_HEAPS_HUGE	4
+
+/*
+ * So many units that were freed since the last look are worth another one: it
+ * goes over all arenas.
+ */
+#define PM_WATCH_UNITS	((2UL << 20) / PM_UNIT_SIZE)
+
+/**
+ * pm_arena_watch() - begin to watch for much that is freed
+ * @arena: the arena
+ *
+ * Context: arena lock held, or not published yet.
+ */
+void pm_arena_watch(struct pm_arena *arena)
+{
+	arena->watch_units = arena->dirty_units + PM_WATCH_UNITS;
+}
+
+/**
+ * pm_arena_less_dirty() - units are in use again, or have no pages any more
+ * @arena: the arena
+ * @units: how many
+ *
+ * Context: arena lock held.
+ */
+void pm_arena_less_dirty(struct pm_arena *arena, unsigned int units)
+{
+	lockdep_assert_held(&arena->lock);
+	WRITE_ONCE(arena->dirty_units, arena->dirty_units - units);
+	if (arena->idle_units > arena->dirty_units)
+		arena->idle_units = arena->dirty_units;
+	if (arena->stuck_units > arena->dirty_units)
+		WRITE_ONCE(arena->stuck_units, arena->dirty_units);
+	if (arena->watch_units > arena->dirty_units + PM_WATCH_UNITS)
+		pm_arena_watch(arena);
+}
 
 /**
  * pm_arena_map_heap() - get a heap from the host
@@ -135,7 +172,7 @@ struct pm_slab *pm_arena_cut_slab(struct pm_arena *arena, struct pm_heap *heap,
 				pm_arena_class_is_common(arena, class));
 	if (!slab)
 		return NULL;
-	arena->dirty_units -= dirty - pm_heap_nr_dirty(heap);
+	pm_arena_less_dirty(arena, dirty - pm_heap_nr_dirty(heap));
 	arena->slab_bytes += pm_slab_bytes(slab);
 	return slab;
 }
@@ -156,7 +193,7 @@ void pm_arena_unmap_heap(struct pm_arena *arena, struct pm_heap *heap)
 	list_del(&heap->node);
 	arena->nr_heaps--;
 	arena->heap_bytes -= size;
-	arena->dirty_units -= pm_heap_nr_dirty(heap);
+	pm_arena_less_dirty(arena, pm_heap_nr_dirty(heap));
 	pm_heap_destroy(heap);
 	arena->stats.heap_unmaps++;
 	trace_heap_unmap(arena->id, 0, pm_trace_since(begin), size);
@@ -176,10 +213,9 @@ void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab)
 
 	lockdep_assert_held(&arena->lock);
 	arena->slab_bytes -= pm_slab_bytes(slab);
-	if (!arena->dirty_units)
-		arena->dirty_since = pm_host_clock_coarse_ns();
 	pm_heap_put_slab(heap, slab);
-	arena->dirty_units += pm_heap_nr_dirty(heap) - dirty;
+	WRITE_ONCE(arena->dirty_units,
+		   arena->dirty_units + pm_heap_nr_dirty(heap) - dirty);
 }
 
 static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,

@@ -68,7 +68,9 @@ struct pm_arena_stats {
  * @nr_heaps: heaps on @heaps
  * @heap_bytes: their size
  * @dirty_units: units to purge in them
- * @dirty_since: coarse time from which on the decay time counts
+ * @stuck_units: those of them that could not be purged when that was tried last
+ * @watch_units: so many of them are worth a look at what all arenas keep
+ * @idle_units: fewest of them since the last decay: those were not needed since
  * @decayed_at: coarse time of the last look at what is not needed
  * @heaps: all heaps
  * @partial: per class, slabs with free objects
@@ -96,7 +98,9 @@ struct pm_arena {
 	size_t heap_bytes;
 	size_t slab_bytes;
 	unsigned int dirty_units;
-	u64 dirty_since;
+	unsigned int stuck_units;
+	unsigned int watch_units;
+	unsigned int idle_units;
 	u64 decayed_at;
 	struct list_head heaps;
 	struct list_head partial[PM_NR_CLASSES];
@@ -145,6 +149,8 @@ static inline bool pm_arena_is_in_use(const struct pm_arena *arena)
 /* arena.c: what happens while the lock is held */
 struct pm_arena *pm_arena_make(gfp_t gfp);
 void pm_arena_delete(struct pm_arena *arena);
+void pm_arena_watch(struct pm_arena *arena);
+void pm_arena_less_dirty(struct pm_arena *arena, unsigned int units);
 struct pm_heap *pm_arena_map_heap(struct pm_arena *arena, unsigned int class,
 				  gfp_t gfp);
 void pm_arena_unmap_heap(struct pm_arena *arena, struct pm_heap *heap);
@@ -167,6 +173,8 @@ struct pm_heap *pm_arena_find_heap(struct pm_arena *arena, const void *obj);
 size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap);
 void pm_arena_flush_depots(struct pm_arena *arena);
 bool pm_arena_decay(struct pm_arena *arena);
+size_t pm_arena_shed(struct pm_arena *arena, size_t bytes);
+size_t pm_arena_kept(const struct pm_arena *arena);
 size_t pm_arena_trim(struct pm_arena *arena);
 size_t pm_arena_free_bytes(struct pm_arena *arena);
 
@@ -180,7 +188,7 @@ void pm_arena_wait(struct pm_arena *arena, unsigned int class);
 void pm_arena_lock(struct pm_arena *arena, unsigned int class);
 void pm_arena_enter(struct pm_arena *arena, unsigned int class);
 bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class);
-void pm_arena_leave(struct pm_arena *arena);
+bool pm_arena_leave(struct pm_arena *arena);
 
 /* adopt.c */
 void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from);

@@ -17,7 +17,8 @@
 #include "arena/arena.h"
 #include "arena/check.h"
 #include "arena/registry.h"
-#include "back/extent.h"
+#include "back/keep.h"
+#include "back/large.h"
 #include "base/options.h"
 
 /* Coarse time of the next look at all arenas. */
@@ -38,9 +39,38 @@ size_t pm_arenas_kept(void)
 	for (id = 0; id < pm_arena_table_size; id++) {
 		arena = pm_arena_at(id);
 		if (arena)
-			bytes += READ_ONCE(arena->dirty_units) * PM_UNIT_SIZE;
+			bytes += pm_arena_kept(arena);
 	}
 	return bytes;
+}
+
+/* Bytes that are in use, as seen from here: free objects in slabs, too. */
+static size_t pm_arenas_live(void)
+{
+	size_t bytes = pm_large_live();
+	struct pm_arena *arena;
+	unsigned int id;
+
+	for (id = 0; id < pm_arena_table_size; id++) {
+		arena = pm_arena_at(id);
+		if (arena)
+			bytes += READ_ONCE(arena->slab_bytes);
+	}
+	return bytes;
+}
+
+/*
+ * The arena of a number, locked and entered, if that can be done at once. It
+ * needs no read-side section: see malloc_lock.c.
+ */
+static struct pm_arena *pm_arena_try_enter(unsigned int id)
+{
+	struct pm_arena *arena = pm_arena_at(id);
+
+	if (!arena || !pm_arena_trylock(arena) ||
+	    !pm_arena_enter_or_unlock(arena, PM_CLASS_NONE))
+		return NULL;
+	return arena;
 }
 
 /**
@@ -60,14 +90,44 @@ void pm_arenas_decay(void)
 	if (now < next || cmpxchg(&pm_decay_next, next, now +
 				  (u64)pm_options.decay_ms * 250000) != next)
 		return;
+	pm_keep_set_live(pm_arenas_live());
 	for (id = 0; id < pm_arena_table_size; id++) {
-		arena = pm_arena_at(id);
-		if (!arena || !pm_arena_trylock(arena) ||
-		    !pm_arena_enter_or_unlock(arena, PM_CLASS_NONE))
+		arena = pm_arena_try_enter(id);
+		if (!arena)
 			continue;
 		pm_arena_decay(arena);
 		pm_arena_check(arena);
 		pm_arena_unlock(arena);
 	}
 	pm_extents_decay();
+}
+
+/**
+ * pm_arenas_shed() - give back free memory that is beyond what is kept
+ *
+ * Half of what may be kept stays, so that the next one to look has some time.
+ *
+ * Context: a mutex may be tried; no lock held.
+ */
+void pm_arenas_shed(void)
+{
+	size_t kept = pm_arenas_kept(), bound, want, bytes;
+	struct pm_arena *arena;
+	unsigned int id;
+
+	pm_keep_set_live(pm_arenas_live());
+	bound = pm_keep_bound();
+	if (likely(kept <= bound))
+		return;
+	want = pm_keep_allow(kept - bound / 2);
+	for (id = 0; id < pm_arena_table_size && want; id++) {
+		arena = pm_arena_try_enter(id);
+		if (!arena)
+			continue;
+		bytes = pm_arena_shed(arena, want);
+		pm_keep_spend(bytes);
+		want -= min_t(size_t, bytes, want);
+		pm_arena_check(arena);
+		pm_arena_unlock(arena);
+	}
 }

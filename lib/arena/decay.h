@@ -9,5 +9,6 @@
 
 size_t pm_arenas_kept(void);
 void pm_arenas_decay(void);
+void pm_arenas_shed(void);
 
 #endif /* PM_DECAY_H */

@@ -231,14 +231,20 @@ bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class)
  * others left.
  *
  * Context: arena lock held, and no other.
+ * Return: whether so much was freed that all arenas are worth a look:
+ * pm_arenas_shed().
  */
-void pm_arena_leave(struct pm_arena *arena)
+bool pm_arena_leave(struct pm_arena *arena)
 {
+	bool much = arena->dirty_units >= arena->watch_units;
 	bool decayed = !(pm_lockstat_acquired(&arena->lockstat) % 16) &&
 		       pm_arena_decay(arena);
 
+	if (unlikely(much))
+		pm_arena_watch(arena);
 	pm_arena_check(arena);
 	pm_arena_unlock(arena);
 	if (unlikely(decayed))
 		pm_extents_decay();
+	return much;
 }

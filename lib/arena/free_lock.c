@@ -13,6 +13,7 @@
  */
 #include "arena/free_lock.h"
 #include "arena/arena.h"
+#include "arena/decay.h"
 #include "arena/registry.h"
 #include "arena/remote.h"
 #include "back/heap.h"
@@ -73,7 +74,8 @@ enum pm_slab_fault __pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 
 	if (likely(arena)) {
 		fault = pm_arena_put_object(arena, slab, index);
-		pm_arena_leave(arena);
+		if (unlikely(pm_arena_leave(arena)))
+			pm_arenas_shed();
 		return fault;
 	}
 	return pm_remote_free(heap, slab, index);
@@ -151,7 +153,8 @@ void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 	arena = pm_heap_lock_owner(heap, class);
 	if (likely(arena)) {
 		pm_arena_put_batch(arena, class, objs, n);
-		pm_arena_leave(arena);
+		if (unlikely(pm_arena_leave(arena)))
+			pm_arenas_shed();
 		return;
 	}
 	/* retire K: the section holds off retire G. */

@@ -6,8 +6,10 @@
  * The idea. Memory that was just freed is the likeliest to be wanted again. So
  * it stays for the decay time, and goes when it was not needed for that long.
  *
- * The limits. This happens when somebody takes the arena's lock: an arena that
- * nobody uses keeps what it has until pm_trim().
+ * What is beyond a bound goes at once: see back/keep.c.
+ *
+ * The limits. This happens when somebody takes the arena's lock: see decay.c for
+ * those that nobody uses.
  */
 #include "arena/arena.h"
 #include "back/heap.h"
@@ -88,18 +90,26 @@ size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap)
 	size_t bytes = pm_heap_purge(heap);
 
 	lockdep_assert_held(&arena->lock);
-	arena->dirty_units -= bytes / PM_UNIT_SIZE;
+	pm_arena_less_dirty(arena, bytes / PM_UNIT_SIZE);
 	return bytes;
 }
 
-static void pm_arena_purge(struct pm_arena *arena, bool everything)
+/*
+ * Free units of an arena go back to the host, @most bytes of them or a little
+ * more; and free heaps, but the last one only if @everything is to go. The heaps
+ * that are looked at first for a slab come last.
+ */
+static size_t pm_arena_purge(struct pm_arena *arena, size_t most,
+			     bool everything)
 {
 	u64 begin = pm_trace_begin(arena_purge);
 	struct pm_heap *heap, *next;
 	size_t bytes = 0;
 
 	lockdep_assert_held(&arena->lock);
-	list_for_each_entry_safe(heap, next, &arena->heaps, node) {
+	list_for_each_entry_safe_reverse(heap, next, &arena->heaps, node) {
+		if (bytes >= most && !everything)
+			break;
 		if (pm_heap_may_go(heap) &&
 		    (everything || arena->nr_heaps > 1)) {
 			bytes += pm_heap_nr_dirty(heap) * PM_UNIT_SIZE;
@@ -111,6 +121,7 @@ static void pm_arena_purge(struct pm_arena *arena, bool everything)
 	arena->stats.purged += bytes;
 	if (bytes)
 		trace_arena_purge(arena->id, 0, pm_trace_since(begin), bytes);
+	return bytes;
 }
 
 /* Slabs that are free go back to their heaps, the last of a class, too. */
@@ -148,12 +159,43 @@ bool pm_arena_decay(struct pm_arena *arena)
 		return false;
 	arena->decayed_at = now;
 	pm_arena_decay_depots(arena);
-	if (arena->dirty_units && now - arena->dirty_since >= decay) {
-		arena->dirty_since = now;
+	if (arena->idle_units) {
 		pm_arena_release_slabs(arena);
-		pm_arena_purge(arena, false);
+		pm_arena_purge(arena, arena->idle_units * PM_UNIT_SIZE, false);
+		/* A host that takes whole heaps only leaves the others' units. */
+		WRITE_ONCE(arena->stuck_units, arena->idle_units);
 	}
+	arena->idle_units = arena->dirty_units;
 	return true;
+}
+
+/**
+ * pm_arena_shed() - give back free memory that is beyond what is kept
+ * @arena: the arena
+ * @bytes: about how much
+ *
+ * Context: arena lock held.
+ * Return: bytes that went back.
+ */
+size_t pm_arena_shed(struct pm_arena *arena, size_t bytes)
+{
+	lockdep_assert_held(&arena->lock);
+	return pm_arena_purge(arena, bytes, false);
+}
+
+/**
+ * pm_arena_kept() - bytes of free units that could go back to the host
+ * @arena: the arena
+ *
+ * Context: any.
+ * Return: a snapshot.
+ */
+size_t pm_arena_kept(const struct pm_arena *arena)
+{
+	unsigned int units = READ_ONCE(arena->dirty_units);
+	unsigned int stuck = READ_ONCE(arena->stuck_units);
+
+	return units > stuck ? (units - stuck) * PM_UNIT_SIZE : 0;
 }
 
 /**
@@ -173,7 +215,7 @@ size_t pm_arena_trim(struct pm_arena *arena)
 	/* What the depots sent on may have come back. */
 	pm_arena_collect(arena);
 	pm_arena_release_slabs(arena);
-	pm_arena_purge(arena, true);
+	pm_arena_purge(arena, SIZE_MAX, true);
 	return arena->stats.purged - before;
 }
 

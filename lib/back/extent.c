@@ -27,6 +27,7 @@
  * shrinker, which wants this lock.
  */
 #include "back/pool.h"
+#include "back/keep.h"
 #include "base/options.h"
 #include "base/testing.h"
 #include "base/trace.h"
@@ -80,13 +81,28 @@ static void pm_extent_clean(struct pm_extent *e, size_t excess,
 	}
 }
 
+/* Bytes that are to go before their decay time is over. */
+static size_t pm_pool_excess(void)
+{
+	size_t dirty = atomic_long_read(&pm_extent_counts.dirty);
+	size_t bound = pm_keep_bound(), excess;
+
+	if (dirty > pm_options.large_cache)
+		return dirty - pm_options.large_cache;
+	if (likely(dirty <= bound))
+		return 0;
+	excess = pm_keep_allow(dirty - bound);
+	pm_keep_spend(excess);
+	return excess;
+}
+
 /* What is beyond the budget or the decay time goes, the oldest first. */
 static void pm_pool_decay(struct list_head *out)
 {
 	u64 decay = (u64)pm_options.decay_ms * 1000000, now;
 	struct pm_extent *e;
 	unsigned int n;
-	long excess;
+	size_t excess;
 
 	lockdep_assert_held(&pm_pool.lock);
 	if (list_empty(&pm_pool.age))
@@ -94,11 +110,9 @@ static void pm_pool_decay(struct list_head *out)
 	now = pm_host_clock_coarse_ns();
 	for (n = 0; n < PM_DECAY_STEPS && !list_empty(&pm_pool.age); n++) {
 		e = list_first_entry(&pm_pool.age, struct pm_extent, age);
-		excess = atomic_long_read(&pm_extent_counts.dirty) -
-			 (long)pm_options.large_cache;
-		if (now - e->freed_at >= decay)
-			excess = e->dirty;
-		else if (excess <= 0)
+		excess = now - e->freed_at >= decay ? e->dirty :
+						      pm_pool_excess();
+		if (!excess)
 			break;
 		pm_extent_clean(e, excess, out);
 	}
@@ -330,6 +344,7 @@ void pm_extent_replace(struct pm_extent *from, struct pm_extent *to)
 	mutex_lock(&pm_pool.lock);
 	pm_extent_unlink(from);
 	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - from->size);
+	pm_keep_unmapped(from->size);
 	pm_spare_put(from);
 	pm_chunk_link(to);
 	mutex_unlock(&pm_pool.lock);

@@ -10,6 +10,7 @@
  * just freed is the likeliest to be wanted again.
  */
 #include "back/heap.h"
+#include "back/keep.h"
 #include "back/populate.h"
 #include "back/pagemap.h"
 #include "base/testing.h"
@@ -81,6 +82,7 @@ struct pm_heap *pm_heap_create(struct pm_arena *arena, struct mutex *lock,
 		if (size < least || size < PM_HEAP_SIZE / 16)
 			return NULL;
 	}
+	pm_keep_mapped(size);
 	return heap;
 }
 
@@ -99,6 +101,7 @@ void pm_heap_destroy(struct pm_heap *heap)
 	BUG_ON(atomic_long_read(&heap->remote_refs));
 	pm_pagemap_del_heap(heap->base, size);
 	pm_host_heap_unmap(heap->base, size);
+	pm_keep_unmapped(size);
 	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
 }
 

@@ -38,6 +38,14 @@ struct pm_large_counts {
 
 extern struct pm_large_counts pm_large_counts;
 
+/**
+ * pm_large_live() - bytes of large objects that callers hold
+ */
+static inline size_t pm_large_live(void)
+{
+	return atomic_long_read(&pm_large_counts.live);
+}
+
 void *pm_large_alloc(size_t size, size_t align, gfp_t gfp);
 bool pm_large_free(void *ptr);
 struct pm_extent *pm_large_find(const void *ptr);

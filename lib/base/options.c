@@ -13,6 +13,7 @@ struct pm_options pm_options __read_mostly = {
 	.magazine_bytes = 4UL << 20,
 	.decay_ms = 1000,
 	.large_cache = 256UL << 20,
+	.keep = 32UL << 20,
 	.populate = true,
 };
 
@@ -97,6 +98,11 @@ static bool pm_set_decay(const char *value)
 static bool pm_set_large_cache(const char *value)
 {
 	return pm_set_number(value, &pm_options.large_cache);
+}
+
+static bool pm_set_keep(const char *value)
+{
+	return pm_set_number(value, &pm_options.keep);
 }
 
 static bool pm_set_populate(const char *value)
@@ -197,6 +203,7 @@ static const struct pm_option {
 	{ "rseq", pm_set_rseq, "auto, own or off" },
 	{ "decay_ms", pm_set_decay, "milliseconds" },
 	{ "large_cache", pm_set_large_cache, "bytes" },
+	{ "keep", pm_set_keep, "bytes" },
 	{ "populate", pm_set_populate, "on or off" },
 	{ "thp", pm_set_thp, "on or off" },
 	{ "stats", pm_set_stats, "exit, json or off" },
@@ -226,7 +233,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, populate, thp, stats, stats_file, misuse, delay",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, keep, populate, thp, stats, stats_file, misuse, delay",
 		  text);
 	pm_host_say(line);
 }

@@ -53,6 +53,8 @@ enum pm_misuse_mode {
  * @rseq: whose rseq area sections may use
  * @decay_ms: milliseconds that free memory stays before it is purged
  * @large_cache: bytes of freed large mappings to keep at most
+ * @keep: bytes of free memory that stay for the decay time however little is
+ *	live
  * @populate: ask the host for many pages at once where they will be used
  * @thp: ask for huge pages once an arena has several heaps
  * @stats_exit: write the report when the program ends
@@ -71,6 +73,7 @@ struct pm_options {
 	enum pm_rseq rseq;
 	unsigned long decay_ms;
 	unsigned long large_cache;
+	unsigned long keep;
 	bool populate;
 	bool thp;
 	bool stats_exit;

@@ -62,10 +62,17 @@ void pm_mag_init(gfp_t gfp)
 	pm_options.magazine = pm_mags;
 }
 
-/* The magazine that a CPU has, published or not. */
-static struct pm_magazine *pm_mag_at(unsigned int index)
+/**
+ * pm_mag_at() - magazine that a CPU has, published or set aside
+ * @index: the CPU's number
+ *
+ * Context: any. Others use it, and may drain it.
+ * Return: the magazine, or NULL.
+ */
+struct pm_magazine *pm_mag_at(unsigned int index)
 {
-	return pm_mags ? READ_ONCE(pm_mags[index]) : NULL;
+	return pm_mags && index < pm_percpu_count() ?
+		READ_ONCE(pm_mags[index]) : NULL;
 }
 
 static struct pm_magazine *pm_mag_new(gfp_t gfp)

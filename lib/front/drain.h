@@ -7,6 +7,7 @@
 
 #include "front/magazine.h"
 
+struct pm_magazine *pm_mag_at(unsigned int index);
 struct pm_magazine *pm_mag_here(gfp_t gfp);
 void pm_mag_come_by(void);
 

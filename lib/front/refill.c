@@ -140,11 +140,9 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
  */
 bool pm_mag_is_on_top(unsigned int class, const void *obj)
 {
-	unsigned int index = pm_percpu_index();
-	struct pm_magazine *mag;
+	struct pm_magazine *mag = pm_mag_at(pm_percpu_index());
 	u32 top;
 
-	mag = index < pm_percpu_count() ? pm_percpu_get(index) : NULL;
 	if (!mag)
 		return false;
 	top = READ_ONCE(mag->stack[class].top);

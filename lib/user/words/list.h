@@ -28,6 +28,11 @@
 	cds_list_for_each_entry_reverse(p, l, m)
 #define list_for_each_entry_safe(p, n, l, m) \
 	cds_list_for_each_entry_safe(p, n, l, m)
+#define list_for_each_entry_safe_reverse(p, n, l, m)			\
+	for (p = cds_list_entry((l)->prev, typeof(*p), m),		\
+	     n = cds_list_entry(p->m.prev, typeof(*p), m);		\
+	     &p->m != (l);						\
+	     p = n, n = cds_list_entry(n->m.prev, typeof(*p), m))
 #define list_add_tail_rcu(n, l)	cds_list_add_tail_rcu(n, l)
 #define list_del_rcu(n)		cds_list_del_rcu(n)
 /*
