@@ -29,6 +29,45 @@ void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from)
 }
 
 /**
+ * pm_arena_adopt_free_heap() - a heap that an arena does not need becomes another one's
+ * @to: the heir
+ * @from: the arena, which stays in use
+ * @least: bytes of the slab that it is wanted for
+ *
+ * Nobody has an object of such a heap on the way to the wrong owner: an object
+ * that is in a magazine, a depot, an inbox or in somebody's hands is out of its
+ * slab, and then the heap is not free.
+ *
+ * Context: both locks are held, and pm_registry: figures move.
+ * Return: whether there was one.
+ */
+bool pm_arena_adopt_free_heap(struct pm_arena *to, struct pm_arena *from,
+			      size_t least)
+{
+	struct pm_heap *heap;
+
+	lockdep_assert_held(&to->lock);
+	lockdep_assert_held(&from->lock);
+	list_for_each_entry(heap, &from->heaps, node) {
+		if (!pm_heap_may_go(heap) || pm_heap_bytes(heap) < least)
+			continue;
+		list_del(&heap->node);
+		list_add_tail(&heap->node, &to->heaps);
+		pm_heap_set_owner(heap, to, &to->lock);
+		from->nr_heaps--;
+		to->nr_heaps++;
+		from->heap_bytes -= pm_heap_bytes(heap);
+		to->heap_bytes += pm_heap_bytes(heap);
+		pm_arena_less_dirty(from, pm_heap_nr_dirty(heap));
+		WRITE_ONCE(to->dirty_units,
+			   to->dirty_units + pm_heap_nr_dirty(heap));
+		to->stats.adopted++;
+		return true;
+	}
+	return false;
+}
+
+/**
  * pm_arena_adopt() - everything that an arena has becomes another one's
  * @to: the heir
  * @from: the arena, empty afterwards

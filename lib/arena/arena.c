@@ -219,25 +219,20 @@ void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab)
 }
 
 static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,
-					 unsigned int class, gfp_t gfp)
+					 unsigned int class)
 {
-	struct pm_slab *slab = NULL;
+	struct pm_slab *slab;
 	struct pm_heap *heap;
 
 	lockdep_assert_held(&arena->lock);
 	list_for_each_entry(heap, &arena->heaps, node) {
 		slab = pm_arena_cut_slab(arena, heap, class);
-		if (slab)
-			break;
+		if (!slab)
+			continue;
+		list_add(&slab->node, &arena->partial[class]);
+		return slab;
 	}
-	if (!slab) {
-		heap = pm_arena_map_heap(arena, class, gfp);
-		if (!heap)
-			return NULL;
-		slab = pm_arena_cut_slab(arena, heap, class);
-	}
-	list_add(&slab->node, &arena->partial[class]);
-	return slab;
+	return NULL;
 }
 
 /**
@@ -479,15 +474,14 @@ void pm_arena_collect(struct pm_arena *arena)
  * @class: class number
  * @objs: where they go
  * @n: how many are wanted
- * @gfp: context
  *
  * From the depot first: those were used last. Then from slabs.
  *
  * Context: arena lock held.
- * Return: how many there are, fewer than @n only when the arena cannot grow.
+ * Return: how many there are, fewer than @n when no heap has room for a slab.
  */
 unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
-			   void **objs, unsigned int n, gfp_t gfp)
+			   void **objs, unsigned int n)
 {
 	struct list_head *partial = &arena->partial[class];
 	unsigned int depot, taken, i, j;
@@ -501,7 +495,7 @@ unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
 		if (!list_empty(partial))
 			slab = list_first_entry(partial, struct pm_slab, node);
 		else
-			slab = pm_arena_new_slab(arena, class, gfp);
+			slab = pm_arena_new_slab(arena, class);
 		if (!slab)
 			break;
 		taken += pm_heap_take(slab, objs + taken, n - taken,

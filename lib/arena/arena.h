@@ -146,6 +146,19 @@ static inline bool pm_arena_is_in_use(const struct pm_arena *arena)
 	return likely(!arena->retired) && !pm_arena_is_forsaken(arena);
 }
 
+/**
+ * pm_arena_has_free_heap() - whether so much of an arena is free that a heap may be
+ * @arena: the arena
+ *
+ * Context: any.
+ * Return: a hint.
+ */
+static inline bool pm_arena_has_free_heap(const struct pm_arena *arena)
+{
+	return READ_ONCE(arena->heap_bytes) >=
+	       READ_ONCE(arena->slab_bytes) + (1UL << PM_HEAP_SHIFT);
+}
+
 /* arena.c: what happens while the lock is held */
 struct pm_arena *pm_arena_make(gfp_t gfp);
 void pm_arena_delete(struct pm_arena *arena);
@@ -158,7 +171,7 @@ struct pm_slab *pm_arena_cut_slab(struct pm_arena *arena, struct pm_heap *heap,
 				  unsigned int class);
 void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab);
 unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
-			   void **objs, unsigned int n, gfp_t gfp);
+			   void **objs, unsigned int n);
 enum pm_slab_fault pm_arena_put_object(struct pm_arena *arena,
 				       struct pm_slab *slab,
 				       unsigned int index);
@@ -192,6 +205,8 @@ bool pm_arena_leave(struct pm_arena *arena);
 
 /* adopt.c */
 void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from);
+bool pm_arena_adopt_free_heap(struct pm_arena *to, struct pm_arena *from,
+			      size_t least);
 void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from);
 void pm_arena_set_retired(struct pm_arena *arena);
 void pm_arena_restart(struct pm_arena *arena);

@@ -176,6 +176,51 @@ static noinline struct pm_arena *pm_arena_lock_slow(unsigned int class,
 }
 
 /*
+ * @arena has no room: it gets a heap that another arena does not need. The
+ * others' locks are only tried, for one is held. Neither may be retired
+ * meanwhile, and who adds up figures is kept away, or told: hence the registry.
+ */
+static bool pm_arena_grow_from_others(struct pm_arena *arena,
+				      unsigned int class)
+{
+	size_t least = pm_classes[class].units * PM_UNIT_SIZE;
+	struct pm_arena *other;
+	bool grown = false;
+	unsigned int id;
+
+	if (!mutex_trylock(&pm_registry))
+		return false;
+	pm_registry_moves();
+	for (id = 0; id < pm_arena_table_size && !grown; id++) {
+		other = pm_arena_at(id);
+		if (!other || other == arena || !pm_arena_has_free_heap(other) ||
+		    !pm_arena_trylock(other))
+			continue;
+		grown = pm_arena_is_in_use(other) &&
+			pm_arena_adopt_free_heap(arena, other, least);
+		pm_arena_unlock(other);
+	}
+	pm_registry_moved();
+	mutex_unlock(&pm_registry);
+	return grown;
+}
+
+/* Take objects from an arena; when it has no room it grows, and once more. */
+static unsigned int pm_arena_take_growing(struct pm_arena *arena,
+					  unsigned int class, void **objs,
+					  unsigned int n, gfp_t gfp)
+{
+	unsigned int got = pm_arena_take(arena, class, objs, n);
+
+	if (likely(got))
+		return got;
+	if (!pm_arena_grow_from_others(arena, class) &&
+	    !pm_arena_map_heap(arena, class, gfp))
+		return 0;
+	return pm_arena_take(arena, class, objs, n);
+}
+
+/*
  * Nobody has served the request yet: the arena could not grow, or none could
  * be locked. Ask every arena, waiting for its lock.
  *
@@ -199,7 +244,7 @@ again:
 		pm_arena_lock(arena, class);
 		if (!pm_arena_enter_or_unlock(arena, class))
 			continue;
-		got = pm_arena_take(arena, class, objs, 1, gfp);
+		got = pm_arena_take_growing(arena, class, objs, 1, gfp);
 		if (got && id != own) {
 			arena->stats.lent++;
 			trace_arena_fallback(own, class, 0, id);
@@ -230,7 +275,8 @@ again:
  *      one whose lock is free; when all are busy we wait for our own.
  *   3. Under the lock objects are taken from the class's depot, then from
  *      partial slabs; if there is none a slab is cut from a heap; if no heap
- *      has room the host is asked for another.
+ *      has room the arena gets one that another arena does not need, or else
+ *      the host is asked for another.
  *   4. When that yields nothing every arena is asked in turn, and only then
  *      the request fails.
  *
@@ -254,7 +300,7 @@ unsigned int __pm_malloc_lock(unsigned int class, void **objs, unsigned int n,
 	if (unlikely(!arena))
 		arena = pm_arena_lock_slow(class, busy, gfp);
 	if (likely(arena)) {
-		got = pm_arena_take(arena, class, objs, n, gfp);
+		got = pm_arena_take_growing(arena, class, objs, n, gfp);
 		pm_arena_leave(arena);
 	}
 	return likely(got) ? got : pm_malloc_ask_all(class, objs, gfp);

@@ -130,27 +130,37 @@ out:
 }
 
 /**
- * pm_registry_unlink() - take an arena out of table and list
- * @arena: arena that is going to be retired
+ * pm_registry_moves() - figures are going to move from an arena to another one
  *
- * A reader outside of the process is told that figures are moving.
+ * A reader outside of the process is told, until pm_registry_moved().
  *
  * Context: pm_registry held.
  */
-void pm_registry_unlink(struct pm_arena *arena)
+void pm_registry_moves(void)
 {
 	lockdep_assert_held(&pm_registry);
 	/* For readers from outside: odd before anything moves ... */
 	WRITE_ONCE(pm_arenas_seq, pm_arenas_seq + 1);
 	/* ... which is this barrier. Its partner is in pm_registry_moved(). */
 	smp_wmb();
+}
+
+/**
+ * pm_registry_unlink() - take an arena out of table and list
+ * @arena: arena that is going to be retired
+ *
+ * Context: pm_registry held.
+ */
+void pm_registry_unlink(struct pm_arena *arena)
+{
+	pm_registry_moves();
 	WRITE_ONCE(pm_retiring, arena);
 	WRITE_ONCE(pm_arena_table[arena->id], NULL);
 	list_del_rcu(&arena->node);
 }
 
 /**
- * pm_registry_moved() - an unlinked arena's figures have moved to its heir
+ * pm_registry_moved() - figures have moved to their new owner
  *
  * Context: pm_registry held.
  */

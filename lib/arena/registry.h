@@ -27,6 +27,7 @@ void pm_registry_exit(void);
 bool pm_arena_ready(void);
 struct pm_arena *pm_arena_at(unsigned int id);
 bool pm_arena_create(unsigned int id, gfp_t gfp);
+void pm_registry_moves(void);
 void pm_registry_unlink(struct pm_arena *arena);
 void pm_registry_moved(void);
 void pm_registry_spare(struct pm_arena *arena);
