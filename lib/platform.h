@@ -57,7 +57,7 @@
  *   types	u8 u16 u32 u64 s64
  *   errors	EBUSY ENOENT EPERM
  *   numbers	ALIGN ALIGN_DOWN IS_ALIGNED DIV_ROUND_UP ARRAY_SIZE min_t max_t
- *		is_power_of_2 ilog2 check_mul_overflow PAGE_SHIFT PAGE_SIZE
+ *		SIZE_MAX is_power_of_2 ilog2 check_mul_overflow PAGE_SHIFT PAGE_SIZE
  *   bits	BITS_PER_LONG BITS_TO_LONGS __ffs hweight_long __set_bit
  *		__clear_bit test_bit test_and_set_bit
  *   text	memcpy memmove memset strchr strcmp strcspn strlen strncmp
@@ -66,11 +66,13 @@
  *		list_del list_splice_init list_empty list_is_singular
  *		list_first_entry list_for_each_entry
  *		list_for_each_entry_reverse list_for_each_entry_safe
+ *		list_for_each_entry_safe_reverse
  *		llist_head llist_node llist_add llist_del_all llist_empty
  *   order	READ_ONCE WRITE_ONCE smp_mb smp_wmb smp_load_acquire
  *		smp_store_release xchg cmpxchg try_cmpxchg cpu_relax
  *   atomics	atomic_long_t atomic_long_read atomic_long_set atomic_long_add
- *		atomic_long_sub atomic_long_inc atomic_long_inc_return
+ *		atomic_long_sub atomic_long_add_return atomic_long_inc
+ *		atomic_long_inc_return
  *		atomic_long_dec_return atomic_long_dec_if_positive
  *   mutexes	mutex DEFINE_MUTEX __MUTEX_INITIALIZER mutex_init mutex_lock
  *		mutex_lock_nested SINGLE_DEPTH_NESTING mutex_trylock

@@ -23,6 +23,7 @@ OPTIONS = (
     ("cpu_id", "cpu|mm_cid", "what numbers magazines"),
     ("decay_ms", "MS", "how long freed memory stays with the process"),
     ("large_cache", "BYTES", "how much of freed large objects is kept"),
+    ("keep", "BYTES", "how much free memory stays for the decay time"),
     ("rseq", "auto|own|off", "whose restartable sequences magazines use"),
     ("populate", "on|off", "ask for pages before they are used"),
     ("thp", "on|off", "ask for transparent huge pages"),

@@ -232,7 +232,7 @@ static void heap_purge(struct pm_test *t)
 
 	if (!heap_begin(t, &env))
 		return;
-	PM_EXPECT_EQ(t, pm_arena_purge_heap(env.heap->arena, env.heap), 0);
+	PM_EXPECT_EQ(t, pm_arena_purge_heap(env.heap->arena, env.heap, SIZE_MAX), 0);
 	for (i = 0; i < ARRAY_SIZE(slab); i++) {
 		slab[i] = pm_test_cut_slab(env.heap, class);
 		if (!PM_EXPECT(t, slab[i]))
@@ -248,7 +248,7 @@ static void heap_purge(struct pm_test *t)
 	PM_EXPECT_EQ(t, env.heap->nr_dirty, 2);
 	heap_expect_sound(t, env.heap);
 	memset(slab[0]->base, 0xa5, PM_UNIT_SIZE);
-	bytes = pm_arena_purge_heap(env.heap->arena, env.heap);
+	bytes = pm_arena_purge_heap(env.heap->arena, env.heap, SIZE_MAX);
 	/* A host need not be able to take pages back; then all stays. */
 	if (bytes) {
 		PM_EXPECT_EQ(t, bytes, 2 * PM_UNIT_SIZE);
@@ -386,7 +386,7 @@ static void heap_against_model(struct pm_test *t)
 		}
 		if (step % 256 == 0) {
 			heap_expect_sound(t, env.heap);
-			if (pm_arena_purge_heap(env.heap->arena, env.heap))
+			if (pm_arena_purge_heap(env.heap->arena, env.heap, SIZE_MAX))
 				heap_model_purge(&model);
 			pm_test_yield();
 		}

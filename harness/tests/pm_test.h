@@ -51,6 +51,7 @@
 	X(magazine)							\
 	X(inflight)							\
 	X(api)								\
+	X(giveback)							\
 	X(oom)								\
 	X(retire)							\
 	X(stress)

@@ -158,6 +158,7 @@ static bool pm_test_run_case(const struct pm_test_suite *suite,
 	WRITE_ONCE(pm_options.policy, options.policy);
 	WRITE_ONCE(pm_options.decay_ms, options.decay_ms);
 	WRITE_ONCE(pm_options.large_cache, options.large_cache);
+	WRITE_ONCE(pm_options.keep, options.keep);
 	pm_test_unpin();
 	pm_test_conserved(&t, &before);
 	ok = !atomic_long_read(&t.failures);

@@ -508,7 +508,8 @@ static void slab_marks(struct pm_test *t)
 		slab_expect_marked(t, slab);
 		pm_arena_put_slab(slab_env.heap->arena, slab);
 		if (turn[i].purge)
-			pm_arena_purge_heap(slab_env.heap->arena, slab_env.heap);
+			pm_arena_purge_heap(slab_env.heap->arena, slab_env.heap,
+					    SIZE_MAX);
 	}
 	slab_end();
 }

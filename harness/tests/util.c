@@ -242,6 +242,7 @@ struct pm_arena *pm_test_arena_make(void)
 	INIT_LIST_HEAD(&arena->heaps);
 	for (class = 0; class < PM_NR_CLASSES; class++)
 		INIT_LIST_HEAD(&arena->partial[class]);
+	pm_arena_watch(arena);
 	mutex_lock(&arena->lock);
 	return arena;
 }

@@ -59,8 +59,7 @@ bool pm_arena_adopt_free_heap(struct pm_arena *to, struct pm_arena *from,
 		from->heap_bytes -= pm_heap_bytes(heap);
 		to->heap_bytes += pm_heap_bytes(heap);
 		pm_arena_less_dirty(from, pm_heap_nr_dirty(heap));
-		WRITE_ONCE(to->dirty_units,
-			   to->dirty_units + pm_heap_nr_dirty(heap));
+		pm_arena_more_dirty(to, pm_heap_nr_dirty(heap));
 		to->stats.adopted++;
 		return true;
 	}
@@ -97,7 +96,7 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 	to->nr_heaps += from->nr_heaps;
 	to->heap_bytes += from->heap_bytes;
 	to->slab_bytes += from->slab_bytes;
-	WRITE_ONCE(to->dirty_units, to->dirty_units + from->dirty_units);
+	pm_arena_more_dirty(to, from->dirty_units);
 	to->stats.remote_in += from->stats.remote_in;
 	to->stats.local_free += from->stats.local_free;
 	to->stats.heap_maps += from->stats.heap_maps;

@@ -79,42 +79,6 @@ void pm_arena_delete(struct pm_arena *arena)
  */
 #define PM_HEAPS_HUGE	4
 
-/*
- * So many units that were freed since the last look are worth another one: it
- * goes over all arenas.
- */
-#define PM_WATCH_UNITS	((2UL << 20) / PM_UNIT_SIZE)
-
-/**
- * pm_arena_watch() - begin to watch for much that is freed
- * @arena: the arena
- *
- * Context: arena lock held, or not published yet.
- */
-void pm_arena_watch(struct pm_arena *arena)
-{
-	arena->watch_units = arena->dirty_units + PM_WATCH_UNITS;
-}
-
-/**
- * pm_arena_less_dirty() - units are in use again, or have no pages any more
- * @arena: the arena
- * @units: how many
- *
- * Context: arena lock held.
- */
-void pm_arena_less_dirty(struct pm_arena *arena, unsigned int units)
-{
-	lockdep_assert_held(&arena->lock);
-	WRITE_ONCE(arena->dirty_units, arena->dirty_units - units);
-	if (arena->idle_units > arena->dirty_units)
-		arena->idle_units = arena->dirty_units;
-	if (arena->stuck_units > arena->dirty_units)
-		WRITE_ONCE(arena->stuck_units, arena->dirty_units);
-	if (arena->watch_units > arena->dirty_units + PM_WATCH_UNITS)
-		pm_arena_watch(arena);
-}
-
 /**
  * pm_arena_map_heap() - get a heap from the host
  * @arena: its owner to be
@@ -214,8 +178,7 @@ void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab)
 	lockdep_assert_held(&arena->lock);
 	arena->slab_bytes -= pm_slab_bytes(slab);
 	pm_heap_put_slab(heap, slab);
-	WRITE_ONCE(arena->dirty_units,
-		   arena->dirty_units + pm_heap_nr_dirty(heap) - dirty);
+	pm_arena_more_dirty(arena, pm_heap_nr_dirty(heap) - dirty);
 }
 
 static struct pm_slab *pm_arena_new_slab(struct pm_arena *arena,

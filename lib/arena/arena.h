@@ -159,11 +159,15 @@ static inline bool pm_arena_has_free_heap(const struct pm_arena *arena)
 	       READ_ONCE(arena->slab_bytes) + (1UL << PM_HEAP_SHIFT);
 }
 
+/* dirty.c */
+void pm_arena_watch(struct pm_arena *arena);
+void pm_arena_more_dirty(struct pm_arena *arena, unsigned int units);
+void pm_arena_less_dirty(struct pm_arena *arena, unsigned int units);
+size_t pm_arena_kept(const struct pm_arena *arena);
+
 /* arena.c: what happens while the lock is held */
 struct pm_arena *pm_arena_make(gfp_t gfp);
 void pm_arena_delete(struct pm_arena *arena);
-void pm_arena_watch(struct pm_arena *arena);
-void pm_arena_less_dirty(struct pm_arena *arena, unsigned int units);
 struct pm_heap *pm_arena_map_heap(struct pm_arena *arena, unsigned int class,
 				  gfp_t gfp);
 void pm_arena_unmap_heap(struct pm_arena *arena, struct pm_heap *heap);
@@ -183,11 +187,11 @@ void pm_arena_collect(struct pm_arena *arena);
 struct pm_heap *pm_arena_find_heap(struct pm_arena *arena, const void *obj);
 
 /* giveback.c */
-size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap);
+size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap,
+			   size_t most);
 void pm_arena_flush_depots(struct pm_arena *arena);
 bool pm_arena_decay(struct pm_arena *arena);
 size_t pm_arena_shed(struct pm_arena *arena, size_t bytes);
-size_t pm_arena_kept(const struct pm_arena *arena);
 size_t pm_arena_trim(struct pm_arena *arena);
 size_t pm_arena_free_bytes(struct pm_arena *arena);
 

@@ -21,8 +21,10 @@
 #include "back/large.h"
 #include "base/options.h"
 
-/* Coarse time of the next look at all arenas. */
-static u64 pm_decay_next;
+#define PM_DECAY_LOOKS	4	/* at all arenas, in a decay time */
+
+/* Coarse time of the latest look at all arenas. */
+static u64 pm_decay_at;
 
 /**
  * pm_arenas_kept() - bytes that nobody uses and that could go back to the host
@@ -82,13 +84,12 @@ static struct pm_arena *pm_arena_try_enter(unsigned int id)
  */
 void pm_arenas_decay(void)
 {
-	u64 now = pm_host_clock_coarse_ns();
-	u64 next = READ_ONCE(pm_decay_next);
+	u64 now = pm_host_clock_coarse_ns(), at = READ_ONCE(pm_decay_at);
 	struct pm_arena *arena;
 	unsigned int id;
 
-	if (now < next || cmpxchg(&pm_decay_next, next, now +
-				  (u64)pm_options.decay_ms * 250000) != next)
+	if (now - at < (u64)pm_options.decay_ms * 1000000 / PM_DECAY_LOOKS ||
+	    cmpxchg(&pm_decay_at, at, now) != at)
 		return;
 	pm_keep_set_live(pm_arenas_live());
 	for (id = 0; id < pm_arena_table_size; id++) {

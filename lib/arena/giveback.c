@@ -81,13 +81,15 @@ static void pm_arena_decay_depots(struct pm_arena *arena)
  * pm_arena_purge_heap() - give the pages of a heap's free units back
  * @arena: the owner
  * @heap: the heap
+ * @most: units that are to go
  *
  * Context: arena lock held.
  * Return: bytes given back.
  */
-size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap)
+size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap,
+			   size_t most)
 {
-	size_t bytes = pm_heap_purge(heap);
+	size_t bytes = pm_heap_purge(heap, most);
 
 	lockdep_assert_held(&arena->lock);
 	pm_arena_less_dirty(arena, bytes / PM_UNIT_SIZE);
@@ -95,29 +97,32 @@ size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap)
 }
 
 /*
- * Free units of an arena go back to the host, @most bytes of them or a little
- * more; and free heaps, but the last one only if @everything is to go. The heaps
- * that are looked at first for a slab come last.
+ * Free units of an arena go back to the host, @most of them, or more where a
+ * whole heap goes: but the last one only if @everything is to go. The heaps that
+ * are looked at first for a slab come last.
  */
 static size_t pm_arena_purge(struct pm_arena *arena, size_t most,
 			     bool everything)
 {
 	u64 begin = pm_trace_begin(arena_purge);
 	struct pm_heap *heap, *next;
-	size_t bytes = 0;
+	size_t units = 0, bytes;
 
 	lockdep_assert_held(&arena->lock);
 	list_for_each_entry_safe_reverse(heap, next, &arena->heaps, node) {
-		if (bytes >= most && !everything)
+		if (units >= most)
 			break;
 		if (pm_heap_may_go(heap) &&
 		    (everything || arena->nr_heaps > 1)) {
-			bytes += pm_heap_nr_dirty(heap) * PM_UNIT_SIZE;
+			units += pm_heap_nr_dirty(heap);
 			pm_arena_unmap_heap(arena, heap);
 		} else {
-			bytes += pm_arena_purge_heap(arena, heap);
+			units += pm_arena_purge_heap(arena, heap,
+						     most - units) /
+				 PM_UNIT_SIZE;
 		}
 	}
+	bytes = units * PM_UNIT_SIZE;
 	arena->stats.purged += bytes;
 	if (bytes)
 		trace_arena_purge(arena->id, 0, pm_trace_since(begin), bytes);
@@ -137,6 +142,17 @@ static void pm_arena_release_slabs(struct pm_arena *arena)
 				list_del(&slab->node);
 				pm_arena_put_slab(arena, slab);
 			}
+}
+
+/* Units that were not needed for the decay time go. */
+static void pm_arena_give_back_idle(struct pm_arena *arena)
+{
+	unsigned int idle = arena->idle_units, gone;
+
+	pm_arena_release_slabs(arena);
+	gone = pm_arena_purge(arena, idle, false) / PM_UNIT_SIZE;
+	/* A host that takes whole heaps only leaves the others' units. */
+	WRITE_ONCE(arena->stuck_units, idle > gone ? idle - gone : 0);
 }
 
 /**
@@ -159,12 +175,8 @@ bool pm_arena_decay(struct pm_arena *arena)
 		return false;
 	arena->decayed_at = now;
 	pm_arena_decay_depots(arena);
-	if (arena->idle_units) {
-		pm_arena_release_slabs(arena);
-		pm_arena_purge(arena, arena->idle_units * PM_UNIT_SIZE, false);
-		/* A host that takes whole heaps only leaves the others' units. */
-		WRITE_ONCE(arena->stuck_units, arena->idle_units);
-	}
+	if (arena->idle_units)
+		pm_arena_give_back_idle(arena);
 	arena->idle_units = arena->dirty_units;
 	return true;
 }
@@ -180,22 +192,7 @@ bool pm_arena_decay(struct pm_arena *arena)
 size_t pm_arena_shed(struct pm_arena *arena, size_t bytes)
 {
 	lockdep_assert_held(&arena->lock);
-	return pm_arena_purge(arena, bytes, false);
-}
-
-/**
- * pm_arena_kept() - bytes of free units that could go back to the host
- * @arena: the arena
- *
- * Context: any.
- * Return: a snapshot.
- */
-size_t pm_arena_kept(const struct pm_arena *arena)
-{
-	unsigned int units = READ_ONCE(arena->dirty_units);
-	unsigned int stuck = READ_ONCE(arena->stuck_units);
-
-	return units > stuck ? (units - stuck) * PM_UNIT_SIZE : 0;
+	return pm_arena_purge(arena, DIV_ROUND_UP(bytes, PM_UNIT_SIZE), false);
 }
 
 /**

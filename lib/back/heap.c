@@ -273,34 +273,47 @@ void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab)
 	heap->nr_dirty += dirty;
 }
 
+/* The pages of @n free units from @unit on go back to the host. */
+static bool pm_heap_purge_run(struct pm_heap *heap, unsigned int unit,
+			      unsigned int n)
+{
+	unsigned int end = unit + n;
+
+	if (!pm_host_purge(heap->base + unit * PM_UNIT_SIZE, n * PM_UNIT_SIZE))
+		return false;
+	heap->nr_dirty -= n;
+	memset(heap->marked + unit * PM_UNIT_STEPS, 0, n * PM_UNIT_STEPS);
+	for (; unit < end; unit++)
+		__clear_bit(unit, heap->dirty);
+	return true;
+}
+
 /**
  * pm_heap_purge() - give the pages of free units back to the host
  * @heap: the heap
+ * @most: units that are to go
+ *
+ * From the high end: slabs are cut from the low one.
  *
  * Context: the owner's lock is held.
  * Return: bytes given back.
  */
-size_t pm_heap_purge(struct pm_heap *heap)
+size_t pm_heap_purge(struct pm_heap *heap, size_t most)
 {
-	unsigned int unit, end;
-	size_t bytes = 0;
+	unsigned int unit, end = heap->nr_units;
+	size_t units = 0;
 
 	lockdep_assert_held(heap->lock);
-	for (unit = 0; heap->nr_dirty && unit < heap->nr_units; unit = end) {
-		end = unit + 1;
+	for (; heap->nr_dirty && end && units < most; end = unit) {
+		unit = end - 1;
 		if (!test_bit(unit, heap->dirty))
 			continue;
-		while (end < heap->nr_units && test_bit(end, heap->dirty))
-			end++;
-		if (!pm_host_purge(heap->base + unit * PM_UNIT_SIZE,
-				   (end - unit) * PM_UNIT_SIZE))
-			return bytes;
-		bytes += (end - unit) * PM_UNIT_SIZE;
-		heap->nr_dirty -= end - unit;
-		memset(heap->marked + unit * PM_UNIT_STEPS, 0,
-		       (end - unit) * PM_UNIT_STEPS);
-		for (; unit < end; unit++)
-			__clear_bit(unit, heap->dirty);
+		while (unit && test_bit(unit - 1, heap->dirty) &&
+		       units + end - unit < most)
+			unit--;
+		if (!pm_heap_purge_run(heap, unit, end - unit))
+			break;
+		units += end - unit;
 	}
-	return bytes;
+	return units * PM_UNIT_SIZE;
 }

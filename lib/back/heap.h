@@ -68,7 +68,7 @@ void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab);
 void pm_heap_open_slab(struct pm_slab *slab, bool common);
 unsigned int pm_heap_take(struct pm_slab *slab, void **objs, unsigned int n,
 			  bool common);
-size_t pm_heap_purge(struct pm_heap *heap);
+size_t pm_heap_purge(struct pm_heap *heap, size_t most);
 
 /**
  * pm_heap_owner() - arena that a heap belongs to

@@ -80,9 +80,9 @@ static int policy_show(struct seq_file *m, void *unused)
 	for (policy = pm_policies; policy->name; policy++)
 		seq_printf(m, policy == pm_options.policy ? "[%s] " : "%s ",
 			   policy->name);
-	seq_printf(m, "\narenas %u\ndecay_ms %lu\nlarge_cache %lu\n",
+	seq_printf(m, "\narenas %u\ndecay_ms %lu\nlarge_cache %lu\nkeep %lu\n",
 		   pm_arena_table_size, pm_options.decay_ms,
-		   pm_options.large_cache);
+		   pm_options.large_cache, pm_options.keep);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(policy);

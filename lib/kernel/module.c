@@ -50,6 +50,10 @@ static char *large_cache = "16777216";
 module_param(large_cache, charp, 0444);
 MODULE_PARM_DESC(large_cache, "bytes of freed large objects to keep for reuse (default 16 MiB)");
 
+static char *keep;
+module_param(keep, charp, 0444);
+MODULE_PARM_DESC(keep, "bytes of free memory that stay for the decay time (default 32 MiB)");
+
 static char *misuse;
 module_param(misuse, charp, 0444);
 MODULE_PARM_DESC(misuse, "what follows the line that names bad input: abort (default, a warning), report, ignore");
@@ -130,6 +134,7 @@ static int __init pm_module_init(void)
 	pm_option_add("magazine_bytes", magazine_bytes);
 	pm_option_add("decay_ms", decay_ms);
 	pm_option_add("large_cache", large_cache);
+	pm_option_add("keep", keep);
 	pm_option_add("misuse", misuse);
 	pm_option_add("delay", delay);
 	if (!pm_start(GFP_KERNEL))

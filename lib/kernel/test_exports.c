@@ -8,6 +8,7 @@
 #include "api/misuse.h"
 #include "api/start.h"
 #include "arena/check.h"
+#include "arena/decay.h"
 #include "arena/free_lock.h"
 #include "arena/malloc_lock.h"
 #include "arena/policy.h"
@@ -19,6 +20,7 @@
 #include "api/core.h"
 #include "arena/depot.h"
 #include "back/heap.h"
+#include "back/keep.h"
 #include "back/large.h"
 #include "arena/lockstat.h"
 #include "front/magazine.h"
@@ -109,6 +111,14 @@ PM_EXPORT_TEST(pm_depot_take_oldest);
 PM_EXPORT_TEST(pm_arena_cut_slab);
 PM_EXPORT_TEST(pm_arena_map_heap);
 PM_EXPORT_TEST(pm_arena_purge_heap);
+PM_EXPORT_TEST(pm_arena_decay);
+PM_EXPORT_TEST(pm_arena_kept);
+PM_EXPORT_TEST(pm_arena_watch);
+PM_EXPORT_TEST(pm_arenas_kept);
+PM_EXPORT_TEST(pm_keep_allow);
+PM_EXPORT_TEST(pm_keep_bound);
+PM_EXPORT_TEST(pm_keep_set_live);
+PM_EXPORT_TEST(pm_keep_spend);
 PM_EXPORT_TEST(pm_arena_put_slab);
 PM_EXPORT_TEST(pm_arena_unmap_heap);
 
