@@ -8,7 +8,7 @@ deps: ## install the Debian packages that `run` and `check` need
 	@scripts/deps check
 	@scripts/liburcu choose auto
 
-run: ## a real program on pmalloc, what its arenas tell, and a page (40 s)
+run: ## a real program on pmalloc, what its arenas tell, and a page (60 s)
 	@scripts/deps study
 	@scripts/liburcu choose auto
 	@$(MAKE) --no-print-directory lib bench-programs
@@ -40,7 +40,7 @@ deb: ## make the Debian packages: build/deb/*.deb
 	@$(if $(filter shared,$(URCU)),,scripts/liburcu choose auto)
 	@scripts/deb
 
-check-deb: ## make them, and install, use and purge them in a clean root (4 min)
+check-deb: ## make them, and install, use and purge them in a clean root (5 min)
 	@scripts/check-deb
 
 # ---- installation ----------------------------------------------------------

@@ -14,5 +14,5 @@ check-agree: lib $(contend) ## waits that the report tells of are those that the
 check-cli: lib $(contend) ## the pmalloc command on programs, without permission, without tools
 	@harness/program/cli/check
 
-check-breaks: lib bench-programs $(contend) ## what might break the pmalloc command (4 min)
+check-breaks: lib bench-programs $(contend) ## what might break the pmalloc command (5 min)
 	@harness/program/cli/breaks

@@ -6,5 +6,5 @@
 
 check-study-needs := lib bench-programs $(B)/cli/contend
 
-check-study: $(check-study-needs) ## the study measures, resumes and shows what it says (4 min)
+check-study: $(check-study-needs) ## the study measures, resumes and shows what it says (6 min)
 	@harness/program/study/check
