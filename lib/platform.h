@@ -15,6 +15,8 @@
  *			what is given to a class that is hardly used
  *   PM_ADDR_BASE	lowest address that the host can give us
  *   PM_ADDR_BITS	bits of (address - PM_ADDR_BASE)
+ *   PM_CACHE_SLOTS	most objects of a cache that a CPU's magazine may hold; a
+ *			magazine has slots for all caches that there can be
  *   PM_CHUNK_CUTS	1: what pm_host_large_map() gave can go back in pieces, and
  *			neighbours together; 0: only as it was given
  *   PM_CHUNK_MIN	least bytes to map for large objects, 0 for as many as asked
@@ -55,7 +57,7 @@
  *		static_assert container_of EXPORT_SYMBOL_GPL __read_mostly
  *		____cacheline_aligned_in_smp SMP_CACHE_BYTES
  *   types	u8 u16 u32 u64 s64
- *   errors	EBUSY ENOENT EPERM
+ *   errors	EBUSY EINVAL ENOENT ENOMEM ENOSPC EPERM E2BIG
  *   numbers	ALIGN ALIGN_DOWN IS_ALIGNED DIV_ROUND_UP ARRAY_SIZE min_t max_t
  *		SIZE_MAX is_power_of_2 ilog2 check_mul_overflow PAGE_SHIFT PAGE_SIZE
  *   bits	BITS_PER_LONG BITS_TO_LONGS __ffs hweight_long __set_bit
@@ -296,6 +298,17 @@ void pm_host_nap(void);
  * Context: once, at start.
  */
 u64 pm_host_random(void);
+
+/**
+ * pm_host_refuse() - a function of ours is about to return NULL: let it be known why
+ * @err: negative error number
+ * @line: what was asked for
+ *
+ * Userspace has errno. The kernel's log gets the line.
+ *
+ * Context: any that may sleep.
+ */
+void pm_host_refuse(int err, const char *line);
 
 /**
  * pm_host_say() - say one line to the operator

@@ -52,6 +52,7 @@
 	X(inflight)							\
 	X(api)								\
 	X(giveback)							\
+	X(cache)							\
 	X(oom)								\
 	X(retire)							\
 	X(stress)

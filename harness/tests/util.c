@@ -240,7 +240,7 @@ struct pm_arena *pm_test_arena_make(void)
 		return NULL;
 	mutex_init(&arena->lock);
 	INIT_LIST_HEAD(&arena->heaps);
-	for (class = 0; class < PM_NR_CLASSES; class++)
+	for (class = 0; class < PM_CLASS_END; class++)
 		INIT_LIST_HEAD(&arena->partial[class]);
 	pm_arena_watch(arena);
 	mutex_lock(&arena->lock);

@@ -23,7 +23,7 @@
 	{ .name = #_name, .how = PM_FIELD_##_how,			\
 	  .at = offsetof(struct pm_arena, first),			\
 	  .size = PM_SIZE(first), .stride = PM_SIZE(array[0]),		\
-	  .count = PM_NR_CLASSES },
+	  .count = PM_CLASS_END },
 #define PM_FIELD_D(_name, expression)					\
 	{ .name = #_name, .how = PM_FIELD_TEXT, .text = #expression },
 #define PM_FIELD_L(_name, array)					\
@@ -73,7 +73,7 @@ static u64 pm_field_sum(const struct pm_field *field, const void *base)
 
 	for (n = 0; n < field->count; n++)
 		sum += pm_field_value(field, base, n) *
-		       (field->how == PM_FIELD_BYTES ? pm_classes[n].size : 1);
+		       (field->how == PM_FIELD_BYTES ? pm_class_bytes(n) : 1);
 	return sum;
 }
 
@@ -224,10 +224,10 @@ static void pm_global_figures(struct pm_global_figures *g)
 	g->large_cached_bytes = large.cached;
 	g->meta_bytes = pm_meta_bytes();
 	g->misuse = atomic_long_read(&pm_misuse_count);
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	pm_for_each_class(class) {
 		objects = pm_mag_objects(class);
 		g->magazine_objects += objects;
-		g->magazine_bytes += objects * pm_classes[class].size;
+		g->magazine_bytes += objects * pm_class_bytes(class);
 	}
 }
 

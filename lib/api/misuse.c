@@ -3,6 +3,7 @@
  * Reports of misuse: one line that says what is wrong, where, and of which
  * arena and class the object is.
  */
+#include "api/cache.h"
 #include "api/misuse.h"
 #include "api/start.h"
 #include "arena/arena.h"
@@ -12,6 +13,18 @@
 #include "base/options.h"
 #include "upkeep/verify.h"
 
+static int pm_describe_class(char *buf, size_t size, unsigned int class)
+{
+	struct pm_cache_id id;
+
+	if (pm_cache_identify(class, &id))
+		return scnprintf(buf, size,
+				 "object of cache \"%s\" (%zu bytes, class %u)",
+				 id.name, id.size, class);
+	return scnprintf(buf, size, "object of %u bytes (class %u)",
+			 pm_classes[class].size, class);
+}
+
 static int pm_describe_object(char *buf, size_t size, const void *ptr,
 			      unsigned int class,
 			      const struct pm_slab **slabp,
@@ -19,6 +32,7 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
 {
 	const struct pm_slab *slab;
 	struct pm_heap *heap;
+	int n;
 
 	if (class >= PM_CLASS_LARGE) {
 		const struct pm_extent *large = pm_large_find(ptr);
@@ -28,18 +42,51 @@ static int pm_describe_object(char *buf, size_t size, const void *ptr,
 	}
 	if (!class)
 		return scnprintf(buf, size, "no object");
+	n = pm_describe_class(buf, size, class);
 	heap = pm_pagemap_heap(ptr);
 	/* Its last object came home twice, and the heap went back. */
 	if (!heap)
-		return scnprintf(buf, size,
-				 "object of %u bytes (class %u) in arena -",
-				 pm_classes[class].size, class);
+		return n + scnprintf(buf + n, size - n, " in arena -");
 	slab = pm_heap_slab(heap, ptr, class);
 	pm_slab_index(slab, ptr, index);
 	*slabp = slab;
-	return scnprintf(buf, size, "object of %u bytes (class %u) in arena %u",
-			 pm_classes[class].size, class,
-			 pm_arena_id(pm_heap_owner(heap)));
+	return n + scnprintf(buf + n, size - n, " in arena %u",
+			     pm_arena_id(pm_heap_owner(heap)));
+}
+
+/* Where the caller's part of an object begins that has @addr in it. */
+static unsigned long pm_object_start(const struct pm_slab *slab,
+				     unsigned int index, unsigned long addr)
+{
+	unsigned long slot = (unsigned long)pm_slab_object(slab, index);
+	struct pm_cache_id id;
+
+	if (!pm_cache_identify(pm_slab_class(slab), &id))
+		return slot;
+	return slot + id.offset <= addr ? slot + id.offset : slot;
+}
+
+/* What of caches is wrong. */
+static void pm_describe_cache_fault(char *line, size_t size,
+				    enum pm_fault fault, const char *who,
+				    unsigned long addr, unsigned int of,
+				    const char *object)
+{
+	struct pm_cache_id id = { .name = "-" };
+
+	pm_cache_identify(of, &id);
+	if (fault == PM_FAULT_OF_CACHE)
+		scnprintf(line, size,
+			  "pmalloc: %s(0x%lx): only pm_cache_free() may have it: %s",
+			  who, addr, object);
+	else if (fault == PM_FAULT_CACHE)
+		scnprintf(line, size,
+			  "pmalloc: %s(0x%lx): not of cache \"%s\": %s",
+			  who, addr, id.name, object);
+	else
+		scnprintf(line, size,
+			  "pmalloc: %s(0x%lx): no cache, or it was destroyed",
+			  who, addr);
 }
 
 /* A process may begin with a bad free(), before the options were read. */
@@ -50,14 +97,59 @@ static enum pm_misuse_mode pm_misuse_mode(void)
 	return pm_options.misuse;
 }
 
+/* The line of a report. @start: where the object begins, 0 when there is none. */
+static void pm_describe_fault(char *line, size_t len, enum pm_fault fault,
+			      const char *who, unsigned long addr, size_t size,
+			      const char *object, unsigned long start)
+{
+	switch (fault) {
+	case PM_FAULT_FOREIGN:
+		scnprintf(line, len,
+			  "pmalloc: %s(0x%lx): not a pmalloc object (foreign pointer, or freed and its memory given back)",
+			  who, addr);
+		break;
+	case PM_FAULT_INTERIOR:
+		if (start)
+			scnprintf(line, len,
+				  "pmalloc: %s(0x%lx): inside an %s, %lu bytes after its start 0x%lx",
+				  who, addr, object,
+				  addr - start, start);
+		else
+			scnprintf(line, len,
+				  "pmalloc: %s(0x%lx): not a pmalloc object (inside the first pages of a large object, arena -)",
+				  who, addr);
+		break;
+	case PM_FAULT_DOUBLE_FREE:
+		scnprintf(line, len,
+			  "pmalloc: %s(0x%lx): double free: %s",
+			  who, addr, object);
+		break;
+	case PM_FAULT_SIZE:
+		scnprintf(line, len,
+			  "pmalloc: %s(0x%lx, %zu): wrong size: %s",
+			  who, addr, size, object);
+		break;
+	case PM_FAULT_UNMARKED:
+		scnprintf(line, len,
+			  "pmalloc: %s: 0x%lx was written to after it was freed, or freed twice: %s",
+			  who, addr, object);
+		break;
+	default:
+		pm_describe_cache_fault(line, len, fault, who, addr, size,
+					object);
+	}
+}
+
 /**
  * pm_misuse() - report bad input
  * @fault: what is wrong
  * @who: function that was called
  * @ptr: pointer that it was given
- * @size: size that it was given, for PM_FAULT_SIZE
+ * @size: size that it was given, for PM_FAULT_SIZE; class of the cache, for
+ *	PM_FAULT_CACHE
  * @class: class of the object, 0 to look it up. A caller that looked before
- *	knows more: looking for the object may have emptied its slab.
+ *	knows more: looking for the object may have emptied its slab. If that is a
+ *	cache, @ptr is the object's slot.
  *
  * Context: any, no lock held.
  * Return: only where the host lets the system live on.
@@ -67,7 +159,8 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 {
 	const struct pm_slab *slab = NULL;
 	unsigned long addr = (unsigned long)ptr;
-	char object[80], line[256];
+	char object[128], line[256];
+	struct pm_cache_id id;
 	unsigned int index = 0;
 
 	atomic_long_inc(&pm_misuse_count);
@@ -76,40 +169,10 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	pm_describe_object(object, sizeof(object), ptr,
 			   class ? class : pm_pagemap_class(ptr), &slab,
 			   &index);
-	switch (fault) {
-	case PM_FAULT_FOREIGN:
-		scnprintf(line, sizeof(line),
-			  "pmalloc: %s(0x%lx): not a pmalloc object (foreign pointer, or freed and its memory given back)",
-			  who, addr);
-		break;
-	case PM_FAULT_INTERIOR:
-		if (slab)
-			scnprintf(line, sizeof(line),
-				  "pmalloc: %s(0x%lx): inside an %s, %lu bytes after its start 0x%lx",
-				  who, addr, object,
-				  addr - (unsigned long)pm_slab_object(slab, index),
-				  (unsigned long)pm_slab_object(slab, index));
-		else
-			scnprintf(line, sizeof(line),
-				  "pmalloc: %s(0x%lx): not a pmalloc object (inside the first pages of a large object, arena -)",
-				  who, addr);
-		break;
-	case PM_FAULT_DOUBLE_FREE:
-		scnprintf(line, sizeof(line),
-			  "pmalloc: %s(0x%lx): double free: %s",
-			  who, addr, object);
-		break;
-	case PM_FAULT_SIZE:
-		scnprintf(line, sizeof(line),
-			  "pmalloc: %s(0x%lx, %zu): wrong size: %s",
-			  who, addr, size, object);
-		break;
-	case PM_FAULT_UNMARKED:
-		scnprintf(line, sizeof(line),
-			  "pmalloc: %s: 0x%lx was written to after it was freed, or freed twice: %s",
-			  who, addr, object);
-		break;
-	}
+	if (pm_cache_identify(class, &id))
+		addr += id.offset;
+	pm_describe_fault(line, sizeof(line), fault, who, addr, size, object,
+			  slab ? pm_object_start(slab, index, addr) : 0);
 	if (pm_options.misuse == PM_MISUSE_ABORT)
 		pm_host_misuse(line);
 	else
@@ -129,10 +192,15 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
  */
 __cold void pm_misuse_unmarked(void *obj, unsigned long class)
 {
+	bool of_cache = pm_class_is_cache(class);
+
 	if (pm_has_copy(obj, class))
-		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", obj, 0, class);
+		pm_misuse(PM_FAULT_DOUBLE_FREE,
+			  of_cache ? "pm_cache_free" : "free", obj, 0, class);
 	else
-		pm_misuse(PM_FAULT_UNMARKED, "malloc", obj, 0, class);
+		pm_misuse(PM_FAULT_UNMARKED,
+			  of_cache ? "pm_cache_alloc" : "malloc", obj, 0,
+			  class);
 }
 
 /**
@@ -146,5 +214,7 @@ __cold void pm_misuse_report_note(void)
 	void *obj = pm_misuse_take_note(&class);
 
 	if (obj)
-		pm_misuse(PM_FAULT_DOUBLE_FREE, "free", obj, 0, class);
+		pm_misuse(PM_FAULT_DOUBLE_FREE,
+			  pm_class_is_cache(class) ? "pm_cache_free" : "free",
+			  obj, 0, class);
 }

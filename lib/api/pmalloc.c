@@ -53,6 +53,10 @@ static bool pm_resolve(const void *ptr, struct pm_ref *ref, const char *who)
 		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0, 0);
 		return false;
 	}
+	if (unlikely(pm_class_is_cache(ref->class))) {
+		pm_misuse(PM_FAULT_OF_CACHE, who, ptr, 0, 0);
+		return false;
+	}
 	ref->heap = ref->class ? pm_pagemap_heap(ptr) : NULL;
 	if (unlikely(!ref->heap)) {
 		pm_misuse(PM_FAULT_FOREIGN, who, ptr, 0, 0);

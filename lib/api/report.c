@@ -4,6 +4,7 @@
  *
  * Nothing here allocates, and no lock is held while text is written.
  */
+#include "api/cache.h"
 #include "api/start.h"
 #include "api/stats.h"
 #include "arena/registry.h"
@@ -103,9 +104,10 @@ static void pm_text_hist(struct pm_writer *w, const struct pm_arena_figures *f)
 static void pm_text_hottest(struct pm_writer *w, unsigned int id)
 {
 	struct pm_arena_class_figures fig, hottest = { 0 };
+	struct pm_cache_id cache;
 	unsigned int class, which = 0;
 
-	for (class = 0; class < PM_NR_CLASSES; class++) {
+	for (class = 0; class < pm_class_end(); class++) {
 		if (!pm_arena_class_figures(id, class, &fig) ||
 		    fig.wait_ns <= hottest.wait_ns)
 			continue;
@@ -116,6 +118,9 @@ static void pm_text_hottest(struct pm_writer *w, unsigned int id)
 		return;
 	if (which == PM_CLASS_NONE)
 		pm_write(w, "      most of it for trims: ");
+	else if (pm_cache_identify(which, &cache))
+		pm_write(w, "      most of it for cache \"%s\", class %u: ",
+			 cache.name, which);
 	else
 		pm_write(w, "      most of it for %u bytes, class %u: ",
 			 pm_classes[which].size, which);
@@ -164,6 +169,27 @@ static void pm_text_totals(struct pm_writer *w, const struct pm_totals *t)
 		 t->large_cached >> 10, t->meta >> 10);
 }
 
+static void pm_text_caches(struct pm_writer *w)
+{
+	struct pm_class_figures fig;
+	struct pm_cache_id cache;
+	unsigned int class;
+	bool first = true;
+
+	for (class = PM_NR_CLASSES; class < pm_class_end(); class++) {
+		if (!pm_cache_identify(class, &cache))
+			continue;
+		if (first)
+			pm_write(w, "cache                             class   size  slot       taken        live in magazines in depots\n");
+		first = false;
+		pm_class_figures(class, &fig);
+		pm_write(w, "%-32s %6u %6zu %5zu %11llu %11llu %12llu %9llu\n",
+			 cache.name, class, cache.size, pm_class_bytes(class), PM_LLU(fig.taken),
+			 PM_LLU(pm_class_live(&fig)), PM_LLU(fig.magazine),
+			 PM_LLU(fig.depot));
+	}
+}
+
 static void pm_text(struct pm_writer *w)
 {
 	struct pm_arena_figures fig;
@@ -176,6 +202,7 @@ static void pm_text(struct pm_writer *w)
 		if (pm_arena_figures(id, &fig))
 			pm_text_arena(w, &fig);
 	pm_text_waits(w);
+	pm_text_caches(w);
 	pm_get_totals(&totals);
 	pm_text_totals(w, &totals);
 }
@@ -202,6 +229,17 @@ static void pm_json_members(struct pm_writer *w, const struct pm_field *field,
 			 PM_LLU(*value++));
 }
 
+/* What a class is: members of an object that has others. */
+static void pm_json_class(struct pm_writer *w, unsigned int class)
+{
+	struct pm_cache_id cache;
+
+	pm_write(w, "\"class\":%u,\"size\":%zu", class, pm_class_bytes(class));
+	if (pm_cache_identify(class, &cache))
+		pm_write(w, ",\"cache\":\"%s\",\"object_size\":%zu", cache.name,
+			 cache.size);
+}
+
 static void pm_json_arena_classes(struct pm_writer *w, unsigned int id)
 {
 	struct pm_arena_class_figures fig;
@@ -209,13 +247,13 @@ static void pm_json_arena_classes(struct pm_writer *w, unsigned int id)
 	bool first = true;
 
 	pm_write(w, ",\"classes\":[");
-	for (class = 0; class < PM_NR_CLASSES; class++) {
+	for (class = 0; class < pm_class_end(); class++) {
 		if (!pm_arena_class_figures(id, class, &fig))
 			continue;
-		pm_write(w, "%s{\"class\":%u,\"size\":%u,", pm_comma(&first),
-			 class, pm_classes[class].size);
+		pm_write(w, "%s{", pm_comma(&first));
+		pm_json_class(w, class);
 		pm_json_members(w, pm_arena_class_fields,
-				PM_NR_ARENA_CLASS_FIELDS, (u64 *)&fig, true);
+				PM_NR_ARENA_CLASS_FIELDS, (u64 *)&fig, false);
 		pm_write(w, "}");
 	}
 	pm_write(w, "]");
@@ -240,17 +278,19 @@ static void pm_json_arena(struct pm_writer *w,
 
 static void pm_json_classes(struct pm_writer *w)
 {
+	struct pm_cache_id cache;
 	struct pm_class_figures fig;
 	unsigned int class;
 	bool first = true;
 
 	pm_write(w, "\"classes\":[");
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	pm_for_each_class(class) {
 		pm_class_figures(class, &fig);
-		if (!fig.taken)
+		/* A cache's name is worth a line, if it was not used, too. */
+		if (!fig.taken && !pm_cache_identify(class, &cache))
 			continue;
-		pm_write(w, "%s{\"class\":%u,\"size\":%u", pm_comma(&first),
-			 class, pm_classes[class].size);
+		pm_write(w, "%s{", pm_comma(&first));
+		pm_json_class(w, class);
 		pm_json_members(w, pm_class_fields, PM_NR_CLASS_FIELDS,
 				(u64 *)&fig, false);
 		pm_write(w, ",\"magazine\":%llu}", PM_LLU(fig.magazine));
@@ -296,18 +336,23 @@ static void pm_json(struct pm_writer *w)
 static void pm_xml_waits(struct pm_writer *w, const struct pm_arena_figures *f)
 {
 	struct pm_arena_class_figures fig;
+	struct pm_cache_id cache;
 	unsigned int n;
 
 	for (n = 0; n < PM_WAIT_BUCKETS; n++)
 		if (f->wait_hist[n])
 			pm_write(w, "<waits from_ns=\"%llu\" count=\"%llu\"/>\n",
 				 n ? 1ULL << n : 0, PM_LLU(f->wait_hist[n]));
-	for (n = 0; n < PM_NR_CLASSES; n++) {
+	for (n = 0; n < pm_class_end(); n++) {
 		if (!pm_arena_class_figures(f->arena, n, &fig) ||
 		    !(fig.contended | fig.free_busy))
 			continue;
-		pm_write(w, "<class nr=\"%u\" size=\"%u\" acquired=\"%llu\" contended=\"%llu\" waited=\"%llu\" wait_ns=\"%llu\" ",
-			 n, pm_classes[n].size, PM_LLU(fig.acquired),
+		pm_write(w, "<class nr=\"%u\" size=\"%zu\"", n,
+			 pm_class_bytes(n));
+		if (pm_cache_identify(n, &cache))
+			pm_write(w, " cache=\"%s\"", cache.name);
+		pm_write(w, " acquired=\"%llu\" contended=\"%llu\" waited=\"%llu\" wait_ns=\"%llu\" ",
+			 PM_LLU(fig.acquired),
 			 PM_LLU(fig.contended), PM_LLU(fig.waited),
 			 PM_LLU(fig.wait_ns));
 		pm_write(w, "wait_max_ns=\"%llu\" fallback_out=\"%llu\" free_busy=\"%llu\"/>\n",

@@ -194,6 +194,19 @@ struct pm_class_figures {
 	u64 magazine;
 };
 
+/**
+ * pm_class_live() - objects of a class that callers have
+ * @fig: its figures
+ *
+ * Magazines move while they are looked at: never below 0.
+ */
+static inline u64 pm_class_live(const struct pm_class_figures *fig)
+{
+	u64 free = fig->depot + fig->magazine;
+
+	return fig->out > free ? fig->out - free : 0;
+}
+
 bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig);
 bool pm_arena_class_figures(unsigned int id, unsigned int class,
 			    struct pm_arena_class_figures *fig);

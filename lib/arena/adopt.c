@@ -20,7 +20,7 @@ void pm_arena_adopt_accounts(struct pm_arena *to, struct pm_arena *from)
 
 	lockdep_assert_held(&to->lock);
 	lockdep_assert_held(&from->lock);
-	for (class = 0; class < PM_NR_CLASSES; class++) {
+	for (class = 0; class < pm_class_end(); class++) {
 		to->nr_acquired[class] += from->nr_acquired[class];
 		from->nr_acquired[class] = 0;
 	}
@@ -85,7 +85,7 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 		to->stats.adopted++;
 	}
 	list_splice_init(&from->heaps, &to->heaps);
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	pm_for_each_class(class) {
 		list_splice_init(&from->partial[class], &to->partial[class]);
 		to->nr_out[class] += from->nr_out[class];
 		to->nr_taken[class] += from->nr_taken[class];

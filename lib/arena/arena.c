@@ -49,7 +49,7 @@ struct pm_arena *pm_arena_make(gfp_t gfp)
 	mutex_init(&arena->lock);
 	pm_arena_watch(arena);
 	INIT_LIST_HEAD(&arena->heaps);
-	for (class = 0; class < PM_NR_CLASSES; class++)
+	for (class = 0; class < PM_CLASS_END; class++)
 		INIT_LIST_HEAD(&arena->partial[class]);
 	return arena;
 }
@@ -64,7 +64,7 @@ void pm_arena_delete(struct pm_arena *arena)
 {
 	unsigned int class;
 
-	for (class = 1; class < PM_NR_CLASSES; class++)
+	pm_for_each_class(class)
 		pm_depot_destroy(&arena->depot[class], class);
 	pm_meta_free(arena, sizeof(*arena));
 }

@@ -103,12 +103,12 @@ struct pm_arena {
 	unsigned int idle_units;
 	u64 decayed_at;
 	struct list_head heaps;
-	struct list_head partial[PM_NR_CLASSES];
-	long nr_out[PM_NR_CLASSES];
-	u64 nr_taken[PM_NR_CLASSES];
-	u64 nr_acquired[PM_NR_CLASSES];
+	struct list_head partial[PM_CLASS_END];
+	long nr_out[PM_CLASS_END];
+	u64 nr_taken[PM_CLASS_END];
+	u64 nr_acquired[PM_CLASS_END];
 	struct pm_arena_stats stats;
-	struct pm_depot depot[PM_NR_CLASSES];
+	struct pm_depot depot[PM_CLASS_END];
 	struct llist_head inbox ____cacheline_aligned_in_smp;
 	struct llist_head remote;
 	struct list_head node;
@@ -194,6 +194,16 @@ bool pm_arena_decay(struct pm_arena *arena);
 size_t pm_arena_shed(struct pm_arena *arena, size_t bytes);
 size_t pm_arena_trim(struct pm_arena *arena);
 size_t pm_arena_free_bytes(struct pm_arena *arena);
+void pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
+			   unsigned int n);
+void pm_arena_release_class(struct pm_arena *arena, unsigned int class);
+
+/* oneclass.c: what an arena has of one class */
+void pm_arena_flush_depot(struct pm_arena *arena, unsigned int class);
+size_t pm_arena_shrink_class(struct pm_arena *arena, unsigned int class);
+size_t pm_arena_nr_out(const struct pm_arena *arena, unsigned int class);
+void *pm_arena_find_out(struct pm_arena *arena, unsigned int class);
+void pm_arena_forget_class(struct pm_arena *arena, unsigned int class);
 
 /* enter.c: the lock */
 bool pm_arena_trylock(struct pm_arena *arena);

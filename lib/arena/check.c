@@ -28,7 +28,7 @@ const char *pm_slab_fault(const struct pm_slab *slab)
 	unsigned int w, capacity, nr_free = 0;
 	const struct pm_heap *heap;
 
-	if (!slab->class || slab->class >= PM_NR_CLASSES)
+	if (!slab->class || slab->class >= pm_class_end())
 		return "slab: class out of range";
 	capacity = pm_slab_capacity(slab);
 	if (pm_pagemap_class(slab->base) != slab->class)
@@ -93,7 +93,7 @@ static const char *pm_heap_slab_fault(const struct pm_heap *heap,
 	unsigned int class = pm_pagemap_class(p), units, i;
 	const struct pm_slab *slab;
 
-	if (!class || class >= PM_NR_CLASSES)
+	if (!class || class >= pm_class_end())
 		return "heap: the page map has no class for a unit in use";
 	units = pm_classes[class].units;
 	if (!IS_ALIGNED(unit, units) || unit + units > heap->nr_units)
@@ -167,8 +167,8 @@ const char *pm_heap_fault(const struct pm_heap *heap)
  */
 struct pm_tally {
 	size_t slab_bytes;
-	u32 out[PM_NR_CLASSES];
-	u16 partial[PM_NR_CLASSES];
+	u32 out[PM_CLASS_END];
+	u16 partial[PM_CLASS_END];
 };
 
 static void pm_heap_tally(const struct pm_heap *heap, struct pm_tally *tally)
@@ -197,7 +197,7 @@ static const char *pm_arena_walk_partial(const struct pm_arena *arena,
 	const struct pm_slab *slab;
 	unsigned int class, n;
 
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	pm_for_each_class(class) {
 		n = 0;
 		list_for_each_entry(slab, &arena->partial[class], node) {
 			if (slab->class != class || !slab->nr_free ||
@@ -257,7 +257,7 @@ const char *pm_arena_fault(const struct pm_arena *arena)
 	lockdep_assert_held(&arena->lock);
 	if (arena->retired && arena->nr_heaps)
 		return "arena: retired with heaps";
-	for (class = 1; class < PM_NR_CLASSES; class++)
+	pm_for_each_class(class)
 		if (arena->nr_out[class] < 0)
 			return "arena: more objects came back than went out";
 	if (arena->slab_bytes > arena->heap_bytes)

@@ -95,6 +95,8 @@ unsigned int pm_depot_take_oldest(struct pm_depot *depot, void **objs,
  */
 void pm_depot_destroy(struct pm_depot *depot, unsigned int class)
 {
+	if (!depot->objs)
+		return;
 	pm_meta_free(depot->objs, pm_depot_capacity(class) * sizeof(void *));
 	depot->objs = NULL;
 	depot->nr = 0;

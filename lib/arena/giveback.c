@@ -16,8 +16,15 @@
 #include "base/options.h"
 #include "base/trace.h"
 
-/* Give @n objects of a depot to their slabs, the oldest first. */
-static void pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
+/**
+ * pm_arena_shrink_depot() - give objects of a depot to their slabs, the oldest first
+ * @arena: the arena
+ * @class: class of the depot
+ * @n: how many
+ *
+ * Context: arena lock held.
+ */
+void pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
 				  unsigned int n)
 {
 	struct pm_depot *depot = &arena->depot[class];
@@ -46,7 +53,7 @@ void pm_arena_flush_depots(struct pm_arena *arena)
 	unsigned int class;
 
 	lockdep_assert_held(&arena->lock);
-	for (class = 1; class < PM_NR_CLASSES; class++)
+	pm_for_each_class(class)
 		pm_arena_shrink_depot(arena, class,
 				      pm_depot_nr(&arena->depot[class]));
 }
@@ -57,7 +64,7 @@ static void pm_arena_release_depots(struct pm_arena *arena)
 	unsigned int class;
 
 	lockdep_assert_held(&arena->lock);
-	for (class = 1; class < PM_NR_CLASSES; class++)
+	pm_for_each_class(class)
 		if (!pm_depot_nr(&arena->depot[class]))
 			pm_depot_destroy(&arena->depot[class], class);
 }
@@ -68,7 +75,7 @@ static void pm_arena_decay_depots(struct pm_arena *arena)
 	struct pm_depot *depot;
 	unsigned int class, n;
 
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	pm_for_each_class(class) {
 		depot = &arena->depot[class];
 		n = pm_depot_unneeded(depot);
 		if (n)
@@ -129,19 +136,31 @@ static size_t pm_arena_purge(struct pm_arena *arena, size_t most,
 	return bytes;
 }
 
-/* Slabs that are free go back to their heaps, the last of a class, too. */
-static void pm_arena_release_slabs(struct pm_arena *arena)
+/**
+ * pm_arena_release_class() - free slabs of a class go back, the last one, too
+ * @arena: the arena
+ * @class: class number
+ *
+ * Context: arena lock held.
+ */
+void pm_arena_release_class(struct pm_arena *arena, unsigned int class)
 {
 	struct pm_slab *slab, *next;
+
+	lockdep_assert_held(&arena->lock);
+	list_for_each_entry_safe(slab, next, &arena->partial[class], node)
+		if (pm_slab_is_free(slab)) {
+			list_del(&slab->node);
+			pm_arena_put_slab(arena, slab);
+		}
+}
+
+static void pm_arena_release_slabs(struct pm_arena *arena)
+{
 	unsigned int class;
 
-	for (class = 1; class < PM_NR_CLASSES; class++)
-		list_for_each_entry_safe(slab, next, &arena->partial[class],
-					 node)
-			if (pm_slab_is_free(slab)) {
-				list_del(&slab->node);
-				pm_arena_put_slab(arena, slab);
-			}
+	pm_for_each_class(class)
+		pm_arena_release_class(arena, class);
 }
 
 /* Units that were not needed for the decay time go. */
@@ -231,9 +250,9 @@ size_t pm_arena_free_bytes(struct pm_arena *arena)
 
 	lockdep_assert_held(&arena->lock);
 	pm_arena_collect(arena);
-	for (class = 1; class < PM_NR_CLASSES; class++)
+	pm_for_each_class(class)
 		bytes -= (arena->nr_out[class] -
 			  (long)pm_depot_nr(&arena->depot[class])) *
-			 (long)pm_classes[class].size;
+			 (long)pm_class_bytes(class);
 	return max_t(long, bytes, 0);
 }

@@ -145,7 +145,7 @@ u64 pm_lockwait_contended(const struct pm_lockwait *w)
 	unsigned int class;
 	u64 sum = 0;
 
-	for (class = 0; class < PM_NR_CLASSES; class++)
+	for (class = 0; class < pm_class_end(); class++)
 		sum += atomic_long_read(&w->class[class].contended);
 	return sum;
 }
@@ -159,16 +159,40 @@ static void pm_count_move(atomic_long_t *to, atomic_long_t *from)
 	atomic_long_add(n, to);
 }
 
+/* Both pair with pm_arena_class_figures(), which takes no lock. */
 static void pm_u64_move(u64 *to, u64 *from)
 {
-	*to += *from;
-	*from = 0;
+	WRITE_ONCE(*to, *to + *from);
+	WRITE_ONCE(*from, 0);
 }
 
 static void pm_u64_max(u64 *to, u64 *from)
 {
-	*to = max_t(u64, *to, *from);
-	*from = 0;
+	WRITE_ONCE(*to, max_t(u64, *to, *from));
+	WRITE_ONCE(*from, 0);
+}
+
+static void pm_class_wait_move(struct pm_class_wait *to,
+			       struct pm_class_wait *from)
+{
+	pm_count_move(&to->contended, &from->contended);
+	pm_count_move(&to->fallback_out, &from->fallback_out);
+	pm_count_move(&to->free_busy, &from->free_busy);
+	pm_u64_move(&to->waited, &from->waited);
+	pm_u64_move(&to->wait_ns, &from->wait_ns);
+	pm_u64_max(&to->wait_max_ns, &from->wait_max_ns);
+}
+
+/**
+ * pm_lockwait_forget() - what was on behalf of a class was of none in particular
+ * @w: where waits are accounted
+ * @class: class number that another cache may get
+ *
+ * Context: the lock is held.
+ */
+void pm_lockwait_forget(struct pm_lockwait *w, unsigned int class)
+{
+	pm_class_wait_move(&w->class[PM_CLASS_NONE], &w->class[class]);
 }
 
 /**
@@ -183,7 +207,6 @@ static void pm_u64_max(u64 *to, u64 *from)
  */
 void pm_lockwait_adopt(struct pm_lockwait *to, struct pm_lockwait *from)
 {
-	struct pm_class_wait *c, *f;
 	unsigned int i;
 
 	if (from->wait_max_ns > to->wait_max_ns) {
@@ -199,16 +222,8 @@ void pm_lockwait_adopt(struct pm_lockwait *to, struct pm_lockwait *from)
 	pm_u64_move(&to->slept_ns, &from->slept_ns);
 	for (i = 0; i < PM_WAIT_BUCKETS; i++)
 		pm_u64_move(&to->hist[i], &from->hist[i]);
-	for (i = 0; i < PM_NR_CLASSES; i++) {
-		c = &to->class[i];
-		f = &from->class[i];
-		pm_count_move(&c->contended, &f->contended);
-		pm_count_move(&c->fallback_out, &f->fallback_out);
-		pm_count_move(&c->free_busy, &f->free_busy);
-		pm_u64_move(&c->waited, &f->waited);
-		pm_u64_move(&c->wait_ns, &f->wait_ns);
-		pm_u64_max(&c->wait_max_ns, &f->wait_max_ns);
-	}
+	for (i = 0; i < pm_class_end(); i++)
+		pm_class_wait_move(&to->class[i], &from->class[i]);
 	from->holder.word = 0;
 	from->longest_holder.word = 0;
 	from->longest_class = 0;

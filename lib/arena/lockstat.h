@@ -117,7 +117,7 @@ struct pm_lockwait {
 	union pm_holder longest_holder;
 	u64 longest_class;
 	u64 hist[PM_WAIT_BUCKETS];
-	struct pm_class_wait class[PM_NR_CLASSES];
+	struct pm_class_wait class[PM_CLASS_END];
 };
 
 /**
@@ -261,6 +261,7 @@ void pm_lockwait_begin(struct pm_lockwait *w, const struct pm_lockstat *ls,
 		       unsigned int class, struct pm_wait *wait);
 u64 pm_lockwait_end(struct pm_lockwait *w, const struct pm_wait *wait,
 		    const struct pm_sleep *sleep);
+void pm_lockwait_forget(struct pm_lockwait *w, unsigned int class);
 void pm_lockwait_adopt(struct pm_lockwait *to, struct pm_lockwait *from);
 unsigned int pm_wait_bucket(u64 ns);
 u64 pm_lockwait_contended(const struct pm_lockwait *w);

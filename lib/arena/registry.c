@@ -240,6 +240,40 @@ void pm_registry_each_spare(void (*visit)(struct pm_arena *arena))
 		visit(arena);
 }
 
+/**
+ * pm_registry_forget_class() - spare arenas have no memory for a class any more
+ * @class: class number
+ *
+ * Context: pm_registry held.
+ */
+void pm_registry_forget_class(unsigned int class)
+{
+	struct pm_arena *arena;
+
+	lockdep_assert_held(&pm_registry);
+	list_for_each_entry(arena, &pm_spare_arenas, node) {
+		pm_arena_lock_uncounted(arena);
+		pm_arena_forget_class(arena, class);
+		pm_arena_unlock(arena);
+	}
+}
+
+/**
+ * pm_registry_has_forsaken() - whether there are arenas that nobody enters
+ *
+ * Context: pm_registry held.
+ */
+bool pm_registry_has_forsaken(void)
+{
+	struct pm_arena *arena;
+
+	lockdep_assert_held(&pm_registry);
+	list_for_each_entry(arena, &pm_arenas, node)
+		if (pm_arena_is_forsaken(arena))
+			return true;
+	return false;
+}
+
 static void pm_registry_delete_all(struct list_head *arenas)
 {
 	struct pm_arena *arena, *next;

@@ -34,6 +34,8 @@ void pm_registry_spare(struct pm_arena *arena);
 void pm_registry_each_used(void (*visit)(struct pm_arena *arena));
 void pm_registry_forget(void);
 void pm_registry_each_spare(void (*visit)(struct pm_arena *arena));
+void pm_registry_forget_class(unsigned int class);
+bool pm_registry_has_forsaken(void);
 
 #define pm_for_each_arena(arena)					\
 	list_for_each_entry_srcu(arena, &pm_arenas, node,		\

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Size classes: the tables, all made by the compiler.
+ * Size classes: the tables, made by the compiler but for what caches add.
  */
 #include "back/class.h"
 
@@ -35,7 +35,7 @@ PM_CLASS_SIZES(PM_CAPACITY_FITS)
 	.batch = (u8)PM_BATCH(s),						\
 },
 
-const struct pm_class pm_classes[PM_NR_CLASSES] = {
+struct pm_class pm_classes[PM_CLASS_END] = {
 	{ 0 },
 	PM_CLASS_SIZES(PM_CLASS_ENTRY)
 };
@@ -81,3 +81,39 @@ const u8 pm_class_of_size[PM_SMALL_MAX / 16 + 1] = {
 };
 
 static_assert(PM_OF(PM_SMALL_MAX) == PM_NR_CLASSES - 1, "last class");
+
+unsigned int pm_classes_end __read_mostly = PM_NR_CLASSES;
+
+/**
+ * pm_class_make() - say what the objects of a cache are
+ * @class: its number, that no object has
+ * @size: bytes, a multiple of 16 up to PM_SMALL_MAX
+ * @fresh: as in struct pm_class
+ * @starts: out: which offsets in a slab are starts of objects
+ *
+ * By the rules of the size classes. Where they say that each number is read by
+ * a walk over all classes, its entry may be written meanwhile: whoever walks
+ * finds no object of it, whatever the size.
+ *
+ * Context: one caller at a time.
+ */
+void pm_class_make(unsigned int class, size_t size, u32 fresh,
+		   struct pm_starts *starts)
+{
+	struct pm_class *c = &pm_classes[class];
+	u64 mul = PM_MUL(size), excess = size * mul;
+
+	WRITE_ONCE(c->size, size);
+	WRITE_ONCE(c->recip, (u32)(((1ULL << 32) + size - 1) / size));
+	WRITE_ONCE(c->units, PM_UNITS(size));
+	WRITE_ONCE(c->capacity, PM_CAPACITY(size));
+	WRITE_ONCE(c->batch, (u8)PM_BATCH(size));
+	WRITE_ONCE(c->fresh, fresh);
+	starts->mul = mul;
+	starts->mask = PM_UNITS(size) * PM_UNIT_SIZE - 1;
+	starts->limit = excess ? PM_CAPACITY(size) * excess : 1;
+	if (class < pm_classes_end)
+		return;
+	/* Pairs with pm_class_end(). */
+	smp_store_release(&pm_classes_end, class + 1);
+}

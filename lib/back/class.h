@@ -13,6 +13,11 @@
  *
  * Classes are numbered from 1. Class 0 means "no object of ours", so that a
  * zeroed page map knows no object.
+ *
+ * Behind the size classes come numbers for caches (api/cache.h): a cache is a
+ * class that is made at run time. No size leads to it, and free() takes its
+ * objects for odd, for their numbers have a limit of 0 in pm_class_starts. All
+ * else goes by the class number and knows no difference.
  */
 #ifndef PM_CLASS_H
 #define PM_CLASS_H
@@ -45,8 +50,11 @@
 /* The page-map byte of a large object's first steps. */
 #define PM_CLASS_LARGE		0xf0
 
+#define PM_CACHES_MAX		64
+#define PM_CLASS_END		(PM_NR_CLASSES + PM_CACHES_MAX)
+
 static_assert(PM_NR_CLASSES == 73, "72 classes and the empty one");
-static_assert(PM_NR_CLASSES < PM_CLASS_LARGE, "page-map bytes are distinct");
+static_assert(PM_CLASS_END <= PM_CLASS_LARGE, "page-map bytes are distinct");
 
 /**
  * struct pm_class - what is fixed about a size class
@@ -55,6 +63,8 @@ static_assert(PM_NR_CLASSES < PM_CLASS_LARGE, "page-map bytes are distinct");
  * @capacity: objects in a slab
  * @units: units in a slab
  * @batch: objects that move together between a magazine and a depot
+ * @fresh: what the mark of an object that was never handed out differs by from
+ *	others (see mark.h)
  */
 struct pm_class {
 	u32 size;
@@ -62,6 +72,19 @@ struct pm_class {
 	u16 capacity;
 	u8 units;
 	u8 batch;
+	u32 fresh;
+};
+
+/**
+ * struct pm_starts - which offsets in a slab of one class are starts of objects
+ * @mul: as in struct pm_class_starts
+ * @mask: likewise
+ * @limit: likewise
+ */
+struct pm_starts {
+	u64 mul;
+	u64 mask;
+	u64 limit;
 };
 
 /**
@@ -86,7 +109,14 @@ struct pm_class_starts {
 	u64 limit[256];
 };
 
-extern const struct pm_class pm_classes[PM_NR_CLASSES];
+/*
+ * The size classes' part is as the compiler made it. A cache's entry is written
+ * by pm_class_make(), before its number is published: to those who walk over all
+ * classes by pm_class_end(), to the owners of objects by whatever hands them the
+ * cache. Once written it is never empty again.
+ */
+extern struct pm_class pm_classes[PM_CLASS_END] __pm_local;
+extern unsigned int pm_classes_end __pm_local;
 extern const u8 pm_class_of_size[PM_SMALL_MAX / 16 + 1];
 extern const struct pm_class_starts pm_class_starts;
 
@@ -132,6 +162,44 @@ static __always_inline unsigned long pm_class_of_aligned(size_t size,
 		return 0;
 	size = size ? ALIGN(size, align) : align;
 	return pm_class_of_small(size);
+}
+
+void pm_class_make(unsigned int class, size_t size, u32 fresh,
+		   struct pm_starts *starts);
+
+/**
+ * pm_class_end() - number behind the highest class that was ever in use
+ *
+ * Context: any. It only grows.
+ */
+static inline unsigned int pm_class_end(void)
+{
+	/* Pairs with pm_class_make(): the entries below are complete. */
+	return smp_load_acquire(&pm_classes_end);
+}
+
+/* All classes that may have objects. */
+#define pm_for_each_class(class)					\
+	for ((class) = 1; (class) < pm_class_end(); (class)++)
+
+/**
+ * pm_class_is_cache() - whether a class is that of a cache
+ * @class: class number, or page-map byte
+ */
+static __always_inline bool pm_class_is_cache(unsigned long class)
+{
+	return class - PM_NR_CLASSES < PM_CACHES_MAX;
+}
+
+/**
+ * pm_class_bytes() - bytes of an object, for those who walk over all classes
+ * @class: class number below pm_class_end()
+ *
+ * A number that no object has may be about to get another size.
+ */
+static inline size_t pm_class_bytes(unsigned int class)
+{
+	return READ_ONCE(pm_classes[class].size);
 }
 
 /**

@@ -138,13 +138,18 @@ static u8 *pm_heap_marked(struct pm_heap *heap, const char *step)
 	return &heap->marked[(step - heap->base) >> PM_STEP_SHIFT];
 }
 
+/*
+ * A cache's objects are marked anew: its number may have been another's when the
+ * step was marked, and an object that reaches into the next step is constructed
+ * no longer, if that step served others meanwhile.
+ */
 static void pm_heap_open_step(struct pm_heap *heap, struct pm_slab *slab)
 {
 	char *step = pm_slab_next_step(slab);
 	u8 *marked = pm_heap_marked(heap, step);
 	unsigned int class = pm_slab_class(slab);
 
-	pm_slab_open_step(slab, *marked == class);
+	pm_slab_open_step(slab, *marked == class && !pm_class_is_cache(class));
 	*marked = class;
 	/* After the marks: whoever finds the class finds them, too. */
 	smp_wmb();

@@ -39,6 +39,11 @@
  *     would be handed out twice.
  *   - Two threads between E and F with one object both find the mark: see above.
  *
+ * Where a cache has a constructor, objects that were never handed out carry
+ * another mark than those that came back, a fresh one: whoever takes the former
+ * constructs it first (api/cache.h). The mark lies before such an object then,
+ * not in it.
+ *
  * The mark is only compared, never followed, so a program that writes to freed
  * memory can lead us nowhere.
  */
@@ -65,6 +70,25 @@ static __always_inline void pm_set_mark(void *obj)
 {
 	if (PM_MARK)
 		((u64 *)obj)[1] = pm_mark(obj);
+}
+
+/* What @fresh of a class is whose fresh objects carry another mark. */
+#define PM_MARK_FRESH	2
+
+/* The mark of an object that was never handed out: mark A. */
+static inline void pm_set_fresh(void *obj, u32 fresh)
+{
+	if (PM_MARK || fresh)
+		((u64 *)obj)[1] = pm_mark(obj) ^ fresh;
+}
+
+/* Spend the mark of @obj, if it is a fresh one that differs. */
+static inline bool pm_spend_fresh(void *obj)
+{
+	if (((const u64 *)obj)[1] != (pm_mark(obj) ^ PM_MARK_FRESH))
+		return false;
+	((u64 *)obj)[1] = 0;
+	return true;
 }
 
 /* Spend the mark of @obj. Return: false when it has none. */

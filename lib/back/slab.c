@@ -62,11 +62,11 @@ static unsigned int pm_slab_nr_marked(const struct pm_slab *slab)
 static void pm_slab_mark(struct pm_slab *slab, unsigned int from,
 			 unsigned int to)
 {
-	size_t size = pm_classes[slab->class].size;
-	char *obj = slab->base + from * size;
+	const struct pm_class *class = &pm_classes[slab->class];
+	char *obj = slab->base + from * (size_t)class->size;
 
-	for (; from < to; from++, obj += size)
-		pm_set_mark(obj);
+	for (; from < to; from++, obj += class->size)
+		pm_set_fresh(obj, class->fresh);
 }
 
 /**

@@ -20,6 +20,9 @@
  * @PM_FAULT_DOUBLE_FREE: the object is free already
  * @PM_FAULT_SIZE: the object is not of the size that the caller named
  * @PM_FAULT_UNMARKED: an object that was to be handed out carries no mark
+ * @PM_FAULT_OF_CACHE: an object of a cache came to a function for others
+ * @PM_FAULT_CACHE: an object came to a cache that it is not of
+ * @PM_FAULT_NO_CACHE: no cache, or one that was destroyed
  */
 enum pm_fault {
 	PM_FAULT_FOREIGN,
@@ -27,6 +30,9 @@ enum pm_fault {
 	PM_FAULT_DOUBLE_FREE,
 	PM_FAULT_SIZE,
 	PM_FAULT_UNMARKED,
+	PM_FAULT_OF_CACHE,
+	PM_FAULT_CACHE,
+	PM_FAULT_NO_CACHE,
 };
 
 /**

@@ -29,7 +29,7 @@
  */
 #define PM_MAG_GAP		(8 + SMP_CACHE_BYTES)
 
-u32 pm_mag_base[PM_NR_CLASSES] __read_mostly;
+u32 pm_mag_base[PM_CLASS_END] __read_mostly;
 
 /**
  * pm_mag_max_slots() - most objects of a class that a magazine may ever hold
@@ -37,12 +37,17 @@ u32 pm_mag_base[PM_NR_CLASSES] __read_mostly;
  */
 unsigned int pm_mag_max_slots(unsigned int class)
 {
-	return min_t(size_t, PM_MAG_MAX_BYTES / pm_classes[class].size,
-		     PM_MAG_MAX_SLOTS);
+	size_t most = pm_class_is_cache(class) ? PM_CACHE_SLOTS :
+						 PM_MAG_MAX_SLOTS;
+
+	return min_t(size_t, PM_MAG_MAX_BYTES / pm_classes[class].size, most);
 }
 
 /**
  * pm_mag_lay_out() - decide where in a magazine each class's slots are
+ *
+ * Those of caches lie behind all others, for as many caches as there can be: so
+ * a magazine's stacks are where they are for good.
  *
  * Context: once, at start.
  * Return: bytes of a magazine with all its slots.
@@ -52,10 +57,11 @@ size_t pm_mag_lay_out(void)
 	u32 at = ALIGN(sizeof(struct pm_magazine), 8);
 	unsigned int class;
 
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_CLASS_END; class++) {
 		at += PM_MAG_GAP;
 		pm_mag_base[class] = at;
-		at += pm_mag_max_slots(class) * 8;
+		at += 8 * (pm_class_is_cache(class) ? PM_CACHE_SLOTS :
+						      pm_mag_max_slots(class));
 	}
 	return at;
 }
@@ -102,7 +108,7 @@ static bool pm_mag_take_room(struct pm_magazine *mag, unsigned int class,
 	unsigned int looks, victim = READ_ONCE(mag->hand), room, half;
 
 	for (looks = 0; looks < PM_MAG_LOOKS; looks++) {
-		victim = victim % (PM_NR_CLASSES - 1) + 1;
+		victim = victim % (pm_class_end() - 1) + 1;
 		room = pm_mag_room(mag, victim);
 		if (victim == class || room <= PM_MAG_FIRST_SLOTS)
 			continue;
@@ -212,6 +218,24 @@ bool pm_mag_has_object(const struct pm_magazine *mag, unsigned int class)
 }
 
 /**
+ * pm_mag_take_all_room() - a stack that is empty is to have no slots
+ * @mag: the magazine
+ * @class: class of the stack
+ *
+ * Context: no CPU has the magazine.
+ */
+void pm_mag_take_all_room(struct pm_magazine *mag, unsigned int class)
+{
+	unsigned int room = pm_mag_room(mag, class);
+
+	if (room > PM_MAG_FIRST_SLOTS)
+		WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) -
+			   (long)(room - PM_MAG_FIRST_SLOTS) *
+			   pm_classes[class].size);
+	pm_mag_set_room(mag, class, 0);
+}
+
+/**
  * pm_mag_shrink() - classes that were not used give room back
  * @mag: the magazine
  *
@@ -224,7 +248,7 @@ void pm_mag_shrink(struct pm_magazine *mag)
 	unsigned int class, room;
 	long capacity = 0;
 
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	pm_for_each_class(class) {
 		room = pm_mag_room(mag, class);
 		if (room > PM_MAG_FIRST_SLOTS && !READ_ONCE(mag->busy[class])) {
 			room = pm_mag_half(room);

@@ -23,6 +23,7 @@ bool pm_mag_room_left(const struct pm_magazine *mag, unsigned int class);
 bool pm_mag_has_object(const struct pm_magazine *mag, unsigned int class);
 bool pm_mag_grow(struct pm_magazine *mag, unsigned int class,
 		 enum pm_miss miss);
+void pm_mag_take_all_room(struct pm_magazine *mag, unsigned int class);
 void pm_mag_shrink(struct pm_magazine *mag);
 
 #endif /* PM_CAPACITY_H */

@@ -90,7 +90,7 @@ static struct pm_magazine *pm_mag_new(gfp_t gfp)
 	mag = pm_meta_alloc(pm_mag_bytes, gfp);
 	if (!mag)
 		return NULL;
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_CLASS_END; class++) {
 		mag->stack[class].top = pm_mag_base[class];
 		mag->stack[class].limit = pm_mag_base[class];
 	}
@@ -134,6 +134,24 @@ struct pm_magazine *pm_mag_here(gfp_t gfp)
 	return mag;
 }
 
+/* Give back what one stack of a magazine that is ours alone holds. */
+static unsigned int pm_mag_empty_stack(struct pm_magazine *mag,
+				       unsigned int class)
+{
+	struct pm_stack *stack = &mag->stack[class];
+	unsigned int n, objects = 0;
+	u32 base = pm_mag_base[class];
+
+	while (stack->top > base) {
+		n = min_t(unsigned int, PM_BATCH_MAX, (stack->top - base) / 8);
+		stack->top -= n * 8;
+		objects += n;
+		pm_free_lock_batch(class, (void **)((char *)mag + stack->top),
+				   n);
+	}
+	return objects;
+}
+
 /*
  * Give back what a magazine that is ours alone holds; make it a spare.
  *
@@ -141,43 +159,43 @@ struct pm_magazine *pm_mag_here(gfp_t gfp)
  */
 static unsigned int pm_mag_retire(struct pm_magazine *mag)
 {
-	unsigned int class, n, objects = 0;
-	u32 base;
+	unsigned int class, objects = 0;
 
 	lockdep_assert_held(&pm_mag_lock);
-	for (class = 1; class < PM_NR_CLASSES; class++) {
-		base = pm_mag_base[class];
-		while (mag->stack[class].top > base) {
-			n = min_t(unsigned int, PM_BATCH_MAX,
-				  (mag->stack[class].top - base) / 8);
-			mag->stack[class].top -= n * 8;
-			objects += n;
-			pm_free_lock_batch(class, (void **)((char *)mag +
-					   mag->stack[class].top), n);
-		}
-		mag->stack[class].limit = base;
+	pm_for_each_class(class) {
+		objects += pm_mag_empty_stack(mag, class);
+		mag->stack[class].limit = pm_mag_base[class];
 	}
 	mag->capacity = 0;
 	list_add(&mag->node, &pm_spare_mags);
 	return objects;
 }
 
-static bool pm_mag_drain_locked(unsigned int index)
+/* Take a CPU's magazine from it. NULL when it has none, or keeps it. */
+static struct pm_magazine *pm_mag_withdraw(unsigned int index)
 {
-	u64 begin = pm_trace_begin(magazine_drain);
 	struct pm_magazine *mag = pm_mag_at(index);
-	unsigned int objects;
 
 	lockdep_assert_held(&pm_mag_lock);
 	if (!mag)
-		return false;
+		return NULL;
 	pm_percpu_publish(index, NULL);			/* magazine G */
 	/* magazine H. A section may have begun before it was set aside. */
-	if (unlikely(!pm_percpu_fence(index))) {
-		/* It was the CPU's all the time, whichever was found. */
-		pm_percpu_publish(index, mag);
+	if (likely(pm_percpu_fence(index)))
+		return mag;
+	/* It was the CPU's all the time, whichever was found. */
+	pm_percpu_publish(index, mag);
+	return NULL;
+}
+
+static bool pm_mag_drain_locked(unsigned int index)
+{
+	u64 begin = pm_trace_begin(magazine_drain);
+	struct pm_magazine *mag = pm_mag_withdraw(index);
+	unsigned int objects;
+
+	if (!mag)
 		return false;
-	}
 	WRITE_ONCE(pm_mags[index], NULL);
 	objects = pm_mag_retire(mag);			/* magazine I */
 	trace_magazine_drain(index, 0, pm_trace_since(begin), objects);
@@ -239,12 +257,51 @@ bool pm_mag_drain_all(void)
 	return all;
 }
 
+/* Empty one class's stack of a CPU's magazine, which goes back to the CPU. */
+static bool pm_mag_drain_class_locked(unsigned int index, unsigned int class)
+{
+	u64 begin = pm_trace_begin(magazine_drain);
+	struct pm_magazine *mag = pm_mag_at(index);
+	unsigned int objects;
+
+	lockdep_assert_held(&pm_mag_lock);
+	if (!mag || (!pm_mag_room(mag, class) &&
+		     READ_ONCE(mag->stack[class].top) == pm_mag_base[class]))
+		return true;
+	mag = pm_mag_withdraw(index);
+	if (!mag)
+		return false;
+	objects = pm_mag_empty_stack(mag, class);	/* magazine I */
+	pm_mag_take_all_room(mag, class);
+	pm_percpu_publish(index, mag);			/* magazine F */
+	trace_magazine_drain(index, class, pm_trace_since(begin), objects);
+	return true;
+}
+
+/**
+ * pm_mag_drain_class_all_locked() - empty one class's stacks, on every CPU
+ * @class: class number
+ *
+ * Context: may sleep; pm_mag_lock_all().
+ * Return: false when there is a magazine that cannot be drained.
+ */
+bool pm_mag_drain_class_all_locked(unsigned int class)
+{
+	unsigned int index;
+	bool all = true;
+
+	for (index = 0; index < pm_percpu_count(); index++)
+		if (!pm_mag_drain_class_locked(index, class))
+			all = false;
+	return all;
+}
+
 static u64 pm_mag_sum_tops(const struct pm_magazine *mag)
 {
 	unsigned int class;
 	u64 sum = 0;
 
-	for (class = 1; class < PM_NR_CLASSES; class++)
+	pm_for_each_class(class)
 		sum += (u64)READ_ONCE(mag->stack[class].top) * class;
 	return sum;
 }

@@ -100,9 +100,9 @@ struct pm_stack {
  * Once made it never becomes anything but a magazine again.
  */
 struct pm_magazine {
-	struct pm_stack stack[PM_NR_CLASSES];
-	u8 busy[PM_NR_CLASSES];
-	u8 last[PM_NR_CLASSES];
+	struct pm_stack stack[PM_CLASS_END];
+	u8 busy[PM_CLASS_END];
+	u8 last[PM_CLASS_END];
 	u8 hand;
 	u64 tops;
 	long capacity;
@@ -110,7 +110,7 @@ struct pm_magazine {
 };
 
 /* Bytes from a magazine's start to the first slot of a class. */
-extern u32 pm_mag_base[PM_NR_CLASSES];
+extern u32 pm_mag_base[PM_CLASS_END];
 
 #include "pm_percpu.h"
 
@@ -152,6 +152,7 @@ bool pm_mag_flush(unsigned int class, void *obj);
 bool pm_mag_drain(unsigned int index);
 bool pm_mag_drain_all(void);
 bool pm_mag_drain_all_locked(void);
+bool pm_mag_drain_class_all_locked(unsigned int class);
 size_t pm_mag_objects(unsigned int class);
 void pm_mag_get_counts(u64 *hits, u64 *misses);
 void pm_mag_lock_all(void);

@@ -206,7 +206,98 @@ void pm_get_totals(struct pm_totals *totals);
  */
 size_t pm_report(char *buf, size_t size, bool json);
 
+/* A cache: objects of one kind for one user. What is in it we alone know. */
+struct pm_cache;
+
+/* Flags of pm_cache_create(). */
+#define PM_CACHE_HWALIGN	1U	/* each object begins a cache line */
+#define PM_CACHE_ZERO		2U	/* objects are zeroes when handed out */
+
+/**
+ * pm_cache_create() - make a cache
+ * @name: for reports; its first 31 characters are copied, and those that a report
+ *	could not show are replaced
+ * @size: bytes of an object, at least 1
+ * @align: power of two up to 16384 that objects are aligned to; 0 and what is
+ *	below 16 stand for 16
+ * @flags: PM_CACHE_HWALIGN, PM_CACHE_ZERO, or both
+ * @ctor: called for an object before it is handed out for the first time, or NULL.
+ *	The object keeps its state from pm_cache_free() to the next
+ *	pm_cache_alloc() that hands it out. An object whose memory went back in
+ *	between counts as a new one. No lock is held: @ctor may allocate, from this
+ *	cache, too. Not together with PM_CACHE_ZERO.
+ *
+ * An object may have up to 32768 bytes, of which a cache with a constructor needs
+ * 16, or @align where that is more, for itself. There can be 64 caches.
+ *
+ * Context: may sleep. pm_cache_destroy() undoes it.
+ * Return: the cache, or NULL: then errno (in a kernel the log) says EINVAL for
+ * arguments that make no sense, E2BIG for objects that are too large, ENOSPC for
+ * too many caches, ENOMEM.
+ */
+struct pm_cache *pm_cache_create(const char *name, size_t size, size_t align,
+				 unsigned int flags, void (*ctor)(void *obj));
+
+/**
+ * pm_cache_alloc() - take an object out of a cache
+ * @cache: the cache
+ *
+ * Context: as pm_malloc().
+ * Return: an object, or NULL when there is no memory.
+ */
+void *pm_cache_alloc(struct pm_cache *cache);
+
+/**
+ * pm_cache_free() - give an object back to its cache
+ * @cache: the cache that it was taken from
+ * @ptr: live object or NULL; one of a cache with a constructor has to be as the
+ *	next user wants to find it
+ *
+ * What is no object of @cache is reported in one line that says what it is, and of
+ * which cache. pm_free() and its kin report objects of caches likewise.
+ *
+ * Context: as pm_free().
+ */
+void pm_cache_free(struct pm_cache *cache, void *ptr);
+
+/**
+ * pm_cache_shrink() - let others have the memory that a cache does not use
+ * @cache: the cache, which others may use meanwhile
+ *
+ * Free objects leave magazines and depots, and memory that holds no object in use
+ * can serve any other request; it goes back to the host after the decay time, or
+ * with pm_trim().
+ *
+ * Context: may sleep.
+ * Return: bytes that the cache has given up.
+ */
+size_t pm_cache_shrink(struct pm_cache *cache);
+
+/**
+ * pm_cache_destroy() - destroy a cache
+ * @cache: the cache, which nobody else uses meanwhile, or NULL
+ *
+ * While an object is in use the cache stays as it is, can be used, and can be
+ * destroyed later; one line says how many there are and where one of them is.
+ *
+ * Context: may sleep; not within the allocator.
+ * Return: 0, -EBUSY while objects are in use, -EINVAL for what is no cache.
+ */
+int pm_cache_destroy(struct pm_cache *cache);
+
 #ifdef __KERNEL__
+/**
+ * pm_cache_alloc_gfp() - take an object out of a cache in a given context
+ * @cache: the cache
+ * @gfp: as for pm_malloc_gfp(); __GFP_ZERO counts where there is no constructor
+ *
+ * A constructor runs in the same context.
+ *
+ * Context: as @gfp says.
+ * Return: object or NULL.
+ */
+void *pm_cache_alloc_gfp(struct pm_cache *cache, gfp_t gfp);
+
 /**
  * pm_malloc_gfp() - allocate memory in a given context
  * @size: bytes

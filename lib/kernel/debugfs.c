@@ -5,6 +5,7 @@
  *	arenas	the report, as pm_report() writes it
  *	json	the same for programs
  *	classes	one line per size class in use
+ *	caches	one line per cache
  *	policy	which arena a task uses, and the other options
  */
 #include <linux/debugfs.h>
@@ -13,6 +14,7 @@
 #include "arena/policy.h"
 #include "arena/registry.h"
 #include "back/class.h"
+#include "api/cache.h"
 #include "host.h"
 #include "base/options.h"
 #include "pmalloc.h"
@@ -73,6 +75,28 @@ static int classes_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(classes);
 
+static int caches_show(struct seq_file *m, void *unused)
+{
+	struct pm_class_figures fig;
+	struct pm_cache_id id;
+	unsigned int class;
+
+	seq_puts(m, "class  size slab KiB objects      taken       live   magazine      depot cache\n");
+	for (class = PM_NR_CLASSES; class < pm_class_end(); class++) {
+		if (!pm_cache_identify(class, &id))
+			continue;
+		pm_class_figures(class, &fig);
+		seq_printf(m, "%5u %5zu %8lu %7u %10llu %10llu %10llu %10llu %s\n",
+			   class, id.size,
+			   pm_classes[class].units * PM_UNIT_SIZE >> 10,
+			   pm_classes[class].capacity, fig.taken,
+			   pm_class_live(&fig), fig.magazine, fig.depot,
+			   id.name);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(caches);
+
 static int policy_show(struct seq_file *m, void *unused)
 {
 	const struct pm_policy *policy;
@@ -99,6 +123,7 @@ void pm_debugfs_init(void)
 	debugfs_create_file("arenas", 0400, dir, NULL, &arenas_fops);
 	debugfs_create_file("json", 0400, dir, NULL, &json_fops);
 	debugfs_create_file("classes", 0400, dir, NULL, &classes_fops);
+	debugfs_create_file("caches", 0400, dir, NULL, &caches_fops);
 	debugfs_create_file("policy", 0400, dir, NULL, &policy_fops);
 	pm_debugfs_dir = dir;
 }

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include "api/start.h"
+#include "api/cache.h"
 #include "api/core.h"
 #include "host.h"
 #include "back/large.h"
@@ -80,6 +81,12 @@ const char *pm_host_options(void)
 
 /* ---- words with the operator ------------------------------------------- */
 
+/* NULL says no more than that. The log does, as for kmem_cache_create(). */
+void pm_host_refuse(int err, const char *line)
+{
+	pr_warn("%s: error %d\n", line, err);
+}
+
 void pm_host_say(const char *line)
 {
 	pr_info("%s\n", line);
@@ -114,6 +121,12 @@ void *pm_malloc_gfp(size_t size, gfp_t gfp)
 	return likely(obj) ? obj : pm_alloc_miss(size, 1, gfp, unmarked);
 }
 EXPORT_SYMBOL_GPL(pm_malloc_gfp);
+
+void *pm_cache_alloc_gfp(struct pm_cache *cache, gfp_t gfp)
+{
+	return pm_cache_alloc_inline(cache, gfp);
+}
+EXPORT_SYMBOL_GPL(pm_cache_alloc_gfp);
 
 /* ---- start and end ----------------------------------------------------- */
 

@@ -68,6 +68,7 @@
 #define PM_LARGE_MAX	(1UL << 40)
 
 /* What vmalloc() gave it takes back as a whole. */
+#define PM_CACHE_SLOTS	128
 #define PM_CHUNK_CUTS	0
 #define PM_CHUNK_MIN	0UL
 #define PM_CHUNK_MAX	0UL

@@ -48,7 +48,7 @@ struct pm_percpu {
  */
 struct pm_null_magazine {
 	u64 before;
-	struct pm_stack stack[PM_NR_CLASSES];
+	struct pm_stack stack[PM_CLASS_END];
 };
 
 DECLARE_PER_CPU(struct pm_percpu, pm_percpu);

@@ -63,6 +63,7 @@ PM_EXPORT_TEST(pm_options);
 PM_EXPORT_TEST(pm_class_of_size);
 PM_EXPORT_TEST(pm_class_starts);
 PM_EXPORT_TEST(pm_classes);
+PM_EXPORT_TEST(pm_classes_end);
 
 /* pagemap.h */
 PM_EXPORT_TEST(pm_first_leaf);

@@ -77,8 +77,8 @@ static size_t pm_free_bytes(void)
 	unsigned int class;
 	int idx;
 
-	for (class = 1; class < PM_NR_CLASSES; class++)
-		bytes += pm_mag_objects(class) * pm_classes[class].size;
+	pm_for_each_class(class)
+		bytes += pm_mag_objects(class) * pm_class_bytes(class);
 	if (!pm_srcu_read_trylock(&pm_srcu, &idx))
 		return bytes;
 	pm_for_each_arena(arena) {

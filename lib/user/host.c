@@ -289,6 +289,11 @@ int pm_write_all(int fd, const char *text, size_t len)
 	return pm_write_parts(fd, &iov, 1);
 }
 
+void pm_host_refuse(int err, const char *line)
+{
+	errno = -err;
+}
+
 void pm_host_say(const char *line)
 {
 	struct iovec iov[2] = {

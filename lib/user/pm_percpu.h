@@ -39,7 +39,7 @@ struct pm_magazine;
  */
 struct pm_percpu {
 	u64 before;
-	struct pm_stack null[PM_NR_CLASSES];
+	struct pm_stack null[PM_CLASS_END];
 	void *unregistered[PM_UNREGISTERED];
 	void *mag[PM_MAX_CPUS];
 };

@@ -44,6 +44,7 @@
 #include "front/magazine.h"
 #include "base/misuse.h"
 #include "base/options.h"
+#include "api/cache.h"
 #include "api/stats.h"
 
 #define PM_PUBLISHED_VERSION	2
@@ -132,7 +133,7 @@ static const struct pm_field pm_policy_state[] = {
 
 static const struct pm_field pm_magazine_state[] = {
 	PM_STATE("top", pm_magazine, stack[0].top, sizeof(struct pm_stack),
-		 PM_NR_CLASSES),
+		 PM_CLASS_END),
 };
 
 /* ---- the block --------------------------------------------------------- */
@@ -152,12 +153,16 @@ static const struct pm_place pm_places[] = {
 	PM_PLACE("alive", pm_said.alive),
 	PM_PLACE("cpus", pm_said.cpus),
 	PM_PLACES("host", pm_said.host, , sizeof(pm_said.host)),
-	PM_PLACES("class_size", pm_classes, .size, PM_NR_CLASSES),
+	PM_PLACES("class_size", pm_classes, .size, PM_CLASS_END),
+	/* Caches: the class of each, 0 for none so far; one without a name is none. */
+	PM_PLACES("cache_class", pm_caches, .class, PM_CACHES_MAX),
+	PM_PLACES("cache_size", pm_caches, .size, PM_CACHES_MAX),
+	PM_PLACES("cache_name", pm_caches, .name, PM_CACHES_MAX),
 	/* Magazines: where each is; @magazine_null or 0 where there is none. */
 	PM_PLACE("magazine_indexes", pm_said.indexes),
 	PM_PLACES("magazine_table", pm_percpu.mag, , 0),
 	PM_PLACE("magazine_null", pm_percpu.null),
-	PM_PLACES("magazine_base", pm_mag_base, , PM_NR_CLASSES),
+	PM_PLACES("magazine_base", pm_mag_base, , PM_CLASS_END),
 	PM_PLACE("large_bytes", pm_large_counts.live),
 	PM_PLACE("large_count", pm_large_counts.live_objects),
 	PM_PLACE("large_cached_bytes", pm_extent_counts.cached),

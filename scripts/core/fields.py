@@ -49,6 +49,7 @@ OWNERS = {
     "pm_magazine": ("front/*.[ch]", "user/rseq-*.h", "kernel/pm_percpu.h"),
     "pm_stack": ("front/*.[ch]", "user/rseq-*.h", "kernel/pm_percpu.h"),
     "pm_misuse_note": ("base/misuse.[ch]",),
+    "pm_cache": ("api/cache*.[ch]", "user/publish.c"),
 }
 
 # A link belongs to whoever has the list: the arena for its slabs, heaps and batches.
@@ -61,7 +62,8 @@ LINKS = {
 
 # Values: filled in, handed on and read, with nothing in them to be kept true.
 VALUES = {
-    "pm_class", "pm_class_starts", "pm_options", "pm_policy", "pm_inject", "pm_holder", "pm_wait",
+    "pm_class", "pm_class_starts", "pm_starts", "pm_options", "pm_policy", "pm_inject",
+    "pm_holder", "pm_wait", "pm_left", "pm_cache_id",
     "pm_large_stats", "pm_totals", "pm_field", "pm_arena_figures",
     "pm_arena_class_figures", "pm_class_figures",
 }
