@@ -23,7 +23,7 @@ HELP = "watch the arenas of a running process"
 KEYS = (
     ("q", "quit"),
     ("h ?", "these keys, and what the columns mean"),
-    ("c", "arenas or size classes"),
+    ("c", "arenas, size classes, or caches where there are any"),
     ("< >", "sort by another column; the highlighted one"),
     ("r", "sort the other way round"),
     ("t", "rates, or figures since the start of the process"),
@@ -44,8 +44,10 @@ MEANING = (
     ("out free", "bytes of objects out of their slabs, and of free memory"),
     ("hottest", "what caused most of the waiting, and how much of it"),
     ("held by", "thread and CPU that had the lock at the last wait"),
+    ("live", "objects of a cache that the program has; others are free"),
 )
 SHORTEST, LONGEST = 0.1, 60.0
+ARENAS, CLASSES, CACHES = VIEWS = ("arenas", "classes", "caches")
 
 
 def arguments(parser):
@@ -67,10 +69,10 @@ class Screen:
     def __init__(self, process, args):
         self.process = process
         self.delay = args.delay
-        self.classes = args.classes
+        self.view = CLASSES if args.classes else ARENAS
         self.rates = True
         self.reverse = False
-        self.sort = {False: None, True: None}
+        self.sort = dict.fromkeys(VIEWS)
         self.first = 0
         self.paused = False
         self.help = False
@@ -79,7 +81,9 @@ class Screen:
 
     def all_columns(self):
         """The columns of the table, whether there is room or not."""
-        make = view.class_columns if self.classes else view.arena_columns
+        if self.view == CACHES:
+            return view.cache_columns()
+        make = view.class_columns if self.view == CLASSES else view.arena_columns
         return make(self.seconds() is not None)
 
     def shown(self):
@@ -104,13 +108,16 @@ class Screen:
 
     def entries(self):
         """The lines of the table in their order."""
-        arenas = self.arenas()
-        entries = view.sum_classes(arenas) if self.classes else arenas
-        if self.classes:
-            entries = [e for e in entries if e["acquired"]]
-        sort = self.sort[self.classes]
-        # By arena, but what costs most on top where classes are concerned.
-        key = view.heat if self.classes else None
+        # By arena or cache, but of classes what costs most on top.
+        key = None
+        if self.view == CACHES:
+            entries = view.caches_of(self.process.report)
+        elif self.view == CLASSES:
+            entries = [e for e in view.sum_classes(self.arenas()) if e["acquired"]]
+            key = view.heat
+        else:
+            entries = self.arenas()
+        sort = self.sort[self.view]
         if sort is not None:
             key = self.all_columns()[sort].key
         if key:
@@ -118,6 +125,12 @@ class Screen:
         if self.reverse:
             entries.reverse()
         return entries
+
+    def next_view(self):
+        """Go to the next kind of table; caches are one where there are any."""
+        views = VIEWS if view.caches_of(self.process.report) else VIEWS[:2]
+        self.view = views[(VIEWS.index(self.view) + 1) % len(views)]
+        self.first = 0
 
     def head(self):
         """The lines above the table."""
@@ -209,7 +222,7 @@ def draw_heads(window, row, columns, sort):
 def draw_table(window, row, screen):
     """The table from the line on that is scrolled to."""
     columns, entries = screen.columns(), screen.entries()
-    sort, shown = screen.sort[screen.classes], screen.shown()
+    sort, shown = screen.sort[screen.view], screen.shown()
     draw_heads(window, row, columns,
                shown.index(sort) if sort in shown else None)
     row += 1
@@ -244,12 +257,12 @@ def draw(window, screen):
 def sort_by(screen, step):
     """Go to the next column that is shown, or to the one before."""
     shown = screen.shown()
-    sort = screen.sort[screen.classes]
+    sort = screen.sort[screen.view]
     if sort in shown:
         place = shown.index(sort)
     else:
         place = -1 if step > 0 else 0
-    screen.sort[screen.classes] = shown[(place + step) % len(shown)]
+    screen.sort[screen.view] = shown[(place + step) % len(shown)]
 
 
 def handle(screen, key):
@@ -263,8 +276,7 @@ def handle(screen, key):
     if character and character in "h?":
         screen.help = True
     elif character == "c":
-        screen.classes = not screen.classes
-        screen.first = 0
+        screen.next_view()
     elif character and character in "<>":
         sort_by(screen, 1 if character == ">" else -1)
     elif character == "r":

@@ -582,10 +582,28 @@ class Process:
         self.tables = {t.name: t for t in (Table(self.memory, raw[i * table_bytes:],
                                                  field_bytes)
                                            for i in range(nr_tables))}
-        self.class_size = self._list("class_size")
+        self._learn_classes()
         self.arena = self.tables["arena"]
         self.seq = self.tables["arena_state"].by_name["seq"]
         self.retired = self.tables["arena_state"].by_name["retired"]
+
+    def _learn_classes(self):
+        """The classes; those of caches come and go."""
+        self.class_size = self._list("class_size")
+        if "cache_name" not in self.places:
+            self.caches = {}
+            return
+        size = self.places["cache_name"].size
+        names = [name.to_bytes(size, "little").split(b"\0")[0].decode("ascii", "replace")
+                 for name in self._list("cache_name")]
+        self.caches = {number: {"cache": name, "object_size": length}
+                       for number, name, length in zip(self._list("cache_class"), names,
+                                                       self._list("cache_size")) if name}
+
+    def _class(self, number):
+        """What a class is."""
+        return dict({"class": number, "size": self.class_size[number]},
+                    **self.caches.get(number, {}))
 
     # -- places
 
@@ -656,7 +674,7 @@ class Process:
     def _arena_classes(self, copy):
         for number, row in enumerate(self._rows(self.tables["arena_class"], copy)):
             if row["acquired"] or row["contended"] or row["free_busy"]:
-                yield dict({"class": number, "size": self.class_size[number]}, **row)
+                yield dict(self._class(number), **row)
 
     # -- magazines, classes, totals
 
@@ -676,14 +694,15 @@ class Process:
         return objects
 
     def _classes(self, copies, magazine):
-        sums = [{} for _ in self.class_size]
+        names = [field.name for field in self.tables["class"].fields]
+        sums = [dict.fromkeys(names, 0) for _ in self.class_size]
         for copy in copies:
             for total, row in zip(sums, self._rows(self.tables["class"], copy)):
                 for name, value in row.items():
-                    total[name] = total.get(name, 0) + value
+                    total[name] += value
         for number, row in enumerate(sums):
-            if number and row.get("taken"):
-                yield dict({"class": number, "size": self.class_size[number]}, **row,
+            if number and (row["taken"] or number in self.caches):
+                yield dict(self._class(number), **row,
                            magazine=min(magazine[number], row["out"]))
 
     def _totals(self, arenas, magazine):
@@ -707,6 +726,7 @@ class Process:
         """The figures now: what json.load() makes of the JSON report."""
         if self.memory.read(self.address, len(MAGIC)) != MAGIC:
             raise NotPmalloc("process %d runs another program now" % self.pid)
+        self._learn_classes()
         copies = self._still_arenas()
         magazine = self._magazine_objects()
         arenas = [self._arena_figures(copy) for copy in copies]

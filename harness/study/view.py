@@ -100,7 +100,7 @@ def sum_classes(arenas):
         for entry in arena.get("classes", []):
             into = result.setdefault(entry["class"], {
                 "class": entry["class"], "size": entry["size"],
-                "wait_max_ns": 0, "arena": None})
+                "cache": entry.get("cache", ""), "wait_max_ns": 0, "arena": None})
             for key in CLASS_COUNTERS:
                 into[key] = into.get(key, 0) + entry.get(key, 0)
             into["wait_max_ns"] = max(into["wait_max_ns"],
@@ -127,7 +127,7 @@ def hottest_class(arena):
         whole = sum(c.get(key, 0) for c in classes)
         if whole:
             top = max(classes, key=lambda c: c.get(key, 0))
-            return "%s %.0f%%" % (size(top["size"]),
+            return "%s %.0f%%" % ((top.get("cache") or size(top["size"]))[:8],
                                   100 * top.get(key, 0) / whole)
     return ""
 
@@ -234,7 +234,40 @@ def class_columns(rates):
     ] + _common(per) + [
         Column(" hottest arena", 14, lambda e, s: " %s" % e["arena"], heat,
                True),
+        Column("cache", 10, lambda e, s: e.get("cache", ""), heat, True, spare=4),
     ]
+
+
+def cache_columns():
+    """The columns of a table of caches."""
+    return [
+        Column("cache", 16, lambda e, s: e["cache"], lambda e: e["cache"], True),
+        Column("class", 5, lambda e, s: str(e["class"]), lambda e: -e["class"]),
+        Column("size", 6, lambda e, s: size(e["object_size"]),
+               lambda e: e["object_size"]),
+        Column("live", 7, lambda e, s: scaled(live(e)), live),
+        Column("live bytes", 10, lambda e, s: size(live(e) * e["size"]),
+               lambda e: live(e) * e["size"]),
+        _rate("magazines", "magazine", 9),
+        _rate("depots", "depot", 7),
+        _rate("taken", "taken", 7),
+    ]
+
+
+def live(entry):
+    """Objects of a class that callers have."""
+    return max(0, entry["out"] - entry["depot"] - entry["magazine"])
+
+
+def caches_of(report):
+    """The classes that are caches."""
+    return [c for c in report.get("classes", []) if "cache" in c]
+
+
+def caches(report):
+    """The caches as lines of text; nothing when there are none."""
+    entries = caches_of(report)
+    return table(cache_columns(), entries) if entries else []
 
 
 def total_of(entries, name):
@@ -321,6 +354,7 @@ def summary(report, classes=False):
     if hottest:
         lines += [""] + table(class_columns(False), hottest)
         lines += histogram(arenas)
+    lines += caches(report)
     lines.append(memory(report))
     return lines
 

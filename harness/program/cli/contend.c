@@ -51,8 +51,16 @@ static long number(char **argv, int argc, int i, long standard)
 	return n;
 }
 
+/* Not there when the program runs on another malloc. */
+struct pm_cache;
+struct pm_cache *pm_cache_create(const char *name, size_t size, size_t align,
+				 unsigned int flags, void (*ctor)(void *obj))
+	__attribute__((weak));
+void *pm_cache_alloc(struct pm_cache *cache) __attribute__((weak));
+
 int main(int argc, char **argv)
 {
+	struct pm_cache *cache;
 	long threads = number(argv, argc, 1, 16);
 	long seconds = number(argv, argc, 2, 10);
 	unsigned long *done, sum = 0;
@@ -60,6 +68,12 @@ int main(int argc, char **argv)
 	long i;
 
 	size = number(argv, argc, 3, 96);
+	/* For those who look at it: a cache, with an object in use. */
+	if (pm_cache_create) {
+		cache = pm_cache_create("contenders", 100, 0, 0, NULL);
+		if (cache)
+			pm_cache_alloc(cache);
+	}
 	thread = calloc(threads, sizeof(*thread));
 	done = calloc(threads, sizeof(*done));
 	if (!thread || !done)

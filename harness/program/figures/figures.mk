@@ -4,7 +4,7 @@
 
 figures-loads	:= $(addprefix $(B)/figures/,load load-static load-static-pie)
 # Without the weak reference: an archive's members come for strong ones only.
-figures-static	:= -Wl,-u,pm_report
+figures-static	:= -Wl,-u,pm_report,-u,pm_cache_create,-u,pm_cache_alloc,-u,pm_cache_free
 
 $(eval $(call program-rules,figures,load))
 $(eval $(call pm-link,$(B)/figures/load-static,$(B)/figures/load.o $(B)/libpmalloc.a,\

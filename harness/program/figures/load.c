@@ -26,7 +26,15 @@
 #define THREADS	16
 
 /* Not there when the program runs on another malloc. */
+struct pm_cache;
 size_t pm_report(char *buf, size_t size, bool json) __attribute__((weak));
+struct pm_cache *pm_cache_create(const char *name, size_t size, size_t align,
+				 unsigned int flags, void (*ctor)(void *obj))
+	__attribute__((weak));
+void *pm_cache_alloc(struct pm_cache *cache) __attribute__((weak));
+void pm_cache_free(struct pm_cache *cache, void *ptr) __attribute__((weak));
+
+static struct pm_cache *cache;
 
 static atomic_int stop;
 static char text[1 << 20];
@@ -46,6 +54,8 @@ static void *work(void *arg)
 				     malloc(16 + (x >> 8) % 3000)));
 		if (!(x >> 12))
 			free(malloc(100000 + x));
+		if (cache && !(x & 7))
+			pm_cache_free(cache, pm_cache_alloc(cache));
 	}
 	return NULL;
 }
@@ -99,6 +109,8 @@ int main(int argc, char **argv)
 
 	if (n < 1 || n > THREADS)
 		return 2;
+	if (pm_cache_create)
+		cache = pm_cache_create("loaded", 72, 0, 0, NULL);
 	for (i = 0; i < n; i++)
 		if (pthread_create(&threads[i], NULL, work, (void *)(size_t)i))
 			return 1;

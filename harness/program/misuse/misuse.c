@@ -612,6 +612,53 @@ static void usable_freed(void)
 		_exit(5);
 }
 
+/* ---- caches ------------------------------------------------------------ */
+
+#pragma weak pm_cache_create
+#pragma weak pm_cache_alloc
+#pragma weak pm_cache_free
+
+static void *cached(const char *name, struct pm_cache **cache)
+{
+	*cache = pm_cache_create(name, 48, 0, 0, NULL);
+	return *cache ? pm_cache_alloc(*cache) : NULL;
+}
+
+static void cache_free(void)
+{
+	struct pm_cache *cache;
+	void *p = cached("ours", &cache);
+
+	free(bad(p, p));
+}
+
+static void cache_foreign(void)
+{
+	struct pm_cache *cache, *other;
+	void *p = cached("ours", &cache);
+
+	cached("theirs", &other);
+	pm_cache_free(other, bad(p, p));
+}
+
+static void cache_of_malloc(void)
+{
+	struct pm_cache *cache;
+	void *p = malloc(64);
+
+	cached("ours", &cache);
+	pm_cache_free(cache, bad(p, p));
+}
+
+static void cache_double(void)
+{
+	struct pm_cache *cache;
+	void *p = cached("ours", &cache);
+
+	pm_cache_free(cache, p);
+	pm_cache_free(cache, bad(p, p));
+}
+
 /* stderr closed: it must end all the same. */
 static void double_silent(void)
 {
@@ -654,6 +701,8 @@ static const struct {
 	CASE(sized_foreign), CASE(aligned_sized_wrong), CASE(cfree_double),
 	CASE(delete_double), CASE(delete_sized_wrong), CASE(usable_freed),
 	CASE(double_silent),
+	CASE(cache_free), CASE(cache_foreign), CASE(cache_of_malloc),
+	CASE(cache_double),
 };
 
 /* How often the library found misuse, by its own count. */
