@@ -56,8 +56,8 @@ bool pm_arena_adopt_free_heap(struct pm_arena *to, struct pm_arena *from,
 		pm_heap_set_owner(heap, to, &to->lock);
 		from->nr_heaps--;
 		to->nr_heaps++;
-		from->heap_bytes -= pm_heap_bytes(heap);
-		to->heap_bytes += pm_heap_bytes(heap);
+		WRITE_ONCE(from->heap_bytes, from->heap_bytes - pm_heap_bytes(heap));
+		WRITE_ONCE(to->heap_bytes, to->heap_bytes + pm_heap_bytes(heap));
 		pm_arena_less_dirty(from, pm_heap_nr_dirty(heap));
 		pm_arena_more_dirty(to, pm_heap_nr_dirty(heap));
 		to->stats.adopted++;
@@ -94,8 +94,8 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 	}
 	pm_arena_adopt_accounts(to, from);
 	to->nr_heaps += from->nr_heaps;
-	to->heap_bytes += from->heap_bytes;
-	to->slab_bytes += from->slab_bytes;
+	WRITE_ONCE(to->heap_bytes, to->heap_bytes + from->heap_bytes);
+	WRITE_ONCE(to->slab_bytes, to->slab_bytes + from->slab_bytes);
 	pm_arena_more_dirty(to, from->dirty_units);
 	to->stats.remote_in += from->stats.remote_in;
 	to->stats.local_free += from->stats.local_free;
@@ -108,8 +108,8 @@ void pm_arena_adopt(struct pm_arena *to, struct pm_arena *from)
 	to->stats.adopted += from->stats.adopted;
 	to->stats.lent += from->stats.lent;
 	from->nr_heaps = 0;
-	from->heap_bytes = 0;
-	from->slab_bytes = 0;
+	WRITE_ONCE(from->heap_bytes, 0);
+	WRITE_ONCE(from->slab_bytes, 0);
 	pm_arena_less_dirty(from, from->dirty_units);
 	memset(&from->stats, 0, sizeof(from->stats));
 }

@@ -102,7 +102,7 @@ struct pm_heap *pm_arena_map_heap(struct pm_arena *arena, unsigned int class,
 		return NULL;
 	list_add_tail(&heap->node, &arena->heaps);
 	arena->nr_heaps++;
-	arena->heap_bytes += pm_heap_bytes(heap);
+	WRITE_ONCE(arena->heap_bytes, arena->heap_bytes + pm_heap_bytes(heap));
 	arena->stats.heap_maps++;
 	trace_heap_map(arena->id, class, pm_trace_since(begin),
 		       pm_heap_bytes(heap));
@@ -137,7 +137,7 @@ struct pm_slab *pm_arena_cut_slab(struct pm_arena *arena, struct pm_heap *heap,
 	if (!slab)
 		return NULL;
 	pm_arena_less_dirty(arena, dirty - pm_heap_nr_dirty(heap));
-	arena->slab_bytes += pm_slab_bytes(slab);
+	WRITE_ONCE(arena->slab_bytes, arena->slab_bytes + pm_slab_bytes(slab));
 	return slab;
 }
 
@@ -156,7 +156,7 @@ void pm_arena_unmap_heap(struct pm_arena *arena, struct pm_heap *heap)
 	lockdep_assert_held(&arena->lock);
 	list_del(&heap->node);
 	arena->nr_heaps--;
-	arena->heap_bytes -= size;
+	WRITE_ONCE(arena->heap_bytes, arena->heap_bytes - size);
 	pm_arena_less_dirty(arena, pm_heap_nr_dirty(heap));
 	pm_heap_destroy(heap);
 	arena->stats.heap_unmaps++;
@@ -176,7 +176,7 @@ void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab)
 	unsigned int dirty = pm_heap_nr_dirty(heap);
 
 	lockdep_assert_held(&arena->lock);
-	arena->slab_bytes -= pm_slab_bytes(slab);
+	WRITE_ONCE(arena->slab_bytes, arena->slab_bytes - pm_slab_bytes(slab));
 	pm_heap_put_slab(heap, slab);
 	pm_arena_more_dirty(arena, pm_heap_nr_dirty(heap) - dirty);
 }
