@@ -48,6 +48,7 @@
 	X(arena)							\
 	X(lockstat)							\
 	X(large)							\
+	X(growth)							\
 	X(magazine)							\
 	X(inflight)							\
 	X(api)								\
