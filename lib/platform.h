@@ -55,7 +55,7 @@
  *		static_assert container_of EXPORT_SYMBOL_GPL __read_mostly
  *		____cacheline_aligned_in_smp SMP_CACHE_BYTES
  *   types	u8 u16 u32 u64 s64
- *   errors	EBUSY ENOENT EPERM
+ *   errors	EBUSY EINVAL ENOENT EPERM
  *   numbers	ALIGN ALIGN_DOWN IS_ALIGNED DIV_ROUND_UP ARRAY_SIZE min_t max_t
  *		SIZE_MAX is_power_of_2 ilog2 check_mul_overflow PAGE_SHIFT PAGE_SIZE
  *   bits	BITS_PER_LONG BITS_TO_LONGS __ffs hweight_long __set_bit

@@ -54,6 +54,7 @@
 	X(api)								\
 	X(giveback)							\
 	X(oom)								\
+	X(limit)							\
 	X(retire)							\
 	X(stress)
 

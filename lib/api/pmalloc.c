@@ -19,6 +19,7 @@
 #include "back/heap.h"
 #include "back/large.h"
 #include "back/pagemap.h"
+#include "base/limit.h"
 #include "front/magazine.h"
 #include "upkeep/trim.h"
 #include "upkeep/verify.h"
@@ -177,6 +178,8 @@ static noinline void *pm_serve_slow(const struct pm_request *req)
 	if (unlikely(!obj) && may_wait && pm_request_can_be_met(req) &&
 	    pm_trim())
 		obj = pm_serve(req);
+	if (unlikely(pm_limit_is_passed()) && may_wait)
+		pm_trim_beyond_limit();
 	return obj;
 }
 

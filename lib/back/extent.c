@@ -28,6 +28,7 @@
  */
 #include "back/pool.h"
 #include "back/keep.h"
+#include "base/limit.h"
 #include "base/options.h"
 #include "base/testing.h"
 #include "base/trace.h"
@@ -47,6 +48,7 @@ static size_t pm_pool_release(struct list_head *list)
 
 		bytes += e->size;
 		pm_host_large_unmap(e->addr, e->size);
+		pm_limit_give(e->size);
 		trace_large_unmap(PM_NO_ARENA, 0, pm_trace_since(begin),
 				  e->size);
 		pm_meta_free(e, sizeof(*e));
@@ -143,41 +145,41 @@ static void pm_pool_unlock(struct list_head *out)
 
 /* ---- get and put -------------------------------------------------------- */
 
-/* One mapping of the host for @e; @most is tried first, and halves of it. */
-static bool pm_extent_map_at_most(struct pm_extent *e, size_t least,
-				  size_t most, size_t align, gfp_t gfp)
+/* @size bytes of the host, for @e. */
+static bool pm_extent_map_one(struct pm_extent *e, size_t size, size_t align,
+			      gfp_t gfp)
 {
-	u64 begin = pm_trace_begin(large_map);
-	size_t want = most;
-
-	do {
-		e->size = want;
-		e->addr = pm_inject_fails(&pm_inject.large_map) ? NULL :
-			pm_host_large_map(&e->size, align, gfp);
-		if (e->addr)
-			break;
-		want = want / 2 > least ? ALIGN(want / 2, PAGE_SIZE) :
-		       want > least ? least : 0;
-	} while (want);
-	if (!e->addr)
+	if (pm_inject_fails(&pm_inject.large_map) || !pm_limit_take(size))
 		return false;
-	e->zero = true;
-	trace_large_map(PM_NO_ARENA, 0, pm_trace_since(begin), e->size);
-	return true;
+	e->size = size;
+	e->addr = pm_host_large_map(&e->size, align, gfp);
+	if (!e->addr)
+		pm_limit_give(size);
+	return e->addr;
 }
 
+/* One mapping of the host; @most bytes are tried first, and halves of it. */
 static struct pm_extent *pm_extent_map_between(size_t least, size_t most,
 					       size_t align, gfp_t gfp)
 {
+	u64 begin = pm_trace_begin(large_map);
 	struct pm_extent *e;
+	size_t want = most;
 
 	if (pm_inject_fails(&pm_inject.meta))
 		return NULL;
 	e = pm_meta_alloc(sizeof(*e), gfp);
-	if (e && !pm_extent_map_at_most(e, least, most, align, gfp)) {
+	if (!e)
+		return NULL;
+	while (want && !pm_extent_map_one(e, want, align, gfp))
+		want = want / 2 > least ? ALIGN(want / 2, PAGE_SIZE) :
+		       want > least ? least : 0;
+	if (!want) {
 		pm_meta_free(e, sizeof(*e));
 		return NULL;
 	}
+	e->zero = true;
+	trace_large_map(PM_NO_ARENA, 0, pm_trace_since(begin), e->size);
 	return e;
 }
 
@@ -363,6 +365,7 @@ void pm_extent_replace(struct pm_extent *from, struct pm_extent *to)
 	pm_keep_unmapped(from->size);
 	pm_keep_mapped(to->size);
 	mutex_unlock(&pm_pool.lock);
+	pm_limit_give(from->size);
 	pm_meta_free(from, sizeof(*from));
 }
 
@@ -401,6 +404,7 @@ size_t pm_extents_mapped(void)
 void pm_extent_unmap(struct pm_extent *e)
 {
 	pm_host_large_unmap(e->addr, e->size);
+	pm_limit_give(e->size);
 	pm_meta_free(e, sizeof(*e));
 }
 

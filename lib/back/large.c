@@ -38,12 +38,9 @@ static size_t pm_large_round(size_t size)
 /* Bytes for an object of @size bytes, a multiple of the page size, that grew. */
 static size_t pm_large_with_headroom(size_t size)
 {
-	size_t sum;
+	size_t sum = ALIGN(size + size / PM_HEADROOM_SHARE, PAGE_SIZE);
 
-	if (check_add_overflow(size, size / PM_HEADROOM_SHARE, &sum) ||
-	    sum > PM_LARGE_MAX - PAGE_SIZE)
-		return size;
-	return ALIGN(sum, PAGE_SIZE);
+	return sum > PM_LARGE_MAX - PAGE_SIZE ? size : sum;
 }
 
 /* An extent of @size bytes, or @most if they can be had. */
