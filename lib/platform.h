@@ -185,15 +185,16 @@ bool pm_host_has_room(size_t size, size_t align);
 void pm_host_large_unmap(void *addr, size_t size);
 
 /**
- * pm_host_large_remap() - change the size of a large mapping without copying
- * @addr: start
- * @old_size: bytes it has
+ * pm_host_large_remap() - move pages to another mapping, and let them be more
+ * @addr: start of a run of whole pages
+ * @old_size: bytes of it
  * @new_size: bytes wanted
  * @to: a mapping of @new_size bytes that the old one's pages are moved to;
  *	its own are dropped
  *
  * Return: true, then bytes beyond @old_size are zero and nothing is left at
- * @addr; or false, then all is as before. A host need not be able to do this.
+ * @addr; or false, then all is as before. A host need not be able to do this,
+ * and may refuse a run that does not lie in one mapping.
  */
 bool pm_host_large_remap(void *addr, size_t old_size, size_t new_size,
 			 void *to);

@@ -48,12 +48,14 @@
 	X(arena)							\
 	X(lockstat)							\
 	X(large)							\
+	X(growth)							\
 	X(magazine)							\
 	X(inflight)							\
 	X(api)								\
 	X(giveback)							\
 	X(cache)							\
 	X(oom)								\
+	X(limit)							\
 	X(retire)							\
 	X(stress)
 

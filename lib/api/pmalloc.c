@@ -19,6 +19,7 @@
 #include "back/heap.h"
 #include "back/large.h"
 #include "back/pagemap.h"
+#include "base/limit.h"
 #include "front/magazine.h"
 #include "upkeep/trim.h"
 #include "upkeep/verify.h"
@@ -110,6 +111,7 @@ static unsigned long pm_class_at_a_glance(const void *ptr)
  * @gfp: context
  * @class: class that serves both; 0 for a large object
  * @past_magazine: take the object under an arena's lock
+ * @grown: realloc() wants it for an object that grew
  */
 struct pm_request {
 	size_t size;
@@ -117,6 +119,7 @@ struct pm_request {
 	gfp_t gfp;
 	unsigned long class;
 	bool past_magazine;
+	bool grown;
 };
 
 /* One object under an arena's lock. */
@@ -133,7 +136,8 @@ static void *pm_serve(const struct pm_request *req)
 	void *obj;
 
 	if (unlikely(!req->class))
-		return pm_large_alloc(req->size, req->align, req->gfp);
+		return req->grown ? pm_large_alloc_grown(req->size, req->gfp) :
+			pm_large_alloc(req->size, req->align, req->gfp);
 	/* mark G. One without a mark is nobody's. */
 	for (;;) {
 		if (unlikely(req->past_magazine))
@@ -178,6 +182,8 @@ static noinline void *pm_serve_slow(const struct pm_request *req)
 	if (unlikely(!obj) && may_wait && pm_request_can_be_met(req) &&
 	    pm_trim())
 		obj = pm_serve(req);
+	if (unlikely(pm_limit_is_passed()) && may_wait)
+		pm_trim_beyond_limit();
 	return obj;
 }
 
@@ -349,6 +355,21 @@ size_t pm_usable_from(const void *ptr, const char *who)
 	return pm_ref_size(&ref);
 }
 
+/* Where an object that grew to @size bytes goes. */
+static void *pm_alloc_grown(size_t size)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = 1,
+		.gfp = GFP_KERNEL,
+		.grown = true,
+	};
+
+	if (size <= PM_SMALL_MAX)
+		return pm_alloc(size, 1, GFP_KERNEL);
+	return pm_serve_slow(&req);
+}
+
 /**
  * pm_realloc_from() - change an object's size on behalf of a named function
  * @ptr: live object
@@ -377,7 +398,7 @@ void *pm_realloc_from(void *ptr, size_t size, const char *who)
 	} else if (size <= old && size >= old / 2) {
 		return ptr;
 	}
-	new = pm_alloc(size, 1, GFP_KERNEL);
+	new = old < size ? pm_alloc_grown(size) : pm_alloc(size, 1, GFP_KERNEL);
 	if (!new)
 		return size <= old ? ptr : NULL;
 	if (old < size && size > PM_SMALL_MAX)

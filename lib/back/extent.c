@@ -28,6 +28,7 @@
  */
 #include "back/pool.h"
 #include "back/keep.h"
+#include "base/limit.h"
 #include "base/options.h"
 #include "base/testing.h"
 #include "base/trace.h"
@@ -47,6 +48,7 @@ static size_t pm_pool_release(struct list_head *list)
 
 		bytes += e->size;
 		pm_host_large_unmap(e->addr, e->size);
+		pm_limit_give(e->size);
 		trace_large_unmap(PM_NO_ARENA, 0, pm_trace_since(begin),
 				  e->size);
 		pm_meta_free(e, sizeof(*e));
@@ -143,48 +145,70 @@ static void pm_pool_unlock(struct list_head *out)
 
 /* ---- get and put -------------------------------------------------------- */
 
-/**
- * pm_extent_map() - map a new chunk, as one fresh extent that is on no list
- * @size: bytes that it has room for
- * @align: at this alignment, a power of two
- * @gfp: context
- *
- * The more is mapped already the longer it is.
- *
- * Context: no lock held; may sleep.
- * Return: extent that no list knows, or NULL.
- */
-struct pm_extent *pm_extent_map(size_t size, size_t align, gfp_t gfp)
+/* @size bytes of the host, for @e. */
+static bool pm_extent_map_one(struct pm_extent *e, size_t size, size_t align,
+			      gfp_t gfp)
 {
-	size_t want, least = ALIGN(size, PAGE_SIZE);
+	if (pm_inject_fails(&pm_inject.large_map) || !pm_limit_take(size))
+		return false;
+	e->size = size;
+	e->addr = pm_host_large_map(&e->size, align, gfp);
+	if (!e->addr)
+		pm_limit_give(size);
+	return e->addr;
+}
+
+/* One mapping of the host; @most bytes are tried first, and halves of it. */
+static struct pm_extent *pm_extent_map_between(size_t least, size_t most,
+					       size_t align, gfp_t gfp)
+{
 	u64 begin = pm_trace_begin(large_map);
 	struct pm_extent *e;
+	size_t want = most;
 
 	if (pm_inject_fails(&pm_inject.meta))
 		return NULL;
 	e = pm_meta_alloc(sizeof(*e), gfp);
 	if (!e)
 		return NULL;
-	want = min_t(size_t, PM_CHUNK_MAX, READ_ONCE(pm_pool.mapped) / 2);
-	want = ALIGN(max_t(size_t, want, PM_CHUNK_MIN), PAGE_SIZE);
-	if (want < least || align > PAGE_SIZE)
-		want = least;
-	do {
-		e->size = want;
-		e->addr = pm_inject_fails(&pm_inject.large_map) ? NULL :
-			pm_host_large_map(&e->size, align, gfp);
-		if (e->addr)
-			break;
+	while (want && !pm_extent_map_one(e, want, align, gfp))
 		want = want / 2 > least ? ALIGN(want / 2, PAGE_SIZE) :
 		       want > least ? least : 0;
-	} while (want);
-	if (!e->addr) {
+	if (!want) {
 		pm_meta_free(e, sizeof(*e));
 		return NULL;
 	}
 	e->zero = true;
 	trace_large_map(PM_NO_ARENA, 0, pm_trace_since(begin), e->size);
 	return e;
+}
+
+/*
+ * A new chunk that has room for @size bytes, as one fresh extent that is on no
+ * list. The more is mapped already the longer it is.
+ */
+static struct pm_extent *pm_chunk_map(size_t size, size_t align, gfp_t gfp)
+{
+	size_t want, least = ALIGN(size, PAGE_SIZE);
+
+	want = min_t(size_t, PM_CHUNK_MAX, READ_ONCE(pm_pool.mapped) / 2);
+	want = ALIGN(max_t(size_t, want, PM_CHUNK_MIN), PAGE_SIZE);
+	if (want < least || align > PAGE_SIZE)
+		want = least;
+	return pm_extent_map_between(least, want, align, gfp);
+}
+
+/**
+ * pm_extent_map_alone() - map an extent that is a chunk of its own
+ * @size: bytes, a multiple of the page size
+ * @gfp: context
+ *
+ * Context: no lock held; may sleep.
+ * Return: extent of @size bytes that no list knows, or NULL.
+ */
+struct pm_extent *pm_extent_map_alone(size_t size, gfp_t gfp)
+{
+	return pm_extent_map_between(size, size, PAGE_SIZE, gfp);
 }
 
 /**
@@ -211,7 +235,7 @@ struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp)
 		return e;
 	}
 	mutex_unlock(&pm_pool.lock);
-	chunk = pm_extent_map(size, align, gfp);
+	chunk = pm_chunk_map(size, align, gfp);
 	if (!chunk)
 		return NULL;
 	if (!pm_pool_lock_provided(gfp)) {
@@ -269,11 +293,12 @@ void pm_extent_put(struct pm_extent *e)
  * pm_extent_resize() - grow into the free extent behind, or shrink
  * @e: the caller's extent
  * @size: bytes wanted, a multiple of the page size
+ * @most: bytes that one which grows gets if they are free, likewise
  *
  * Context: may sleep.
- * Return: whether it has that size now.
+ * Return: whether it has that size now, or @most or something in between.
  */
-bool pm_extent_resize(struct pm_extent *e, size_t size)
+bool pm_extent_resize(struct pm_extent *e, size_t size, size_t most)
 {
 	struct pm_extent *next;
 	LIST_HEAD(out);
@@ -286,16 +311,19 @@ bool pm_extent_resize(struct pm_extent *e, size_t size)
 	if (size > e->size && next && next->is_free &&
 	    e->size + next->size >= size) {
 		pm_pool_del(next);
-		if (e->size + next->size > size)
-			pm_pool_add(pm_extent_split(next, size - e->size));
+		if (e->size + next->size > most)
+			pm_pool_add(pm_extent_split(next, most - e->size));
 		pm_extent_join(e);
+		done = true;
 	} else if (size < e->size) {
 		pm_extent_soil(e);
 		next = pm_extent_split(e, size);
 		next->freed_at = pm_host_clock_coarse_ns();
 		pm_pool_merge(next);
+		done = true;
+	} else {
+		done = e->size == size;
 	}
-	done = e->size == size;
 	pm_pool_decay(&out);
 	pm_pool_unlock(&out);
 	return done;
@@ -322,20 +350,10 @@ void pm_extent_each_fresh(const struct pm_extent *e, char *from, char *to,
 }
 
 /**
- * pm_extent_is_whole() - whether an extent is a chunk of its own
- * @e: the caller's extent
- *
- * Context: any.
- */
-bool pm_extent_is_whole(const struct pm_extent *e)
-{
-	return !e->prev && !e->next;
-}
-
-/**
- * pm_extent_replace() - a chunk's pages have moved to another chunk
- * @from: extent that has no pages any more, forgotten
- * @to: as pm_extent_map() returned it
+ * pm_extent_replace() - an extent's pages have moved to another
+ * @from: extent that is not there any more, forgotten
+ * @to: as pm_extent_map_alone() returned it; it stays without neighbours: a
+ *	host moves a mapping, and not several that happen to meet
  *
  * Context: may sleep. Both are the caller's.
  */
@@ -343,22 +361,50 @@ void pm_extent_replace(struct pm_extent *from, struct pm_extent *to)
 {
 	mutex_lock(&pm_pool.lock);
 	pm_extent_unlink(from);
-	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - from->size);
+	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - from->size + to->size);
 	pm_keep_unmapped(from->size);
-	pm_spare_put(from);
-	pm_chunk_link(to);
+	pm_keep_mapped(to->size);
 	mutex_unlock(&pm_pool.lock);
+	pm_limit_give(from->size);
+	pm_meta_free(from, sizeof(*from));
+}
+
+/**
+ * pm_extents_are_warm() - whether a request would get pages that are there
+ * @size: bytes, a multiple of the page size
+ *
+ * Context: may sleep.
+ */
+bool pm_extents_are_warm(size_t size)
+{
+	bool warm;
+
+	mutex_lock(&pm_pool.lock);
+	pm_pool_prepare();
+	pm_pool_collect();
+	warm = pm_pool_is_warm(size);
+	mutex_unlock(&pm_pool.lock);
+	return warm;
+}
+
+/**
+ * pm_extents_mapped() - bytes of all extents, those in use too
+ */
+size_t pm_extents_mapped(void)
+{
+	return READ_ONCE(pm_pool.mapped);
 }
 
 /**
  * pm_extent_unmap() - give a chunk back that was never used
- * @e: as pm_extent_map() returned it
+ * @e: as pm_extent_map_alone() returned it
  *
  * Context: may sleep.
  */
 void pm_extent_unmap(struct pm_extent *e)
 {
 	pm_host_large_unmap(e->addr, e->size);
+	pm_limit_give(e->size);
 	pm_meta_free(e, sizeof(*e));
 }
 

@@ -59,15 +59,16 @@ extern struct pm_extent_counts pm_extent_counts;
 
 struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp);
 void pm_extent_put(struct pm_extent *e);
-bool pm_extent_resize(struct pm_extent *e, size_t size);
-struct pm_extent *pm_extent_map(size_t size, size_t align, gfp_t gfp);
+bool pm_extent_resize(struct pm_extent *e, size_t size, size_t most);
+struct pm_extent *pm_extent_map_alone(size_t size, gfp_t gfp);
 void pm_extent_unmap(struct pm_extent *e);
-bool pm_extent_is_whole(const struct pm_extent *e);
 void pm_extent_replace(struct pm_extent *from, struct pm_extent *to);
 void pm_extent_each_fresh(const struct pm_extent *e, char *from, char *to,
 			  void (*fn)(char *from, char *to));
 void pm_extents_decay(void);
 size_t pm_extents_purge(void);
+size_t pm_extents_mapped(void);
+bool pm_extents_are_warm(size_t size);
 void pm_extents_lock_all(void);
 void pm_extents_unlock_all(bool child);
 void pm_extents_exit(void);

@@ -11,6 +11,7 @@
  */
 #include "back/heap.h"
 #include "back/keep.h"
+#include "base/limit.h"
 #include "back/populate.h"
 #include "back/pagemap.h"
 #include "base/testing.h"
@@ -45,6 +46,35 @@ static struct pm_heap *pm_heap_describe(struct pm_arena *arena,
 	return NULL;
 }
 
+/*
+ * Memory for a heap of @size bytes, @least or more; the host may give less, and
+ * so does a limit.
+ */
+static char *pm_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp)
+{
+	size_t taken = *size;
+	char *base;
+
+	while (!pm_limit_take(taken)) {
+		taken /= 2;
+		if (taken < least || taken < PM_HEAP_SIZE / 16)
+			return NULL;
+	}
+	*size = taken;
+	base = pm_host_heap_map(size, least, huge, gfp);
+	if (!base)
+		pm_limit_give(taken);
+	else
+		pm_limit_give(taken - *size);
+	return base;
+}
+
+static void pm_heap_unmap(char *base, size_t size)
+{
+	pm_host_heap_unmap(base, size);
+	pm_limit_give(size);
+}
+
 /**
  * pm_heap_create() - get a heap from the host
  * @arena: its owner to be
@@ -69,14 +99,14 @@ struct pm_heap *pm_heap_create(struct pm_arena *arena, struct mutex *lock,
 	if (pm_inject_fails(&pm_inject.heap_map))
 		return NULL;
 	for (;;) {
-		base = pm_host_heap_map(&size, least, huge, gfp);
+		base = pm_heap_map(&size, least, huge, gfp);
 		if (!base)
 			return NULL;
 		heap = size < least ? NULL :
 		       pm_heap_describe(arena, lock, base, size, gfp);
 		if (heap)
 			break;
-		pm_host_heap_unmap(base, size);
+		pm_heap_unmap(base, size);
 		/* The last of the memory must do for both. */
 		size /= 2;
 		if (size < least || size < PM_HEAP_SIZE / 16)
@@ -100,7 +130,7 @@ void pm_heap_destroy(struct pm_heap *heap)
 	BUG_ON(!pm_heap_is_free(heap));
 	BUG_ON(atomic_long_read(&heap->remote_refs));
 	pm_pagemap_del_heap(heap->base, size);
-	pm_host_heap_unmap(heap->base, size);
+	pm_heap_unmap(heap->base, size);
 	pm_keep_unmapped(size);
 	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
 }

@@ -5,12 +5,22 @@
  * The page map says which object starts where. Whoever takes its entry out
  * of the map (one exchange) owns the object; so free needs the lock only to
  * make it available again, and when that is busy leaves it in an inbox.
+ *
+ * An object that has grown is likely to grow again. So when it has to move,
+ * it gets headroom, an eighth of its size: the next steps are taken in place,
+ * and the number of moves is a logarithm of the size and not the number of
+ * steps. Pages that nobody writes to are not there, so in a process headroom
+ * is address space only.
  */
 #include "back/large.h"
 #include "back/populate.h"
 #include "back/pagemap.h"
 
 #define PM_COPY_MAX		(1UL << 20)	/* where copying beats faults */
+#define PM_HEADROOM_SHARE	8		/* of the size, for one that grew */
+
+/* What has moved is a mapping of its own, of which a process may have 65 530. */
+#define PM_ALONE_SHARE		4096		/* of all large memory, at least */
 
 struct pm_large_counts pm_large_counts;
 
@@ -18,6 +28,43 @@ static void pm_large_count(long bytes, long objects)
 {
 	atomic_long_add(bytes, &pm_large_counts.live);
 	atomic_long_add(objects, &pm_large_counts.live_objects);
+}
+
+static size_t pm_large_round(size_t size)
+{
+	return ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PAGE_SIZE);
+}
+
+/* Bytes for an object of @size bytes, a multiple of the page size, that grew. */
+static size_t pm_large_with_headroom(size_t size)
+{
+	size_t sum = ALIGN(size + size / PM_HEADROOM_SHARE, PAGE_SIZE);
+
+	return sum > PM_LARGE_MAX - PAGE_SIZE ? size : sum;
+}
+
+/* An extent of @size bytes, or @most if they can be had. */
+static void *pm_large_take(size_t size, size_t most, size_t align, gfp_t gfp)
+{
+	struct pm_extent *e = pm_extent_get(most, align, gfp);
+
+	if (!e && most > size)
+		e = pm_extent_get(size, align, gfp);
+	if (!e)
+		return NULL;
+	if (!(gfp & __GFP_ZERO))
+		pm_extent_each_fresh(e, pm_extent_addr(e),
+				     (char *)pm_extent_addr(e) + size,
+				     pm_populate_on_credit);
+	if (want_init_on_alloc(gfp) && !pm_extent_is_zero(e))
+		memset(pm_extent_addr(e), 0, pm_extent_size(e));
+	if (!pm_pagemap_add_large(e, pm_extent_addr(e), gfp)) {
+		pm_extent_put(e);
+		return NULL;
+	}
+	atomic_long_inc(&pm_large_counts.allocs);
+	pm_large_count(pm_extent_size(e), 1);
+	return pm_extent_addr(e);
 }
 
 /**
@@ -31,29 +78,29 @@ static void pm_large_count(long bytes, long objects)
  */
 void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 {
-	struct pm_extent *e;
-
 	if (size > PM_LARGE_MAX - PAGE_SIZE || align > PM_LARGE_MAX / 2 ||
 	    size + align > PM_LARGE_MAX || !gfpflags_allow_blocking(gfp))
 		return NULL;
-	size = ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PAGE_SIZE);
-	if (align < PAGE_SIZE)
-		align = PAGE_SIZE;
-	e = pm_extent_get(size, align, gfp);
-	if (!e)
+	size = pm_large_round(size);
+	return pm_large_take(size, size, max_t(size_t, align, PAGE_SIZE), gfp);
+}
+
+/**
+ * pm_large_alloc_grown() - allocate a large object for what has grown
+ * @size: bytes
+ * @gfp: context
+ *
+ * With headroom, if there is memory for it.
+ *
+ * Context: may sleep; @gfp without permission to sleep gets NULL.
+ * Return: an object that starts at a page, or NULL.
+ */
+void *pm_large_alloc_grown(size_t size, gfp_t gfp)
+{
+	if (size > PM_LARGE_MAX - PAGE_SIZE || !gfpflags_allow_blocking(gfp))
 		return NULL;
-	if (!(gfp & __GFP_ZERO))
-		pm_extent_each_fresh(e, pm_extent_addr(e), pm_extent_end(e),
-				     pm_populate_on_credit);
-	if (want_init_on_alloc(gfp) && !pm_extent_is_zero(e))
-		memset(pm_extent_addr(e), 0, pm_extent_size(e));
-	if (!pm_pagemap_add_large(e, pm_extent_addr(e), gfp)) {
-		pm_extent_put(e);
-		return NULL;
-	}
-	atomic_long_inc(&pm_large_counts.allocs);
-	pm_large_count(pm_extent_size(e), 1);
-	return pm_extent_addr(e);
+	size = pm_large_round(size);
+	return pm_large_take(size, pm_large_with_headroom(size), PAGE_SIZE, gfp);
 }
 
 /**
@@ -90,8 +137,8 @@ bool pm_large_free(void *ptr)
 }
 
 /*
- * An object with a chunk of its own grows with the chunk, its pages moving
- * without being copied.
+ * A long object grows into a mapping of its own, its pages moving without
+ * being copied; what was never written has no pages there either.
  *
  * The entry leaves the map before the pages leave the old address: from then
  * on the host may give that address to another thread, whose entry must not
@@ -99,25 +146,29 @@ bool pm_large_free(void *ptr)
  */
 static void *pm_large_move_pages(struct pm_extent *e, size_t size)
 {
-	struct pm_extent *to;
+	size_t old_size = pm_extent_size(e);
 	void *old = pm_extent_addr(e), *addr;
+	struct pm_extent *to;
 
-	if (!pm_extent_is_whole(e) || pm_extent_size(e) <= PM_COPY_MAX)
+	if (old_size <= PM_COPY_MAX ||
+	    old_size < pm_extents_mapped() / PM_ALONE_SHARE ||
+	    pm_extents_are_warm(pm_large_with_headroom(size)))
 		return NULL;
-	to = pm_extent_map(size, PAGE_SIZE, GFP_KERNEL);
+	to = pm_extent_map_alone(pm_large_with_headroom(size), GFP_KERNEL);
+	if (!to)
+		to = pm_extent_map_alone(size, GFP_KERNEL);
 	if (!to)
 		return NULL;
 	addr = pm_extent_addr(to);
-	if (pm_extent_size(to) > size ||
-	    !pm_pagemap_add_large(to, addr, GFP_KERNEL))
+	if (!pm_pagemap_add_large(to, addr, GFP_KERNEL))
 		goto err_to;
 	if (!pm_pagemap_take_large(e, old))
 		goto err_map;
-	if (!pm_host_large_remap(old, pm_extent_size(e), pm_extent_size(to), addr)) {
+	if (!pm_host_large_remap(old, old_size, pm_extent_size(to), addr)) {
 		pm_pagemap_add_large(e, old, GFP_NOWAIT);
 		goto err_map;
 	}
-	pm_large_count((long)pm_extent_size(to) - (long)pm_extent_size(e), 0);
+	pm_large_count((long)pm_extent_size(to) - (long)old_size, 0);
 	pm_extent_replace(e, to);
 	return addr;
 
@@ -139,20 +190,21 @@ err_to:
 void *pm_large_resize(void *ptr, size_t size)
 {
 	struct pm_extent *e = pm_large_find(ptr);
-	size_t old;
+	size_t old, now;
 
 	if (!e || size > PM_LARGE_MAX - PAGE_SIZE)
 		return NULL;
-	size = ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PAGE_SIZE);
+	size = pm_large_round(size);
 	old = pm_extent_size(e);
 	if (size <= old && old - size <= old / 4)
 		return ptr;
-	if (pm_extent_resize(e, size)) {
-		pm_large_count((long)size - (long)old, 0);
-		pm_extent_each_fresh(e, (char *)ptr + old, pm_extent_end(e),
+	if (pm_extent_resize(e, size, pm_large_with_headroom(size))) {
+		now = pm_extent_size(e);
+		pm_large_count((long)now - (long)old, 0);
+		pm_extent_each_fresh(e, (char *)ptr + old, (char *)ptr + size,
 				     pm_populate_on_credit);
-		if (size > old && want_init_on_alloc(0))
-			memset((char *)ptr + old, 0, size - old);
+		if (now > old && want_init_on_alloc(0))
+			memset((char *)ptr + old, 0, now - old);
 		return ptr;
 	}
 	if (size < old)

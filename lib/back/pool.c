@@ -476,3 +476,16 @@ struct pm_extent *pm_pool_get(size_t size, size_t align)
 		atomic_long_inc(&pm_extent_counts.reused);
 	return pm_extent_carve(e, size, align);
 }
+
+/**
+ * pm_pool_is_warm() - whether pm_pool_get() would find pages for all of it
+ * @size: bytes
+ *
+ * Context: the extent lock is held.
+ */
+bool pm_pool_is_warm(size_t size)
+{
+	const struct pm_extent *e = pm_pool_find(size);
+
+	return e && e->dirty >= size;
+}

@@ -44,6 +44,7 @@ void pm_pool_add(struct pm_extent *e);
 void pm_pool_del(struct pm_extent *e);
 void pm_spare_put(struct pm_extent *e);
 bool pm_pool_lock_provided(gfp_t gfp);
+bool pm_pool_is_warm(size_t size);
 void pm_extent_clip(struct pm_extent *e, char *from, char *to);
 struct pm_extent *pm_extent_split(struct pm_extent *e, size_t size);
 void pm_extent_join(struct pm_extent *e);

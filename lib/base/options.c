@@ -105,6 +105,16 @@ static bool pm_set_keep(const char *value)
 	return pm_set_number(value, &pm_options.keep);
 }
 
+static bool pm_set_soft_limit(const char *value)
+{
+	return pm_set_number(value, &pm_options.soft_limit);
+}
+
+static bool pm_set_hard_limit(const char *value)
+{
+	return pm_set_number(value, &pm_options.hard_limit);
+}
+
 static bool pm_set_populate(const char *value)
 {
 	return pm_set_choice(value, "on", "off", &pm_options.populate);
@@ -204,6 +214,8 @@ static const struct pm_option {
 	{ "decay_ms", pm_set_decay, "milliseconds" },
 	{ "large_cache", pm_set_large_cache, "bytes" },
 	{ "keep", pm_set_keep, "bytes" },
+	{ "soft_limit", pm_set_soft_limit, "bytes, 0 for none" },
+	{ "hard_limit", pm_set_hard_limit, "bytes, 0 for none" },
 	{ "populate", pm_set_populate, "on or off" },
 	{ "thp", pm_set_thp, "on or off" },
 	{ "stats", pm_set_stats, "exit, json or off" },
@@ -217,7 +229,7 @@ static void pm_option_parse(char *text)
 	const struct pm_option *opt = pm_option_table;
 	const struct pm_option *end = opt + ARRAY_SIZE(pm_option_table);
 	char *value = strchr(text, '=');
-	char line[200];
+	char line[300];
 
 	for (; opt < end; opt++) {
 		size_t n = strlen(opt->name);
@@ -233,7 +245,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, keep, populate, thp, stats, stats_file, misuse, delay",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, keep, soft_limit, hard_limit, populate, thp, stats, stats_file, misuse, delay",
 		  text);
 	pm_host_say(line);
 }

@@ -55,6 +55,9 @@ enum pm_misuse_mode {
  * @large_cache: bytes of freed large mappings to keep at most
  * @keep: bytes of free memory that stay for the decay time however little is
  *	live
+ * @soft_limit: bytes mapped beyond which all that is free is given back, 0 for
+ *	none; changed at any time
+ * @hard_limit: bytes mapped beyond which requests fail, likewise
  * @populate: ask the host for many pages at once where they will be used
  * @thp: ask for huge pages once an arena has several heaps
  * @stats_exit: write the report when the program ends
@@ -74,6 +77,8 @@ struct pm_options {
 	unsigned long decay_ms;
 	unsigned long large_cache;
 	unsigned long keep;
+	unsigned long soft_limit;
+	unsigned long hard_limit;
 	bool populate;
 	bool thp;
 	bool stats_exit;

@@ -173,6 +173,31 @@ size_t pm_usable_size(const void *ptr);
 size_t pm_trim(void);
 
 /**
+ * pm_limit_set() - limit what is mapped
+ * @soft: bytes beyond which everything that is free is given back, and again
+ *	whenever a sixteenth more is mapped; 0 for no limit
+ * @hard: bytes beyond which requests fail; 0 for no limit
+ *
+ * Counted is what the host gave for heaps and large objects, in use or not, and
+ * for descriptors. Where more than that is mapped already, what is free is
+ * given back at once.
+ *
+ * Context: may sleep.
+ * Return: 0, or -EINVAL when @soft is above @hard; then nothing has changed.
+ */
+int pm_limit_set(size_t soft, size_t hard);
+
+/**
+ * pm_limit_get() - read the limits
+ * @soft: where to put the soft one, 0 for none
+ * @hard: where to put the hard one, 0 for none
+ *
+ * Context: any.
+ * Return: bytes that count now.
+ */
+size_t pm_limit_get(size_t *soft, size_t *hard);
+
+/**
  * pm_arena_retire() - retire the arena of a CPU
  * @cpu: arena number; with arena=cpu it is the CPU number
  *

@@ -7,6 +7,8 @@
  *	classes	one line per size class in use
  *	caches	one line per cache
  *	policy	which arena a task uses, and the other options
+ *	limits	"SOFT HARD" in bytes, 0 for none, and what counts now; to be
+ *		written, too
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -111,6 +113,45 @@ static int policy_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(policy);
 
+static int limits_show(struct seq_file *m, void *unused)
+{
+	size_t soft, hard, used = pm_limit_get(&soft, &hard);
+
+	seq_printf(m, "%zu %zu\nused %zu\n", soft, hard, used);
+	return 0;
+}
+
+static int limits_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, limits_show, inode->i_private);
+}
+
+static ssize_t limits_write(struct file *file, const char __user *user,
+			    size_t n, loff_t *pos)
+{
+	unsigned long soft, hard;
+	char text[64] = "";
+	int err;
+
+	if (n >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, user, n))
+		return -EFAULT;
+	if (sscanf(text, "%lu %lu", &soft, &hard) != 2)
+		return -EINVAL;
+	err = pm_limit_set(soft, hard);
+	return err ? err : n;
+}
+
+static const struct file_operations limits_fops = {
+	.owner = THIS_MODULE,
+	.open = limits_open,
+	.read = seq_read,
+	.write = limits_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 /**
  * pm_debugfs_init() - make the files
  *
@@ -125,6 +166,7 @@ void pm_debugfs_init(void)
 	debugfs_create_file("classes", 0400, dir, NULL, &classes_fops);
 	debugfs_create_file("caches", 0400, dir, NULL, &caches_fops);
 	debugfs_create_file("policy", 0400, dir, NULL, &policy_fops);
+	debugfs_create_file("limits", 0600, dir, NULL, &limits_fops);
 	pm_debugfs_dir = dir;
 }
 

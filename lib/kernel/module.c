@@ -55,6 +55,14 @@ static char *keep;
 module_param(keep, charp, 0444);
 MODULE_PARM_DESC(keep, "bytes of free memory that stay for the decay time (default 32 MiB)");
 
+static char *soft_limit;
+module_param(soft_limit, charp, 0444);
+MODULE_PARM_DESC(soft_limit, "bytes mapped beyond which all that is free is given back, 0 (default) for none");
+
+static char *hard_limit;
+module_param(hard_limit, charp, 0444);
+MODULE_PARM_DESC(hard_limit, "bytes mapped beyond which requests fail, 0 (default) for none");
+
 static char *misuse;
 module_param(misuse, charp, 0444);
 MODULE_PARM_DESC(misuse, "what follows the line that names bad input: abort (default, a warning), report, ignore");
@@ -148,6 +156,8 @@ static int __init pm_module_init(void)
 	pm_option_add("decay_ms", decay_ms);
 	pm_option_add("large_cache", large_cache);
 	pm_option_add("keep", keep);
+	pm_option_add("soft_limit", soft_limit);
+	pm_option_add("hard_limit", hard_limit);
 	pm_option_add("misuse", misuse);
 	pm_option_add("delay", delay);
 	if (!pm_start(GFP_KERNEL))

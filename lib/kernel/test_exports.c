@@ -40,12 +40,16 @@ PM_EXPORT_TEST(pm_host_can_synchronize);
 PM_EXPORT_TEST(pm_host_clock_coarse_ns);
 PM_EXPORT_TEST(pm_host_clock_ns);
 PM_EXPORT_TEST(pm_host_cpu);
+PM_EXPORT_TEST(pm_host_large_map);
+PM_EXPORT_TEST(pm_host_large_remap);
+PM_EXPORT_TEST(pm_host_large_unmap);
 PM_EXPORT_TEST(pm_host_nap);
 PM_EXPORT_TEST(pm_host_nr_cpus);
 PM_EXPORT_TEST(pm_host_random);
 PM_EXPORT_TEST(pm_host_resident);
 PM_EXPORT_TEST(pm_host_thread_slot);
 PM_EXPORT_TEST(pm_host_tid);
+PM_EXPORT_TEST(pm_meta_bytes);
 
 /* core.h */
 PM_EXPORT_TEST(pm_alloc);

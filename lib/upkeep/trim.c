@@ -6,10 +6,13 @@
  * into the slabs of whichever arena owns the objects, and only then each arena
  * looks for what is free.
  */
+#include "pmalloc.h"
 #include "upkeep/trim.h"
 #include "arena/arena.h"
 #include "arena/registry.h"
 #include "back/extent.h"
+#include "base/limit.h"
+#include "base/options.h"
 #include "front/magazine.h"
 
 /* Give all objects of all depots to their slabs. */
@@ -108,5 +111,37 @@ bool pm_trim_can_make_room(size_t size, size_t align)
 	size_t missing = size > most ? ALIGN_DOWN(size - most, PAGE_SIZE) : 0;
 
 	return !missing ||
-	       pm_host_has_room(missing, max_t(size_t, align, PAGE_SIZE));
+	       (pm_limit_has_room(missing) &&
+		pm_host_has_room(missing, max_t(size_t, align, PAGE_SIZE)));
 }
+
+/**
+ * pm_trim_beyond_limit() - give everything back, for a limit is passed
+ *
+ * Context: may sleep, no lock held.
+ */
+void pm_trim_beyond_limit(void)
+{
+	pm_trim_all();
+	pm_limit_purged();
+}
+
+int pm_limit_set(size_t soft, size_t hard)
+{
+	if (hard && soft > hard)
+		return -EINVAL;
+	WRITE_ONCE(pm_options.soft_limit, soft);
+	WRITE_ONCE(pm_options.hard_limit, hard);
+	if (pm_limit_is_passed() || !pm_limit_has_room(0))
+		pm_trim_beyond_limit();
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pm_limit_set);
+
+size_t pm_limit_get(size_t *soft, size_t *hard)
+{
+	*soft = READ_ONCE(pm_options.soft_limit);
+	*hard = READ_ONCE(pm_options.hard_limit);
+	return pm_limit_used();
+}
+EXPORT_SYMBOL_GPL(pm_limit_get);

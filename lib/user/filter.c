@@ -5,9 +5,10 @@
  * A filter (seccomp) may answer a call that it does not know by ending the
  * process. Those that are in use let through what every allocator needs, mmap(),
  * munmap(), madvise(MADV_DONTNEED), futex(), and what the library asks for at its
- * start. Three calls are a gain and no need:
+ * start. Four calls are a gain and no need:
  *
  *	madvise(MADV_POPULATE_WRITE)	browsers allow some of madvise() only
+ *	madvise(MADV_NOHUGEPAGE)	likewise
  *	mremap() to a given place	likewise
  *	mincore()			systemd's @system-service leaves it out
  *
@@ -16,7 +17,7 @@
  *	no filter at the start	while the kernel says that the calling thread
  *				has none; that question (PR_GET_SECCOMP) is asked
  *				at the start, too, and before each such call
- *	a filter at the start	(a service manager's, a container's) the first two
+ *	a filter at the start	(a service manager's, a container's) the first three
  *				are tried then, so that a filter which ends the
  *				process does it at once; and no longer, when the
  *				program brings a filter of its own
@@ -24,8 +25,8 @@
  * A filter that is brought by a system call instruction of the program's own,
  * into a process that had one before, is not seen. Between question and call
  * another thread may bring a filter for all: when it does that by syscall() or
- * prctl(), we are told a moment before. PMALLOC_OPTIONS=populate=off and a realloc() that copies
- * (after PR_SET_SECCOMP) are without any of the three.
+ * prctl(), we are told a moment before. With PMALLOC_OPTIONS=populate=off,thp=on
+ * and a realloc() that copies (after PR_SET_SECCOMP) none of the four is made.
  */
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,7 +35,7 @@
 static enum {
 	PM_FILTER_UNKNOWN,
 	PM_FILTER_NONE,		/* ask again each time */
-	PM_FILTER_GENTLE,	/* there was one, and it minded neither call */
+	PM_FILTER_GENTLE,	/* there was one, and it minded none of them */
 	PM_FILTER_STRICT,	/* there is one that minds, or may */
 } pm_filter;
 
@@ -43,7 +44,7 @@ static bool pm_is_filtered(void)
 	return pm_syscall(SYS_prctl, PR_GET_SECCOMP) != 0;
 }
 
-/* Either call, on pages of our own. */
+/* The first three, on pages of our own. */
 static bool pm_filter_lets_pass(void)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -55,6 +56,8 @@ static bool pm_filter_lets_pass(void)
 	if (at < 0 && at > -PAGE_SIZE)
 		return false;
 	err = pm_syscall(SYS_madvise, at, PAGE_SIZE, PM_POPULATE_WRITE);
+	if (!err || err == -EINVAL)
+		err = pm_syscall(SYS_madvise, at, size, MADV_NOHUGEPAGE);
 	if (!err || err == -EINVAL)
 		err = pm_syscall(SYS_mremap, at, PAGE_SIZE, PAGE_SIZE,
 				 MREMAP_MAYMOVE | MREMAP_FIXED, at + PAGE_SIZE);

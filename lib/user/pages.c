@@ -9,6 +9,7 @@
  */
 #include <sys/mman.h>
 #include "back/pagemap.h"
+#include "base/options.h"
 #include "user.h"
 
 #define PM_HEAP_SIZE		(1UL << PM_HEAP_SHIFT)
@@ -28,6 +29,21 @@ static void *pm_map(void *addr, size_t size, int flags)
 		       MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/*
+ * Where the system's setting is `always`, a program gets huge pages unless it
+ * says no: 2 MiB where it writes to a few bytes. So thp=off says no, for each
+ * mapping. A kernel without huge pages does not know the request.
+ */
+static void pm_refuse_huge(void *addr, size_t size)
+{
+	static bool unknown;
+
+	if (pm_options.thp || READ_ONCE(unknown) || !pm_filter_allows(true))
+		return;
+	if (madvise(addr, size, MADV_NOHUGEPAGE) && errno == EINVAL)
+		WRITE_ONCE(unknown, true);
 }
 
 /* ---- heaps ------------------------------------------------------------- */
@@ -108,6 +124,8 @@ void *pm_host_heap_map(size_t *size, size_t least __maybe_unused, bool huge,
 	mutex_unlock(&pm_page_lock);
 	if (p && huge && want == PM_HEAP_SIZE)
 		madvise(p, want, MADV_HUGEPAGE);
+	else if (p)
+		pm_refuse_huge(p, want);
 	*size = want;
 	errno = saved;
 	return p;
@@ -180,6 +198,8 @@ void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp __maybe_unused)
 		p = check_add_overflow(*size, align, &sum) ? NULL :
 			pm_map_aligned(*size, align);
 	}
+	if (p)
+		pm_refuse_huge(p, *size);
 	errno = saved;
 	return p;
 }

@@ -161,4 +161,19 @@ for kib in 16384 12288 8192; do
 	limited "$kib" base
 	result $? "starts in $kib KiB"
 done
+# A limit of the library's own, which counts what it maps and nothing else.
+for size in 64 24576 102400; do
+	[ "$lib" != none ] || break
+	PMALLOC_OPTIONS=hard_limit=67108864 LD_PRELOAD="$preload" \
+		"$build/limit" fill $size 1000 > "$tmp/out" 2> "$tmp/err"
+	result $? "hard_limit, blocks of $size: comes to its end"
+	remark "$tmp/err"
+	first=$(value first)
+	share=$((${first:-0} / 67109))
+	[ $share -ge 850 ] && [ $share -le 1000 ]
+	result $? "hard_limit, blocks of $size: serves $((share / 10)).$((share % 10)) % of it"
+	[ "$(value error)" = ENOMEM ] && [ "$(value bad)" = 0 ]
+	result $? "hard_limit, blocks of $size: then ENOMEM, and all contents hold"
+done
+
 plan

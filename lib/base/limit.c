@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * Limits: how much the allocator maps, and what follows.
+ *
+ * Everything is counted that the host gave for heaps and large objects, before
+ * it is asked; descriptors are counted by the host. Beyond the hard limit the
+ * host is not asked, so a request fails as it does when there is no memory.
+ * Descriptors are never refused: they are what is needed to give back.
+ *
+ * Beyond the soft limit everything that is free is given back, and again
+ * whenever a sixteenth more is mapped. A request finds that it is passed, and
+ * whoever serves it gives back when no lock is held any more.
+ */
+#include "base/limit.h"
+#include "base/options.h"
+
+#define PM_LIMIT_STEP_SHARE	16
+#define PM_LIMIT_STEP_MIN	(64UL << 10)
+
+/* Bytes of heaps and chunks. */
+static atomic_long_t pm_limit_mapped;
+
+/* Bytes beyond which everything is given back once more; a hint. */
+static unsigned long pm_limit_next;
+
+/**
+ * pm_limit_used() - bytes that count
+ *
+ * Context: any.
+ */
+size_t pm_limit_used(void)
+{
+	return atomic_long_read(&pm_limit_mapped) + pm_meta_bytes();
+}
+
+/**
+ * pm_limit_take() - count bytes that are about to be mapped
+ * @bytes: how many
+ *
+ * Context: any.
+ * Return: false when that would be beyond the hard limit; then none is counted.
+ */
+bool pm_limit_take(size_t bytes)
+{
+	unsigned long hard = READ_ONCE(pm_options.hard_limit);
+
+	atomic_long_add(bytes, &pm_limit_mapped);
+	if (likely(!hard) || pm_limit_used() <= hard)
+		return true;
+	pm_limit_give(bytes);
+	return false;
+}
+
+/**
+ * pm_limit_give() - bytes are not mapped any more
+ * @bytes: how many
+ *
+ * Context: any.
+ */
+void pm_limit_give(size_t bytes)
+{
+	atomic_long_sub(bytes, &pm_limit_mapped);
+}
+
+/**
+ * pm_limit_has_room() - whether pm_limit_take() would say yes
+ * @bytes: how many
+ *
+ * Context: any.
+ */
+bool pm_limit_has_room(size_t bytes)
+{
+	unsigned long hard = READ_ONCE(pm_options.hard_limit), used;
+
+	if (!hard)
+		return true;
+	used = pm_limit_used();
+	return used <= hard && bytes <= hard - used;
+}
+
+/**
+ * pm_limit_is_passed() - whether the soft limit calls for giving back now
+ *
+ * Context: any.
+ */
+bool pm_limit_is_passed(void)
+{
+	unsigned long soft = READ_ONCE(pm_options.soft_limit), used;
+
+	if (likely(!soft))
+		return false;
+	used = pm_limit_used();
+	if (used > soft)
+		return used > READ_ONCE(pm_limit_next);
+	if (READ_ONCE(pm_limit_next))
+		WRITE_ONCE(pm_limit_next, 0);
+	return false;
+}
+
+/**
+ * pm_limit_purged() - what was free has been given back
+ *
+ * Context: any.
+ */
+void pm_limit_purged(void)
+{
+	unsigned long used = pm_limit_used();
+
+	WRITE_ONCE(pm_limit_next, used +
+		   max_t(unsigned long, used / PM_LIMIT_STEP_SHARE,
+			 PM_LIMIT_STEP_MIN));
+}

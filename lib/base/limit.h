@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Limits of what is mapped.
+ */
+#ifndef PM_LIMIT_H
+#define PM_LIMIT_H
+
+#include "platform.h"
+
+bool pm_limit_take(size_t bytes);
+void pm_limit_give(size_t bytes);
+bool pm_limit_has_room(size_t bytes);
+bool pm_limit_is_passed(void);
+void pm_limit_purged(void);
+size_t pm_limit_used(void);
+
+#endif /* PM_LIMIT_H */
