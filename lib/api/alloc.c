@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * From a size to an object, when the fast half of malloc() has found none.
+ *
+ *	class		pm_mag_refill() -> __pm_malloc_lock()
+ *	large		pm_large_alloc()
+ *
+ * The allocator is started if it has not been, and what is kept for reuse comes before
+ * a request fails.
+ */
+#include "pmalloc.h"
+#include "api/core.h"
+#include "api/misuse.h"
+#include "api/start.h"
+#include "arena/malloc_lock.h"
+#include "back/large.h"
+#include "base/limit.h"
+#include "front/magazine.h"
+#include "upkeep/trim.h"
+
+/**
+ * struct pm_request - what is asked for
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context
+ * @class: class that serves both; 0 for a large object
+ * @past_magazine: take the object under an arena's lock
+ * @grown: realloc() wants it for an object that grew
+ */
+struct pm_request {
+	size_t size;
+	size_t align;
+	gfp_t gfp;
+	unsigned long class;
+	bool past_magazine;
+	bool grown;
+};
+
+/* One object under an arena's lock. */
+static void *pm_take_locked(unsigned int class, gfp_t gfp)
+{
+	void *obj;
+
+	return __pm_malloc_lock(class, &obj, 1, gfp) ? obj : NULL;
+}
+
+/* Once, from whatever serves such a request. */
+static void *pm_serve(const struct pm_request *req)
+{
+	void *obj;
+
+	if (unlikely(!req->class))
+		return req->grown ? pm_large_alloc_grown(req->size, req->gfp) :
+			pm_large_alloc(req->size, req->align, req->gfp);
+	/* mark G. One without a mark is nobody's. */
+	for (;;) {
+		if (unlikely(req->past_magazine))
+			obj = pm_take_locked(req->class, req->gfp);
+		else
+			obj = pm_mag_refill(req->class, req->gfp);
+		pm_misuse_report_noted();
+		if (likely(!obj) || likely(pm_obj_take(obj, req->class)))
+			return obj;
+		pm_misuse_unmarked(obj, req->class);
+	}
+}
+
+/*
+ * Whether giving back what is kept can make room for a request. One that is
+ * longer than an object or the address space never has room, and one that is
+ * longer than what the host has and we keep has none now; without this look a
+ * program that asks for it again and again would have its heaps given back and
+ * mapped once more, each time.
+ */
+static bool pm_request_can_be_met(const struct pm_request *req)
+{
+	size_t most = min_t(size_t, PM_LARGE_MAX, 1UL << PM_ADDR_BITS);
+
+	return req->class ||
+	       (req->size < most && req->align < most &&
+		pm_trim_can_make_room(req->size, req->align));
+}
+
+/*
+ * A request that no magazine has served: start the allocator if it has not,
+ * and when memory is short let what we keep for reuse come first.
+ */
+static noinline void *pm_serve_slow(const struct pm_request *req)
+{
+	bool may_wait = gfpflags_allow_blocking(req->gfp);
+	void *obj;
+
+	if (unlikely(!pm_is_started()) && (!may_wait || !pm_start(req->gfp)))
+		return NULL;
+	obj = pm_serve(req);
+	if (unlikely(!obj) && may_wait && pm_request_can_be_met(req) &&
+	    pm_trim())
+		obj = pm_serve(req);
+	if (unlikely(pm_limit_is_passed()) && may_wait)
+		pm_trim_beyond_limit();
+	return obj;
+}
+
+/* @size bytes of an object of a slab are zeroes, if @gfp wants that. */
+static void *pm_zero(void *obj, size_t size, gfp_t gfp)
+{
+	if ((gfp & __GFP_ZERO) && !want_init_on_alloc(0))
+		memset(obj, 0, size);
+	return obj;
+}
+
+/**
+ * pm_alloc() - allocate memory, whatever is asked for
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context; __GFP_ZERO asks for zeroes: @size bytes of them, what more
+ *	the object can hold is as somebody left it
+ *
+ * Context: as @gfp says.
+ * Return: object, or NULL.
+ */
+void *pm_alloc(size_t size, size_t align, gfp_t gfp)
+{
+	void *obj, *unmarked;
+
+	obj = pm_malloc_aligned_fast(size, align, &unmarked);
+	if (unlikely(!obj))
+		return pm_alloc_miss(size, align, gfp, unmarked);
+	return pm_zero(obj, size, gfp);
+}
+
+/**
+ * pm_alloc_miss() - allocate after the fast path has found nothing
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context, as for pm_alloc()
+ * @unmarked: what it took and may not hand out, or NULL
+ *
+ * Context: as @gfp says.
+ * Return: object, or NULL.
+ */
+void *pm_alloc_miss(size_t size, size_t align, gfp_t gfp, void *unmarked)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = align,
+		.gfp = gfp,
+		.class = pm_class_of_aligned(size, align),
+	};
+	void *obj;
+
+	if (unlikely(unmarked))
+		pm_misuse_unmarked(unmarked, req.class);
+	obj = pm_serve_slow(&req);
+	return obj && req.class ? pm_zero(obj, size, gfp) : obj;
+}
+
+/**
+ * pm_alloc_grown() - allocate memory for an object that realloc() lets grow
+ * @size: bytes
+ *
+ * Context: may sleep.
+ * Return: object, or NULL.
+ */
+void *pm_alloc_grown(size_t size)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = 1,
+		.gfp = GFP_KERNEL,
+		.grown = true,
+	};
+
+	if (size <= PM_SMALL_MAX)
+		return pm_alloc(size, 1, GFP_KERNEL);
+	return pm_serve_slow(&req);
+}
+
+void *pm_malloc_lock(size_t size)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = 1,
+		.gfp = GFP_KERNEL,
+		.class = pm_class_of_small(size),
+		.past_magazine = true,
+	};
+
+	return pm_serve_slow(&req);
+}
+EXPORT_SYMBOL_GPL(pm_malloc_lock);
+
+size_t pm_trim(void)
+{
+	size_t bytes = pm_trim_all();
+
+	pm_misuse_report_noted();
+	return bytes;
+}
+EXPORT_SYMBOL_GPL(pm_trim);
