@@ -49,6 +49,7 @@
 	X(lockstat)							\
 	X(large)							\
 	X(magazine)							\
+	X(span)								\
 	X(inflight)							\
 	X(api)								\
 	X(giveback)							\

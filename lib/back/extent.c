@@ -156,7 +156,7 @@ static void pm_pool_unlock(struct list_head *out)
  */
 struct pm_extent *pm_extent_map(size_t size, size_t align, gfp_t gfp)
 {
-	size_t want, least = ALIGN(size, PAGE_SIZE);
+	size_t want, least = ALIGN(size, PM_EXTENT_GRAIN);
 	u64 begin = pm_trace_begin(large_map);
 	struct pm_extent *e;
 
@@ -166,8 +166,8 @@ struct pm_extent *pm_extent_map(size_t size, size_t align, gfp_t gfp)
 	if (!e)
 		return NULL;
 	want = min_t(size_t, PM_CHUNK_MAX, READ_ONCE(pm_pool.mapped) / 2);
-	want = ALIGN(max_t(size_t, want, PM_CHUNK_MIN), PAGE_SIZE);
-	if (want < least || align > PAGE_SIZE)
+	want = ALIGN(max_t(size_t, want, PM_CHUNK_MIN), PM_EXTENT_GRAIN);
+	if (want < least || align > PM_EXTENT_GRAIN)
 		want = least;
 	do {
 		e->size = want;
@@ -175,7 +175,7 @@ struct pm_extent *pm_extent_map(size_t size, size_t align, gfp_t gfp)
 			pm_host_large_map(&e->size, align, gfp);
 		if (e->addr)
 			break;
-		want = want / 2 > least ? ALIGN(want / 2, PAGE_SIZE) :
+		want = want / 2 > least ? ALIGN(want / 2, PM_EXTENT_GRAIN) :
 		       want > least ? least : 0;
 	} while (want);
 	if (!e->addr) {
@@ -189,8 +189,8 @@ struct pm_extent *pm_extent_map(size_t size, size_t align, gfp_t gfp)
 
 /**
  * pm_extent_get() - get a run of pages
- * @size: bytes, a multiple of the page size
- * @align: power of two, at least the page size
+ * @size: bytes, a multiple of PM_EXTENT_GRAIN
+ * @align: power of two, at least that
  * @gfp: context
  *
  * Context: may sleep.
@@ -226,8 +226,13 @@ struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp)
 	return e;
 }
 
-/* Its owner may have written anywhere. */
-static void pm_extent_soil(struct pm_extent *e)
+/**
+ * pm_extent_soil() - whoever has an extent may write anywhere from now on
+ * @e: the caller's extent
+ *
+ * All of it is taken to have pages. pm_extent_put() does so by itself.
+ */
+void pm_extent_soil(struct pm_extent *e)
 {
 	e->dirty_from = e->addr;
 	e->dirty_to = (char *)e->addr + e->size;
@@ -268,7 +273,7 @@ void pm_extent_put(struct pm_extent *e)
 /**
  * pm_extent_resize() - grow into the free extent behind, or shrink
  * @e: the caller's extent
- * @size: bytes wanted, a multiple of the page size
+ * @size: bytes wanted, a multiple of PM_EXTENT_GRAIN
  *
  * Context: may sleep.
  * Return: whether it has that size now.

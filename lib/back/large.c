@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Large objects: everything above the largest class.
+ * Large objects: everything above the largest class, and what is to be aligned to
+ * more than a class is.
  *
  * The page map says which object starts where. Whoever takes its entry out
  * of the map (one exchange) owns the object; so free needs the lock only to
@@ -9,6 +10,7 @@
 #include "back/large.h"
 #include "back/populate.h"
 #include "back/pagemap.h"
+#include "back/span.h"
 
 #define PM_COPY_MAX		(1UL << 20)	/* where copying beats faults */
 
@@ -33,12 +35,12 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 {
 	struct pm_extent *e;
 
-	if (size > PM_LARGE_MAX - PAGE_SIZE || align > PM_LARGE_MAX / 2 ||
+	if (size > PM_LARGE_MAX - PM_EXTENT_GRAIN || align > PM_LARGE_MAX / 2 ||
 	    size + align > PM_LARGE_MAX || !gfpflags_allow_blocking(gfp))
 		return NULL;
-	size = ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PAGE_SIZE);
-	if (align < PAGE_SIZE)
-		align = PAGE_SIZE;
+	size = ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PM_EXTENT_GRAIN);
+	if (align < PM_EXTENT_GRAIN)
+		align = PM_EXTENT_GRAIN;
 	e = pm_extent_get(size, align, gfp);
 	if (!e)
 		return NULL;
@@ -104,7 +106,7 @@ static void *pm_large_move_pages(struct pm_extent *e, size_t size)
 
 	if (!pm_extent_is_whole(e) || pm_extent_size(e) <= PM_COPY_MAX)
 		return NULL;
-	to = pm_extent_map(size, PAGE_SIZE, GFP_KERNEL);
+	to = pm_extent_map(size, PM_EXTENT_GRAIN, GFP_KERNEL);
 	if (!to)
 		return NULL;
 	addr = pm_extent_addr(to);
@@ -141,9 +143,9 @@ void *pm_large_resize(void *ptr, size_t size)
 	struct pm_extent *e = pm_large_find(ptr);
 	size_t old;
 
-	if (!e || size > PM_LARGE_MAX - PAGE_SIZE)
+	if (!e || size > PM_LARGE_MAX - PM_EXTENT_GRAIN)
 		return NULL;
-	size = ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PAGE_SIZE);
+	size = ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PM_EXTENT_GRAIN);
 	old = pm_extent_size(e);
 	if (size <= old && old - size <= old / 4)
 		return ptr;
@@ -193,11 +195,16 @@ void pm_large_get_stats(struct pm_large_stats *st)
 
 static void pm_large_forgotten(struct pm_extent *e)
 {
-	pm_large_free(pm_extent_addr(e));
+	unsigned int class = pm_extent_class(e);
+
+	if (class)
+		pm_span_put(pm_extent_addr(e), class);
+	else
+		pm_large_free(pm_extent_addr(e));
 }
 
 /**
- * pm_large_exit() - free all large objects
+ * pm_large_exit() - free all large objects, and all spans
  *
  * Objects that are still live go too: nobody is left to use them.
  *

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * From a size to an object, when the fast half of malloc() has found none.
+ *
+ *	middle size	the magazine again, by its class of spans
+ *	then		pm_mag_refill() -> __pm_malloc_lock()
+ *	large		pm_large_alloc()
+ *
+ * The fast half knows the classes of slabs only: those of spans are computed here. What
+ * is kept for reuse comes before a request fails.
+ */
+#include "pmalloc.h"
+#include "api/core.h"
+#include "api/misuse.h"
+#include "api/start.h"
+#include "arena/malloc_lock.h"
+#include "back/large.h"
+#include "back/span.h"
+#include "front/magazine.h"
+#include "upkeep/trim.h"
+
+/**
+ * struct pm_request - what is asked for
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context
+ * @class: class that serves both; 0 for a large object
+ * @written: of @size, bytes that the caller will write at once
+ * @past_magazine: take the object under an arena's lock
+ */
+struct pm_request {
+	size_t size;
+	size_t align;
+	gfp_t gfp;
+	unsigned long class;
+	size_t written;
+	bool past_magazine;
+};
+
+/* One object under an arena's lock. */
+static void *pm_take_locked(unsigned int class, gfp_t gfp)
+{
+	void *obj;
+
+	return __pm_malloc_lock(class, &obj, 1, gfp) ? obj : NULL;
+}
+
+/* @size bytes of an object of a class are zeroes, if @gfp wants that. */
+static void *pm_zero(void *obj, size_t size, gfp_t gfp)
+{
+	if ((gfp & __GFP_ZERO) && !want_init_on_alloc(0))
+		memset(obj, 0, size);
+	return obj;
+}
+
+/* An object that no magazine had, whose mark is spent, is as it is asked for. */
+static void *pm_hand_out(void *obj, const struct pm_request *req)
+{
+	if (pm_class_is_span(req->class) &&
+	    pm_span_hand_out(obj, req->size, req->written, req->gfp))
+		return obj;
+	return pm_zero(obj, req->size, req->gfp);
+}
+
+/* Once, from whatever serves such a request. */
+static void *pm_serve(const struct pm_request *req)
+{
+	void *obj;
+
+	if (unlikely(!req->class))
+		return pm_large_alloc(req->size, req->align, req->gfp);
+	/* mark G. One without a mark is nobody's. */
+	for (;;) {
+		if (unlikely(req->past_magazine))
+			obj = pm_take_locked(req->class, req->gfp);
+		else
+			obj = pm_mag_refill(req->class, req->gfp);
+		pm_misuse_report_noted();
+		if (unlikely(!obj))
+			return NULL;
+		if (likely(pm_obj_take(obj, req->class)))
+			return pm_hand_out(obj, req);
+		pm_misuse_unmarked(obj, req->class);
+	}
+}
+
+/*
+ * Whether giving back what is kept can make room for a request. One that is
+ * longer than an object or the address space never has room, and one that is
+ * longer than what the host has and we keep has none now; without this look a
+ * program that asks for it again and again would have its heaps given back and
+ * mapped once more, each time.
+ */
+static bool pm_request_can_be_met(const struct pm_request *req)
+{
+	size_t most = min_t(size_t, PM_LARGE_MAX, 1UL << PM_ADDR_BITS);
+
+	return (req->class && !pm_class_is_span(req->class)) ||
+	       (req->size < most && req->align < most &&
+		pm_trim_can_make_room(req->size, req->align));
+}
+
+/*
+ * A request that no magazine has served: start the allocator if it has not,
+ * and when memory is short let what we keep for reuse come first.
+ */
+static noinline void *pm_serve_slow(const struct pm_request *req)
+{
+	bool may_wait = gfpflags_allow_blocking(req->gfp);
+	void *obj;
+
+	if (unlikely(!pm_is_started()) && (!may_wait || !pm_start(req->gfp)))
+		return NULL;
+	obj = pm_serve(req);
+	if (unlikely(!obj) && may_wait && pm_request_can_be_met(req) &&
+	    pm_trim())
+		obj = pm_serve(req);
+	return obj;
+}
+
+/*
+ * A request that the fast halves have not served: @unmarked is what one took and
+ * may not hand out, or NULL.
+ */
+static noinline void *pm_alloc_slow(const struct pm_request *req, void *unmarked)
+{
+	if (unlikely(unmarked))
+		pm_misuse_unmarked(unmarked, req->class);
+	return pm_serve_slow(req);
+}
+
+/* Class that serves both, of slabs or of spans, or 0. */
+static unsigned long pm_class_of_any(size_t size, size_t align)
+{
+	unsigned long class = pm_class_of_middle(size, align);
+
+	return class ? class : pm_class_of_aligned(size, align);
+}
+
+/**
+ * pm_alloc() - allocate memory, whatever is asked for
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context; __GFP_ZERO asks for zeroes: @size bytes of them, what more
+ *	the object can hold is as somebody left it
+ *
+ * Context: as @gfp says.
+ * Return: object, or NULL.
+ */
+void *pm_alloc(size_t size, size_t align, gfp_t gfp)
+{
+	void *obj, *unmarked;
+
+	obj = pm_malloc_aligned_fast(size, align, &unmarked);
+	if (unlikely(!obj))
+		return pm_alloc_miss(size, align, gfp, unmarked);
+	return pm_zero(obj, size, gfp);
+}
+
+/**
+ * pm_alloc_miss() - allocate after the fast path has found nothing
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context, as for pm_alloc()
+ * @unmarked: what it took and may not hand out, or NULL
+ *
+ * Context: as @gfp says.
+ * Return: object, or NULL.
+ */
+void *pm_alloc_miss(size_t size, size_t align, gfp_t gfp, void *unmarked)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = align,
+		.gfp = gfp,
+	};
+	void *obj = NULL;
+
+	if (!unmarked)
+		obj = pm_malloc_middle_fast(size, align, &unmarked);
+	if (obj)
+		return pm_zero(obj, size, gfp);
+	req.class = pm_class_of_any(size, align);
+	return pm_alloc_slow(&req, unmarked);
+}
+
+/**
+ * pm_alloc_to_copy() - allocate memory that will be written to at once
+ * @size: bytes
+ * @written: of these, bytes that will be
+ *
+ * Context: may sleep.
+ * Return: object, or NULL.
+ */
+void *pm_alloc_to_copy(size_t size, size_t written)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = 1,
+		.gfp = GFP_KERNEL,
+		.class = pm_class_of_any(size, 1),
+		.written = written,
+	};
+	void *obj, *unmarked = NULL;
+
+	if (likely(req.class)) {
+		obj = pm_malloc_class_fast(req.class, &unmarked);
+		if (likely(obj))
+			return obj;
+	}
+	obj = pm_alloc_slow(&req, unmarked);
+	if (obj && !req.class)
+		pm_large_will_write(obj, written);
+	return obj;
+}
+
+size_t pm_trim(void)
+{
+	size_t bytes = pm_trim_all();
+
+	pm_misuse_report_noted();
+	return bytes;
+}
+EXPORT_SYMBOL_GPL(pm_trim);
+
+void *pm_malloc_lock(size_t size)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = 1,
+		.gfp = GFP_KERNEL,
+		.class = pm_class_of_any(size, 1),
+		.past_magazine = true,
+	};
+
+	return pm_serve_slow(&req);
+}
+EXPORT_SYMBOL_GPL(pm_malloc_lock);
