@@ -17,6 +17,7 @@
  *   PM_ADDR_BITS	bits of (address - PM_ADDR_BASE)
  *   PM_CACHE_SLOTS	most objects of a cache that a CPU's magazine may hold; a
  *			magazine has slots for all caches that there can be
+ *   PM_EXTENT_GRAIN	bytes; extents start at multiples of it, and have as many
  *   PM_CHUNK_CUTS	1: what pm_host_large_map() gave can go back in pieces, and
  *			neighbours together; 0: only as it was given
  *   PM_CHUNK_MIN	least bytes to map for large objects, 0 for as many as asked
@@ -157,8 +158,8 @@ long pm_host_resident(const void *addr, size_t size);
 
 /**
  * pm_host_large_map() - get the memory of a large object
- * @size: bytes, a multiple of the page size; the host may round it up
- * @align: power of two, at least the page size
+ * @size: bytes, a multiple of PM_EXTENT_GRAIN; the host may round it up
+ * @align: power of two, at least PM_EXTENT_GRAIN
  * @gfp: context
  *
  * Return: zeroed memory, or NULL.

@@ -694,12 +694,16 @@ class Process:
         return objects
 
     def _classes(self, copies, magazine):
-        names = [field.name for field in self.tables["class"].fields]
-        sums = [dict.fromkeys(names, 0) for _ in self.class_size]
+        fields = self.tables["class"].fields
+        sums = [{field.name: 0 for field in fields} for _ in self.class_size]
         for copy in copies:
-            for total, row in zip(sums, self._rows(self.tables["class"], copy)):
-                for name, value in row.items():
-                    total[name] += value
+            for field in fields:
+                for total, value in zip(sums, field.values(copy)):
+                    total[field.name] += value
+        # Classes of spans are in no slab.
+        spans = sums[self._number("span_first"):]
+        for total, taken, out in zip(spans, self._list("span_taken"), self._list("span_out")):
+            total.update(taken=taken, out=out)
         for number, row in enumerate(sums):
             if number and (row["taken"] or number in self.caches):
                 yield dict(self._class(number), **row,

@@ -227,7 +227,7 @@ static void api_totals(struct pm_test *t)
 	pm_trim();
 	pm_get_totals(&before);
 	small = pm_malloc(100);
-	large = pm_malloc(100000);
+	large = pm_malloc(2000000);
 	PM_REQUIRE(t, small && large);
 	pm_trim();
 	pm_get_totals(&now);
@@ -379,7 +379,7 @@ static void misuse_odd(void *arg)
 
 static void misuse_interior_large(void *arg)
 {
-	char *p = pm_malloc(100000);
+	char *p = pm_malloc(2000000);
 
 	pm_free(p + PAGE_SIZE);
 	pm_free(p);

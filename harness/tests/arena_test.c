@@ -39,7 +39,7 @@ static void arena_serves(struct pm_test *t)
 	void *p;
 
 	PM_REQUIRE(t, arena);
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		p = pm_test_malloc_lock(class);
 		PM_REQUIRE(t, p && pm_test_resolve(p, &ref));
 		PM_EXPECT_EQ(t, ref.class, class);
@@ -234,7 +234,7 @@ static void arena_out_of_memory(struct pm_test *t)
 	void *p;
 
 	PM_REQUIRE(t, own);
-	for (class = 1; class < PM_NR_CLASSES; class += 7) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class += 7) {
 		pm_trim();
 		WRITE_ONCE(pm_inject.heap_map, 1);
 		p = pm_test_malloc_lock(class);
@@ -305,7 +305,7 @@ static void arena_many_remote(struct pm_test *t)
 	own = pm_test_arena(0);
 	PM_REQUIRE(t, own);
 	for (n = 0; n < OBJECTS; n++) {
-		objs[n] = pm_test_malloc_lock(1 + n % (PM_NR_CLASSES / 2));
+		objs[n] = pm_test_malloc_lock(1 + n % (PM_NR_SLAB_CLASSES / 2));
 		if (!PM_EXPECT(t, objs[n]))
 			break;
 	}
@@ -490,7 +490,7 @@ static void arena_trim(struct pm_test *t)
 
 	PM_REQUIRE(t, own);
 	keep = pm_test_malloc_lock(9);
-	p = pm_test_malloc_lock(PM_NR_CLASSES - 1);
+	p = pm_test_malloc_lock(PM_NR_SLAB_CLASSES - 1);
 	PM_REQUIRE(t, keep && p);
 	heap = pm_pagemap_heap(keep);
 	pm_test_fill(keep, pm_classes[9].size, 1);
@@ -537,7 +537,7 @@ static void arena_clobbered(struct pm_test *t)
 	ARENA_CLOBBER(t, own, slab_bytes);
 	ARENA_CLOBBER(t, own, dirty_units);
 	ARENA_CLOBBER(t, own, nr_out[1]);
-	ARENA_CLOBBER(t, own, nr_out[PM_NR_CLASSES - 1]);
+	ARENA_CLOBBER(t, own, nr_out[PM_NR_SLAB_CLASSES - 1]);
 	pm_test_clobber(t, 0xff, "arena.heap.arena", &ref.heap->arena,
 			sizeof(ref.heap->arena), arena_fault, own);
 	pm_test_clobber(t, 0xff, "arena.slab.nr_free", &ref.slab->nr_free,

@@ -12,7 +12,7 @@ static void class_sizes(struct pm_test *t)
 
 	for (size = 0; size <= PM_SMALL_MAX; size++) {
 		class = pm_class_of(size);
-		if (!PM_EXPECT(t, class > 0 && class < PM_NR_CLASSES))
+		if (!PM_EXPECT(t, class > 0 && class < PM_NR_SLAB_CLASSES))
 			return;
 		got = pm_classes[class].size;
 		PM_EXPECT(t, got >= size);
@@ -53,7 +53,7 @@ static void class_slabs(struct pm_test *t)
 	unsigned int class;
 	size_t bytes;
 
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		c = &pm_classes[class];
 		bytes = c->units * PM_UNIT_SIZE;
 		PM_EXPECT(t, c->size > pm_classes[class - 1].size);
@@ -73,7 +73,7 @@ static void class_index(struct pm_test *t)
 {
 	unsigned int class, size, index, bytes, offset, rest;
 
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		size = pm_classes[class].size;
 		bytes = pm_classes[class].units * PM_UNIT_SIZE;
 		index = 0;
@@ -102,7 +102,7 @@ static void class_starts(struct pm_test *t)
 					   PM_UNIT_SHIFT));
 	bool start;
 
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		size = pm_classes[class].size;
 		bytes = pm_classes[class].units * PM_UNIT_SIZE;
 		rest = 0;
@@ -143,7 +143,7 @@ static unsigned int class_by_search(size_t size, size_t align)
 {
 	unsigned int class;
 
-	for (class = 1; class < PM_NR_CLASSES; class++)
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++)
 		if (pm_classes[class].size >= size &&
 		    pm_classes[class].size % align == 0)
 			return class;
@@ -161,7 +161,7 @@ static void class_aligned(struct pm_test *t)
 					  class_by_search(size, align)))
 				return;
 		PM_EXPECT_EQ(t, pm_class_of_aligned(PM_SMALL_MAX, align),
-			     PM_NR_CLASSES - 1);
+			     PM_NR_SLAB_CLASSES - 1);
 		pm_test_yield();
 	}
 	PM_EXPECT_EQ(t, pm_class_of_aligned(1, 2 * PM_UNIT_SIZE), 0);

@@ -44,7 +44,7 @@ static void depot_full(struct pm_test *t)
 	unsigned int class, capacity, n, i;
 	void *objs[PM_BATCH_MAX];
 
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		capacity = pm_depot_capacity(class);
 		PM_EXPECT(t, capacity >= 2U * pm_classes[class].batch);
 		PM_EXPECT(t, capacity <= PM_DEPOT_MAX_OBJECTS);

@@ -372,7 +372,7 @@ static void heap_against_model(struct pm_test *t)
 			pm_arena_put_slab(env.heap->arena, slab);
 			continue;
 		}
-		class = 1 + pm_rnd_below(&t->rnd, PM_NR_CLASSES - 1);
+		class = 1 + pm_rnd_below(&t->rnd, PM_NR_SLAB_CLASSES - 1);
 		place = heap_model_place(&model, class);
 		slab = pm_test_cut_slab(env.heap, class);
 		if (!PM_EXPECT_EQ(t, slab ? (int)heap_unit(env.heap, slab) : -1,

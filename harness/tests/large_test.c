@@ -14,12 +14,23 @@ static void large_totals(struct pm_large_stats *st)
 	pm_large_get_stats(st);
 }
 
+/* A large object, be it of a size that a span would serve. */
+static void *large_malloc(size_t size)
+{
+	return pm_large_alloc(size, 1, GFP_KERNEL);
+}
+
+static void *large_calloc(size_t size)
+{
+	return pm_large_alloc(size, 1, GFP_KERNEL | __GFP_ZERO);
+}
+
 /* Whole pages, all usable, zeroed when asked for, counted. */
 static void large_sizes(struct pm_test *t)
 {
 	static const size_t sizes[] = {
 		PM_SMALL_MAX + 1, 40960, 65535, 65536, 65537, 100000,
-		262144, 1000000, 1048576, 3000001,
+		262144, 1000000, 1048576, PM_SPAN_MAX + 1, 3000001,
 	};
 	struct pm_large_stats before, now;
 	size_t usable;
@@ -28,7 +39,7 @@ static void large_sizes(struct pm_test *t)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		large_totals(&before);
-		p = pm_calloc(1, sizes[i]);
+		p = large_calloc(sizes[i]);
 		if (!PM_EXPECT(t, p))
 			break;
 		usable = pm_usable_size(p);
@@ -59,7 +70,7 @@ static void large_reuse(struct pm_test *t)
 
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
-	p = pm_malloc(200000);
+	p = large_malloc(200000);
 	PM_REQUIRE(t, p);
 	usable = pm_usable_size(p);
 	memset(p, 0x5a, usable);
@@ -67,7 +78,7 @@ static void large_reuse(struct pm_test *t)
 	large_totals(&before);
 	PM_EXPECT(t, before.cached >= usable);
 	PM_EXPECT_EQ(t, before.dirty, usable);
-	q = pm_calloc(1, 190000);
+	q = large_calloc(190000);
 	large_totals(&now);
 	if (PM_EXPECT(t, q)) {
 		PM_EXPECT(t, q == p);
@@ -90,7 +101,7 @@ static void large_budget(struct pm_test *t)
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 300000);
 	for (i = 0; i < ARRAY_SIZE(p); i++)
-		p[i] = pm_malloc(100000);
+		p[i] = large_malloc(100000);
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
 		PM_EXPECT(t, p[i]);
 		pm_free(p[i]);
@@ -109,7 +120,7 @@ static void large_decay(struct pm_test *t)
 
 	pm_trim();
 	WRITE_ONCE(pm_options.decay_ms, 20);
-	p = pm_malloc(1000000);
+	p = large_malloc(1000000);
 	PM_REQUIRE(t, p);
 	pm_free(p);
 	large_totals(&now);
@@ -207,7 +218,7 @@ static void large_race_main(struct pm_test_crowd *crowd, unsigned int n)
 	for (round = 0; round < 100; round++) {
 		if (!n) {
 			atomic_long_set(&race->believed, 0);
-			race->p = pm_malloc(50000);
+			race->p = large_malloc(50000);
 		}
 		pm_test_meet(&race->met, crowd->nr);
 		if (race->p && pm_large_free(race->p))
@@ -279,8 +290,8 @@ static void large_free_when_busy(struct pm_test *t)
 	char *p, *q;
 
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
-	p = pm_malloc(100000);
-	q = pm_malloc(100000);
+	p = large_malloc(100000);
+	q = large_malloc(100000);
 	PM_REQUIRE(t, p && q);
 	usable = pm_usable_size(p);
 	large_totals(&before);
@@ -314,12 +325,12 @@ static void large_merge(struct pm_test *t)
 	for (i = 0; i < ARRAY_SIZE(orders); i++) {
 		pm_trim();
 		for (j = 0; j < ARRAY_SIZE(p); j++) {
-			p[j] = pm_malloc(size);
+			p[j] = large_malloc(size);
 			PM_REQUIRE(t, p[j]);
 		}
 		for (j = 0; j < 3; j++)
 			pm_free(p[1 + orders[i][j]]);
-		q = pm_malloc(3 * size);
+		q = large_malloc(3 * size);
 		PM_EXPECT(t, q);
 		/* Of one chunk; chunks may be neighbours by chance. */
 		if (PM_CHUNK_CUTS && p[4] == p[0] + 4 * size)
@@ -337,9 +348,9 @@ static void large_grow_in_place(struct pm_test *t)
 	char *p, *q, *r;
 
 	pm_trim();
-	p = pm_malloc(size);
-	q = pm_malloc(size);
-	r = pm_malloc(size);
+	p = large_malloc(size);
+	q = large_malloc(size);
+	r = large_malloc(size);
 	PM_REQUIRE(t, p && q && r);
 	pm_test_fill(p, size, 1);
 	pm_test_fill(r, size, 2);
@@ -433,13 +444,13 @@ static void large_model_resize(struct pm_test *t, struct large_slot *slot)
 static void large_against_model(struct pm_test *t)
 {
 	static struct large_slot slots[LARGE_SLOTS];
-	struct pm_large_stats before, now;
+	struct pm_totals before, now;
 	unsigned int step, i;
 	struct large_slot *slot;
 	size_t live;
 
 	memset(slots, 0, sizeof(slots));
-	large_totals(&before);
+	pm_get_totals(&before);
 	for (step = 0; step < 1500; step++) {
 		slot = &slots[pm_rnd_below(&t->rnd, LARGE_SLOTS)];
 		if (!slot->p) {
@@ -465,7 +476,7 @@ static void large_against_model(struct pm_test *t)
 	}
 	for (i = 0, live = 0; i < LARGE_SLOTS; i++)
 		live += slots[i].p ? slots[i].usable : 0;
-	large_totals(&now);
+	pm_get_totals(&now);
 	PM_EXPECT_EQ(t, now.live, before.live + live);
 	for (i = 0; i < LARGE_SLOTS; i++) {
 		if (!slots[i].p)

@@ -161,7 +161,7 @@ static void magazine_budget(struct pm_test *t)
 	unsigned int i, round;
 
 	PM_NEED_MAGAZINES(t);
-	for (i = 1; i < PM_NR_CLASSES; i++)
+	for (i = 1; i < PM_NR_SLAB_CLASSES; i++)
 		most += PM_MAG_FIRST_SLOTS * pm_classes[i].size;
 	pm_trim();
 	for (round = 0; round < 10; round++) {
@@ -229,7 +229,7 @@ static void magazine_budget_moves(struct pm_test *t)
 	PM_NEED_MAGAZINES(t);
 	pm_test_pin(0);
 	pm_trim();
-	for (class = 10; class < PM_NR_CLASSES; class++)
+	for (class = 10; class < PM_NR_SLAB_CLASSES; class++)
 		for (round = 0; round < 10; round++) {
 			for (i = 0; i < 64; i++) {
 				objs[i] = pm_malloc(pm_classes[class].size);

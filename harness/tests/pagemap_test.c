@@ -43,7 +43,7 @@ static void pagemap_slab(struct pm_test *t)
 	heap = pm_arena_map_heap(arena, 1, GFP_KERNEL);
 	if (!PM_EXPECT(t, heap))
 		goto out;
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		slab = pm_test_cut_slab(heap, class);
 		if (!PM_EXPECT(t, slab))
 			break;
@@ -75,7 +75,7 @@ out:
 /* A large object is found at its first byte, and nowhere else. */
 static void pagemap_large(struct pm_test *t)
 {
-	size_t size = PM_SMALL_MAX + 1;
+	size_t size = PM_SPAN_MAX + 1;
 	struct pm_extent *large;
 	unsigned int class;
 	char *p;
@@ -134,7 +134,7 @@ static void pagemap_take_main(struct pm_test_crowd *crowd, unsigned int n)
 
 static void pagemap_take_once(struct pm_test *t)
 {
-	struct pagemap_race race = { .p = pm_malloc(PM_SMALL_MAX + 1) };
+	struct pagemap_race race = { .p = pm_malloc(PM_SPAN_MAX + 1) };
 	struct pm_test_crowd crowd = {
 		.t = t, .fn = pagemap_take_main, .arg = &race, .nr = 4,
 	};

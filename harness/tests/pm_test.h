@@ -50,6 +50,7 @@
 	X(large)							\
 	X(growth)							\
 	X(magazine)							\
+	X(span)								\
 	X(inflight)							\
 	X(api)								\
 	X(giveback)							\

@@ -72,7 +72,7 @@ static void slab_take(struct pm_test *t)
 
 	if (!slab_begin(t))
 		return;
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		slab = slab_get(t, class);
 		if (!slab)
 			break;
@@ -105,7 +105,7 @@ static void slab_put(struct pm_test *t)
 
 	if (!slab_begin(t))
 		return;
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		slab = slab_get(t, class);
 		if (!slab)
 			break;
@@ -136,7 +136,7 @@ static void slab_remote(struct pm_test *t)
 
 	if (!slab_begin(t))
 		return;
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		slab = slab_get(t, class);
 		if (!slab)
 			break;
@@ -175,7 +175,7 @@ static void slab_pointers(struct pm_test *t)
 
 	if (!slab_begin(t))
 		return;
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		slab = slab_get(t, class);
 		if (!slab)
 			break;
@@ -284,7 +284,7 @@ static void slab_against_model(struct pm_test *t)
 
 	if (!slab_begin(t))
 		return;
-	for (class = 1; class < PM_NR_CLASSES; class++) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
 		slab = slab_get(t, class);
 		if (!slab)
 			break;
@@ -531,7 +531,7 @@ static void slab_clobbered(struct pm_test *t)
 
 	if (!slab_begin(t))
 		return;
-	for (class = 1; class < PM_NR_CLASSES; class += 9) {
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class += 9) {
 		slab = slab_get(t, class);
 		if (!slab)
 			break;

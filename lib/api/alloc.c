@@ -2,11 +2,12 @@
 /*
  * From a size to an object, when the fast half of malloc() has found none.
  *
- *	class		pm_mag_refill() -> __pm_malloc_lock()
+ *	middle size	the magazine again, by its class of spans
+ *	then		pm_mag_refill() -> __pm_malloc_lock()
  *	large		pm_large_alloc()
  *
- * The allocator is started if it has not been, and what is kept for reuse comes before
- * a request fails.
+ * The fast half knows the classes of slabs only: those of spans are computed here. What
+ * is kept for reuse comes before a request fails.
  */
 #include "pmalloc.h"
 #include "api/core.h"
@@ -14,6 +15,7 @@
 #include "api/start.h"
 #include "arena/malloc_lock.h"
 #include "back/large.h"
+#include "back/span.h"
 #include "base/limit.h"
 #include "front/magazine.h"
 #include "upkeep/trim.h"
@@ -24,6 +26,7 @@
  * @align: power of two
  * @gfp: context
  * @class: class that serves both; 0 for a large object
+ * @written: of @size, bytes that the caller will write at once
  * @past_magazine: take the object under an arena's lock
  * @grown: realloc() wants it for an object that grew
  */
@@ -32,6 +35,7 @@ struct pm_request {
 	size_t align;
 	gfp_t gfp;
 	unsigned long class;
+	size_t written;
 	bool past_magazine;
 	bool grown;
 };
@@ -42,6 +46,23 @@ static void *pm_take_locked(unsigned int class, gfp_t gfp)
 	void *obj;
 
 	return __pm_malloc_lock(class, &obj, 1, gfp) ? obj : NULL;
+}
+
+/* @size bytes of an object of a class are zeroes, if @gfp wants that. */
+static void *pm_zero(void *obj, size_t size, gfp_t gfp)
+{
+	if ((gfp & __GFP_ZERO) && !want_init_on_alloc(0))
+		memset(obj, 0, size);
+	return obj;
+}
+
+/* An object that no magazine had, whose mark is spent, is as it is asked for. */
+static void *pm_hand_out(void *obj, const struct pm_request *req)
+{
+	if (pm_class_is_span(req->class) &&
+	    pm_span_hand_out(obj, req->size, req->written, req->gfp))
+		return obj;
+	return pm_zero(obj, req->size, req->gfp);
 }
 
 /* Once, from whatever serves such a request. */
@@ -59,8 +80,10 @@ static void *pm_serve(const struct pm_request *req)
 		else
 			obj = pm_mag_refill(req->class, req->gfp);
 		pm_misuse_report_noted();
-		if (likely(!obj) || likely(pm_obj_take(obj, req->class)))
-			return obj;
+		if (unlikely(!obj))
+			return NULL;
+		if (likely(pm_obj_take(obj, req->class)))
+			return pm_hand_out(obj, req);
 		pm_misuse_unmarked(obj, req->class);
 	}
 }
@@ -76,7 +99,7 @@ static bool pm_request_can_be_met(const struct pm_request *req)
 {
 	size_t most = min_t(size_t, PM_LARGE_MAX, 1UL << PM_ADDR_BITS);
 
-	return req->class ||
+	return (req->class && !pm_class_is_span(req->class)) ||
 	       (req->size < most && req->align < most &&
 		pm_trim_can_make_room(req->size, req->align));
 }
@@ -101,12 +124,23 @@ static noinline void *pm_serve_slow(const struct pm_request *req)
 	return obj;
 }
 
-/* @size bytes of an object of a slab are zeroes, if @gfp wants that. */
-static void *pm_zero(void *obj, size_t size, gfp_t gfp)
+/*
+ * A request that the fast halves have not served: @unmarked is what one took and
+ * may not hand out, or NULL.
+ */
+static noinline void *pm_alloc_slow(const struct pm_request *req, void *unmarked)
 {
-	if ((gfp & __GFP_ZERO) && !want_init_on_alloc(0))
-		memset(obj, 0, size);
-	return obj;
+	if (unlikely(unmarked))
+		pm_misuse_unmarked(unmarked, req->class);
+	return pm_serve_slow(req);
+}
+
+/* Class that serves both, of slabs or of spans, or 0. */
+static unsigned long pm_class_of_any(size_t size, size_t align)
+{
+	unsigned long class = pm_class_of_middle(size, align);
+
+	return class ? class : pm_class_of_aligned(size, align);
 }
 
 /**
@@ -145,50 +179,48 @@ void *pm_alloc_miss(size_t size, size_t align, gfp_t gfp, void *unmarked)
 		.size = size,
 		.align = align,
 		.gfp = gfp,
-		.class = pm_class_of_aligned(size, align),
 	};
-	void *obj;
+	void *obj = NULL;
 
-	if (unlikely(unmarked))
-		pm_misuse_unmarked(unmarked, req.class);
-	obj = pm_serve_slow(&req);
-	return obj && req.class ? pm_zero(obj, size, gfp) : obj;
+	if (!unmarked)
+		obj = pm_malloc_middle_fast(size, align, &unmarked);
+	if (obj)
+		return pm_zero(obj, size, gfp);
+	req.class = pm_class_of_any(size, align);
+	return pm_alloc_slow(&req, unmarked);
 }
 
 /**
- * pm_alloc_grown() - allocate memory for an object that realloc() lets grow
+ * pm_alloc_to_copy() - allocate memory for realloc() to copy an object to
  * @size: bytes
+ * @written: of these, bytes that will be written at once; 0 for an object that does not
+ *	grow
  *
  * Context: may sleep.
  * Return: object, or NULL.
  */
-void *pm_alloc_grown(size_t size)
+void *pm_alloc_to_copy(size_t size, size_t written)
 {
 	struct pm_request req = {
 		.size = size,
 		.align = 1,
 		.gfp = GFP_KERNEL,
-		.grown = true,
+		.class = pm_class_of_any(size, 1),
+		.written = written,
+		.grown = written,
 	};
+	void *obj, *unmarked = NULL;
 
-	if (size <= PM_SMALL_MAX)
-		return pm_alloc(size, 1, GFP_KERNEL);
-	return pm_serve_slow(&req);
+	if (likely(req.class)) {
+		obj = pm_malloc_class_fast(req.class, &unmarked);
+		if (likely(obj))
+			return obj;
+	}
+	obj = pm_alloc_slow(&req, unmarked);
+	if (obj && !req.class)
+		pm_large_will_write(obj, written);
+	return obj;
 }
-
-void *pm_malloc_lock(size_t size)
-{
-	struct pm_request req = {
-		.size = size,
-		.align = 1,
-		.gfp = GFP_KERNEL,
-		.class = pm_class_of_small(size),
-		.past_magazine = true,
-	};
-
-	return pm_serve_slow(&req);
-}
-EXPORT_SYMBOL_GPL(pm_malloc_lock);
 
 size_t pm_trim(void)
 {
@@ -198,3 +230,17 @@ size_t pm_trim(void)
 	return bytes;
 }
 EXPORT_SYMBOL_GPL(pm_trim);
+
+void *pm_malloc_lock(size_t size)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = 1,
+		.gfp = GFP_KERNEL,
+		.class = pm_class_of_any(size, 1),
+		.past_magazine = true,
+	};
+
+	return pm_serve_slow(&req);
+}
+EXPORT_SYMBOL_GPL(pm_malloc_lock);

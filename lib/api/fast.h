@@ -66,6 +66,25 @@ static __always_inline void *pm_malloc_aligned_fast(size_t size, size_t align,
 }
 
 /**
+ * pm_malloc_middle_fast() - take a span from this CPU's magazine
+ * @size: bytes
+ * @align: power of two
+ * @unmarked: out: as for pm_malloc_class_fast(); unchanged when no class of spans
+ *	serves both
+ *
+ * For who has found that no class of slabs does.
+ *
+ * Return: the span, or NULL: then the slow path knows what to do.
+ */
+static __always_inline void *pm_malloc_middle_fast(size_t size, size_t align,
+						   void **unmarked)
+{
+	unsigned long class = pm_class_of_middle(size, align);
+
+	return likely(class) ? pm_malloc_class_fast(class, unmarked) : NULL;
+}
+
+/**
  * enum pm_free_result - how far pm_free_fast() got
  * @PM_FREE_DONE: the object is in the magazine
  * @PM_FREE_FULL: it is marked, and the magazine has no room or has it on top

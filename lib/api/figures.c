@@ -9,6 +9,7 @@
 #include "arena/registry.h"
 #include "base/misuse.h"
 #include "back/large.h"
+#include "back/span.h"
 #include "front/magazine.h"
 
 /* ---- the tables -------------------------------------------------------- */
@@ -186,6 +187,7 @@ bool pm_arena_class_figures(unsigned int id, unsigned int class,
  */
 void pm_class_figures(unsigned int class, struct pm_class_figures *fig)
 {
+	struct pm_span_stats span;
 	struct pm_arena *arena;
 	unsigned int n;
 	int idx;
@@ -197,11 +199,18 @@ void pm_class_figures(unsigned int class, struct pm_class_figures *fig)
 		pm_arena_lock_uncounted(arena);
 		pm_arena_collect(arena);
 		for (n = 0; n < PM_NR_CLASS_FIELDS; n++)
-			((u64 *)fig)[n] += pm_field_value(&pm_class_fields[n],
-							  arena, class);
+			if (class < pm_class_fields[n].count)
+				((u64 *)fig)[n] +=
+					pm_field_value(&pm_class_fields[n],
+						       arena, class);
 		pm_arena_unlock(arena);
 	}
 	srcu_read_unlock(&pm_srcu, idx);
+	if (pm_class_is_span(class)) {
+		pm_span_get_stats(class, &span);
+		fig->taken = span.taken;
+		fig->out = span.out;
+	}
 	fig->magazine = min_t(u64, pm_mag_objects(class), fig->out);
 }
 
@@ -219,6 +228,8 @@ static void pm_global_figures(struct pm_global_figures *g)
 	size_t objects;
 
 	pm_large_get_stats(&large);
+	g->span_bytes = pm_span_bytes();
+	g->span_count = pm_span_objects();
 	g->large_bytes = large.live;
 	g->large_count = large.live_objects;
 	g->large_cached_bytes = large.cached;

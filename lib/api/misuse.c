@@ -28,12 +28,22 @@ static int pm_describe_class(char *buf, size_t size, unsigned int class)
 static int pm_describe_object(char *buf, size_t size, const void *ptr,
 			      unsigned int class,
 			      const struct pm_slab **slabp,
-			      unsigned int *index)
+			      unsigned int *index, const void **span)
 {
 	const struct pm_slab *slab;
 	struct pm_heap *heap;
 	int n;
 
+	if (pm_class_is_span(class)) {
+		const struct pm_extent *e = pm_pagemap_large(ptr);
+
+		/* The end of another may lie in front of it, in its unit. */
+		if (e && pm_extent_addr(e) <= (void *)ptr)
+			*span = pm_extent_addr(e);
+		return scnprintf(buf, size,
+				 "object of %u bytes (class %u) in arena -",
+				 pm_classes[class].size, class);
+	}
 	if (class >= PM_CLASS_LARGE) {
 		const struct pm_extent *large = pm_large_find(ptr);
 
@@ -87,6 +97,20 @@ static void pm_describe_cache_fault(char *line, size_t size,
 		scnprintf(line, size,
 			  "pmalloc: %s(0x%lx): no cache, or it was destroyed",
 			  who, addr);
+}
+
+/*
+ * Class of an address; of one in the unit in which a span starts the span's.
+ */
+static unsigned int pm_misuse_class(const void *ptr)
+{
+	unsigned int class = pm_pagemap_class(ptr);
+	const struct pm_extent *e;
+
+	if (class != PM_CLASS_LARGE)
+		return class;
+	e = pm_pagemap_large(ptr);
+	return e && pm_extent_class(e) ? pm_extent_class(e) : class;
 }
 
 /* A process may begin with a bad free(), before the options were read. */
@@ -157,9 +181,10 @@ static void pm_describe_fault(char *line, size_t len, enum pm_fault fault,
 __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 		      size_t size, unsigned int class)
 {
-	const struct pm_slab *slab = NULL;
 	unsigned long addr = (unsigned long)ptr;
 	char object[128], line[256];
+	const struct pm_slab *slab = NULL;
+	const void *span = NULL;
 	struct pm_cache_id id;
 	unsigned int index = 0;
 
@@ -167,12 +192,13 @@ __cold void pm_misuse(enum pm_fault fault, const char *who, const void *ptr,
 	if (pm_misuse_mode() == PM_MISUSE_IGNORE)
 		return;
 	pm_describe_object(object, sizeof(object), ptr,
-			   class ? class : pm_pagemap_class(ptr), &slab,
-			   &index);
+			   class ? class : pm_misuse_class(ptr), &slab,
+			   &index, &span);
 	if (pm_cache_identify(class, &id))
 		addr += id.offset;
 	pm_describe_fault(line, sizeof(line), fault, who, addr, size, object,
-			  slab ? pm_object_start(slab, index, addr) : 0);
+			  slab ? pm_object_start(slab, index, addr) :
+				 (unsigned long)span);
 	if (pm_options.misuse == PM_MISUSE_ABORT)
 		pm_host_misuse(line);
 	else

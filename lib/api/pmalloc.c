@@ -8,8 +8,8 @@
  *			full: pm_mag_flush() -> pm_free_lock_batch()
  *
  * Everything above the largest class is a large object. The fast halves are
- * in fast.h, so that malloc() and free() have them inline; what follows when malloc()
- * has found nothing there is in alloc.c.
+ * in fast.h, so that malloc() and free() have them inline. That of malloc() knows
+ * the classes of slabs; those of spans are looked for here, in the same magazine.
  */
 #include "pmalloc.h"
 #include "api/core.h"
@@ -17,6 +17,7 @@
 #include "arena/free_lock.h"
 #include "back/heap.h"
 #include "back/large.h"
+#include "back/span.h"
 #include "back/pagemap.h"
 #include "front/magazine.h"
 #include "upkeep/verify.h"
@@ -25,9 +26,9 @@
  * struct pm_ref - what a pointer refers to
  * @class: class of the object, PM_CLASS_LARGE or above for a large one
  * @index: which object of @slab
- * @heap: where it lies, unless large
+ * @heap: where it lies, unless it is large or a span
  * @slab: likewise
- * @large: descriptor of a large object
+ * @large: descriptor of a span or a large object
  */
 struct pm_ref {
 	unsigned int class;
@@ -44,10 +45,14 @@ struct pm_ref {
 static bool pm_resolve(const void *ptr, struct pm_ref *ref, const char *who)
 {
 	ref->class = pm_pagemap_class(ptr);
-	if (ref->class >= PM_CLASS_LARGE) {
+	if (ref->class >= PM_CLASS_LARGE || pm_class_is_span(ref->class)) {
 		ref->large = pm_large_find(ptr);
-		if (likely(ref->large))
+		if (likely(ref->large)) {
+			ref->class = pm_extent_class(ref->large);
+			if (!ref->class)
+				ref->class = PM_CLASS_LARGE;
 			return true;
+		}
 		pm_misuse(PM_FAULT_INTERIOR, who, ptr, 0, 0);
 		return false;
 	}
@@ -81,7 +86,8 @@ static bool pm_resolve_live(const void *ptr, struct pm_ref *ref,
 	if (!pm_resolve(ptr, ref, who))
 		return false;
 	if (ref->class < PM_CLASS_LARGE &&
-	    unlikely(pm_slab_object_is_free(ref->slab, ref->index) ||
+	    unlikely((!pm_class_is_span(ref->class) &&
+		      pm_slab_object_is_free(ref->slab, ref->index)) ||
 		     (pm_is_marked(ptr) && pm_is_free(ptr, ref->class)))) {
 		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, ref->class);
 		return false;
@@ -101,15 +107,23 @@ static unsigned long pm_class_at_a_glance(const void *ptr)
 	       likely(!pm_is_marked(ptr)) ? class : 0;
 }
 
-/* Past the magazine: under the arena's lock, or for its next holder. */
+/* Past the magazine: under the arena's lock, or for its next holder; spans to the extents. */
 static void pm_give_locked(void *ptr, unsigned int class, const char *who)
 {
-	struct pm_heap *heap = pm_pagemap_heap(ptr);
-	struct pm_slab *slab = pm_heap_slab(heap, ptr, class);
+	struct pm_heap *heap;
+	struct pm_slab *slab;
 	unsigned int index;
+	bool given;
 
-	if (unlikely(!pm_slab_index(slab, ptr, &index)) ||
-	    unlikely(__pm_free_lock(heap, slab, index)))
+	if (pm_class_is_span(class)) {
+		given = pm_span_put(ptr, class);
+	} else {
+		heap = pm_pagemap_heap(ptr);
+		slab = pm_heap_slab(heap, ptr, class);
+		given = pm_slab_index(slab, ptr, &index) &&
+			!__pm_free_lock(heap, slab, index);
+	}
+	if (unlikely(!given))
 		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, class);
 }
 
@@ -148,8 +162,10 @@ void pm_free_slow(void *ptr, unsigned long class, const char *who)
 	if (!ptr || !pm_resolve_live(ptr, &ref, who))
 		return;
 	if (ref.class < PM_CLASS_LARGE) {
-		pm_obj_give(ptr, ref.class);		/* marked by chance */
-		pm_free_full(ptr, ref.class, who);
+		/* Marked by chance, or a span that starts within a step. */
+		pm_obj_give(ptr, ref.class);			/* mark B */
+		if (!pm_percpu_push(ref.class, ptr))		/* mark C */
+			pm_free_full(ptr, ref.class, who);
 	} else if (unlikely(!pm_large_free(ptr))) {
 		pm_misuse(PM_FAULT_DOUBLE_FREE, who, ptr, 0, class);
 	}
@@ -181,9 +197,14 @@ void pm_free_from(void *ptr, const char *who)
  */
 void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who)
 {
+	unsigned long class = pm_class_of_middle(size, 1);
 	struct pm_ref ref;
 	size_t usable;
 
+	if (class && likely(pm_class_at_a_glance(ptr) == class)) {
+		pm_free_from(ptr, who);
+		return;
+	}
 	if (!ptr || !pm_resolve_live(ptr, &ref, who))
 		return;
 	usable = pm_ref_size(&ref);
@@ -215,14 +236,31 @@ size_t pm_usable_from(const void *ptr, const char *who)
 	return pm_ref_size(&ref);
 }
 
+/*
+ * The object with another size, at another place only when its pages move there.
+ * NULL when it is to be copied; then it is as before.
+ */
+static void *pm_realloc_uncopied(void *ptr, size_t old, size_t size)
+{
+	if (old <= PM_SMALL_MAX)
+		return size <= old && size >= old / 2 ? ptr : NULL;
+	if (size <= PM_SMALL_MAX)
+		return NULL;
+	if (!pm_extent_class(pm_large_find(ptr)))
+		return pm_large_resize(ptr, size);
+	if (size <= old && old - size <= old / 4)
+		return ptr;
+	return size <= PM_SPAN_MAX && pm_span_resize(ptr, size) ? ptr : NULL;
+}
+
 /**
  * pm_realloc_from() - change an object's size on behalf of a named function
  * @ptr: live object
  * @size: bytes, not 0
  * @who: name of the caller, for a report of misuse
  *
- * The object stays where it is as long as it is at most twice as long as
- * @size calls for.
+ * An object of a slab stays where it is as long as it is at most twice as long as
+ * @size calls for; what lies behind a longer one is taken in or given back.
  *
  * Context: may sleep.
  * Return: the object, or NULL when there is no memory; then it is as before.
@@ -234,20 +272,12 @@ void *pm_realloc_from(void *ptr, size_t size, const char *who)
 
 	if (unlikely(!old))
 		return NULL;
-	if (old > PM_SMALL_MAX) {
-		if (size > PM_SMALL_MAX) {
-			new = pm_large_resize(ptr, size);
-			if (new)
-				return new;
-		}
-	} else if (size <= old && size >= old / 2) {
-		return ptr;
-	}
-	new = old < size ? pm_alloc_grown(size) : pm_alloc(size, 1, GFP_KERNEL);
+	new = pm_realloc_uncopied(ptr, old, size);
+	if (new)
+		return new;
+	new = pm_alloc_to_copy(size, old < size ? old : 0);
 	if (!new)
 		return size <= old ? ptr : NULL;
-	if (old < size && size > PM_SMALL_MAX)
-		pm_large_will_write(new, old);
 	memcpy(new, ptr, old < size ? old : size);
 	pm_free_from(ptr, who);
 	return new;

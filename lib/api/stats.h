@@ -88,7 +88,10 @@ enum pm_format { PM_TEXT, PM_JSON, PM_XML };
 	E(fallback_out, waits.class, waits.class[0].fallback_out)	\
 	E(free_busy, waits.class, waits.class[0].free_busy)
 
-/* One class, summed up over all arenas; what is in magazines comes besides. */
+/*
+ * One class, summed up over all arenas; what is in magazines comes besides, and of
+ * spans all but what is in depots.
+ */
 #define PM_CLASS_FIGURES(E)						\
 	E(taken, nr_taken, nr_taken[0])					\
 	E(out, nr_out, nr_out[0])					\
@@ -96,19 +99,22 @@ enum pm_format { PM_TEXT, PM_JSON, PM_XML };
 
 /* What is not an arena's. */
 #define PM_GLOBAL_FIGURES(G)						\
-	G(arenas) G(magazine_bytes) G(magazine_objects) G(large_bytes)	\
-	G(large_count) G(large_cached_bytes) G(meta_bytes) G(misuse)
+	G(arenas) G(magazine_bytes) G(magazine_objects)			\
+	G(span_bytes) G(span_count) G(large_bytes) G(large_count)	\
+	G(large_cached_bytes) G(meta_bytes) G(misuse)
 
 /*
  * struct pm_totals: T(name, expression) of A(a figure summed up over all
  * arenas) and G(one that is not an arena's), never below 0.
  */
 #define PM_TOTALS(T)							\
-	T(mapped, A(heap_bytes) + G(large_bytes) + G(large_cached_bytes)) \
-	T(live, A(out_bytes) - A(depot_bytes) - G(magazine_bytes)	\
-		+ G(large_bytes))					\
-	T(live_objects, A(out_objects) - A(depot_objects)		\
-		- G(magazine_objects) + G(large_count))			\
+	T(mapped, A(heap_bytes) + G(span_bytes) + G(large_bytes)	\
+		+ G(large_cached_bytes))				\
+	T(live, A(out_bytes) + G(span_bytes) - A(depot_bytes)		\
+		- G(magazine_bytes) + G(large_bytes))			\
+	T(live_objects, A(out_objects) + G(span_count)			\
+		- A(depot_objects) - G(magazine_objects)		\
+		+ G(large_count))					\
 	T(large, G(large_bytes))					\
 	T(large_objects, G(large_count))				\
 	T(magazine, G(magazine_bytes))					\
@@ -185,9 +191,9 @@ struct pm_arena_class_figures {
 };
 
 /*
- * One class over all arenas: objects taken from slabs since the beginning,
- * objects not in their slab, how many of these are in depots, and how many in
- * magazines.
+ * One class over all arenas: objects taken from slabs since the beginning, or
+ * spans made; objects not in their slab, or spans that are no free extents; how
+ * many of these are in depots, and how many in magazines.
  */
 struct pm_class_figures {
 	PM_CLASS_FIGURES(PM_FIGURE_MEMBER)

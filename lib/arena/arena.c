@@ -28,6 +28,7 @@
 #include "arena/remote.h"
 #include "back/heap.h"
 #include "back/pagemap.h"
+#include "back/span.h"
 #include "base/misuse.h"
 #include "base/options.h"
 #include "base/testing.h"
@@ -318,7 +319,7 @@ static unsigned int pm_arena_put_run(struct pm_arena *arena,
 }
 
 /**
- * pm_arena_put() - give objects to their slabs
+ * pm_arena_put() - give objects to their slabs, and spans to the extents
  * @arena: arena that most of them belong to; others are sent on
  * @class: their class
  * @objs: objects
@@ -331,6 +332,10 @@ void pm_arena_put(struct pm_arena *arena, unsigned int class, void **objs,
 {
 	unsigned int done = 0;
 
+	if (pm_class_is_span(class)) {
+		pm_span_put_all(class, objs, n);
+		return;
+	}
 	while (done < n)
 		done += pm_arena_put_run(arena, class, objs + done, n - done);
 }

@@ -11,7 +11,7 @@
  *   SRCU section		existence of arenas and their descriptors
  *   pm_arena.lock		one arena; two only when one adopts the other's
  *				heaps, lower number first
- *   large lock			the cache of large mappings
+ *   large lock			the extents
  *   the platform's page lock
  */
 #ifndef PM_ARENA_H

@@ -28,7 +28,8 @@ const char *pm_slab_fault(const struct pm_slab *slab)
 	unsigned int w, capacity, nr_free = 0;
 	const struct pm_heap *heap;
 
-	if (!slab->class || slab->class >= pm_class_end())
+	if (!slab->class || slab->class >= pm_class_end() ||
+	    pm_class_is_span(slab->class))
 		return "slab: class out of range";
 	capacity = pm_slab_capacity(slab);
 	if (pm_pagemap_class(slab->base) != slab->class)
@@ -93,7 +94,7 @@ static const char *pm_heap_slab_fault(const struct pm_heap *heap,
 	unsigned int class = pm_pagemap_class(p), units, i;
 	const struct pm_slab *slab;
 
-	if (!class || class >= pm_class_end())
+	if (!class || class >= pm_class_end() || pm_class_is_span(class))
 		return "heap: the page map has no class for a unit in use";
 	units = pm_classes[class].units;
 	if (!IS_ALIGNED(unit, units) || unit + units > heap->nr_units)

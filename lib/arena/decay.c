@@ -19,6 +19,7 @@
 #include "arena/registry.h"
 #include "back/keep.h"
 #include "back/large.h"
+#include "back/span.h"
 #include "base/options.h"
 
 #define PM_DECAY_LOOKS	4	/* at all arenas, in a decay time */
@@ -49,7 +50,7 @@ size_t pm_arenas_kept(void)
 /* Bytes that are in use, as seen from here: free objects in slabs, too. */
 static size_t pm_arenas_live(void)
 {
-	size_t bytes = pm_large_live();
+	size_t bytes = pm_large_live() + pm_span_bytes();
 	struct pm_arena *arena;
 	unsigned int id;
 

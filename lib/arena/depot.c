@@ -10,6 +10,8 @@
  */
 unsigned int pm_depot_capacity(unsigned int class)
 {
+	if (pm_class_is_span(class))
+		return PM_DEPOT_MAX_SPANS;
 	return min_t(size_t, PM_DEPOT_MAX_BYTES / pm_classes[class].size,
 		     PM_DEPOT_MAX_OBJECTS);
 }
@@ -38,7 +40,7 @@ unsigned int pm_depot_put(struct pm_depot *depot, unsigned int class,
 	if (n > capacity - depot->nr)
 		n = capacity - depot->nr;
 	memcpy(depot->objs + depot->nr, objs, n * sizeof(void *));
-	depot->nr += n;
+	WRITE_ONCE(depot->nr, depot->nr + n);
 	return n;
 }
 
@@ -58,7 +60,7 @@ unsigned int pm_depot_take(struct pm_depot *depot, void **objs,
 		n = depot->nr;
 	if (!n)
 		return 0;
-	depot->nr -= n;
+	WRITE_ONCE(depot->nr, depot->nr - n);
 	memcpy(objs, depot->objs + depot->nr, n * sizeof(void *));
 	if (depot->nr < depot->low)
 		depot->low = depot->nr;
@@ -82,7 +84,7 @@ unsigned int pm_depot_take_oldest(struct pm_depot *depot, void **objs,
 	if (!n)
 		return 0;
 	memcpy(objs, depot->objs, n * sizeof(void *));
-	depot->nr -= n;
+	WRITE_ONCE(depot->nr, depot->nr - n);
 	memmove(depot->objs, depot->objs + n, depot->nr * sizeof(void *));
 	depot->low = min_t(u32, depot->low, depot->nr);
 	return n;

@@ -22,6 +22,7 @@
 
 #define PM_DEPOT_MAX_OBJECTS	512
 #define PM_DEPOT_MAX_BYTES	(256UL << 10)	/* of one class */
+#define PM_DEPOT_MAX_SPANS	32		/* see arena/spans.c */
 
 /**
  * struct pm_depot - free objects of one class
@@ -43,7 +44,7 @@ struct pm_depot {
  */
 static inline unsigned int pm_depot_nr(const struct pm_depot *depot)
 {
-	return depot->nr;
+	return READ_ONCE(depot->nr);
 }
 
 /**

@@ -14,10 +14,13 @@
 #include "arena/free_lock.h"
 #include "arena/arena.h"
 #include "arena/decay.h"
+#include "arena/malloc_lock.h"
 #include "arena/registry.h"
 #include "arena/remote.h"
+#include "arena/spans.h"
 #include "back/heap.h"
 #include "back/pagemap.h"
+#include "back/span.h"
 #include "base/misuse.h"
 #include "base/testing.h"
 #include "base/trace.h"
@@ -124,6 +127,29 @@ static void pm_free_remote(unsigned int class, void **objs, unsigned int n)
 	}
 }
 
+/*
+ * Spans go to the arena that we run on, for they belong to none. What its depot has
+ * no room for, and all of them when its lock cannot be had at once, are extents
+ * again.
+ */
+static void pm_free_lock_spans(unsigned int class, void **objs, unsigned int n)
+{
+	struct pm_arena *arena = pm_arena_here();
+	unsigned int kept = 0;
+
+	if (arena && pm_context_may_lock() &&
+	    pm_arena_wants_spans(arena, class)) {
+		if (unlikely(!pm_arena_trylock(arena))) {
+			pm_lockwait_free_busy(&arena->waits, class);
+		} else if (pm_arena_enter_or_unlock(arena, class)) {
+			kept = pm_arena_keep_spans(arena, class, objs, n);
+			if (unlikely(pm_arena_leave(arena)))
+				pm_arenas_shed();
+		}
+	}
+	pm_span_put_all(class, objs + kept, n - kept);
+}
+
 /**
  * pm_free_lock_batch() - give objects back to an arena
  * @class: class number
@@ -132,17 +158,22 @@ static void pm_free_remote(unsigned int class, void **objs, unsigned int n)
  *
  * The batch goes to the owner of its first object: into the depot, and from
  * there into slabs what the depot has no room for. When the owner's lock
- * cannot be had at once the batch is left in its inbox.
+ * cannot be had at once the batch is left in its inbox. Spans have no owner.
  *
  * Context: any. Objects that came home twice are noted: see base/misuse.h.
  */
 void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 {
-	struct pm_heap *heap = pm_pagemap_heap(objs[0]);
 	struct pm_arena *arena;
+	struct pm_heap *heap;
 	bool left = false;
 	int idx;
 
+	if (pm_class_is_span(class)) {
+		pm_free_lock_spans(class, objs, n);
+		return;
+	}
+	heap = pm_pagemap_heap(objs[0]);
 	/* Freed twice, and its heap went in the meantime. */
 	while (unlikely(!heap)) {
 		pm_misuse_note(*objs++, class);

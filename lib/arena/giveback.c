@@ -12,6 +12,7 @@
  * those that nobody uses.
  */
 #include "arena/arena.h"
+#include "arena/spans.h"
 #include "back/heap.h"
 #include "base/options.h"
 #include "base/trace.h"
@@ -236,7 +237,7 @@ size_t pm_arena_trim(struct pm_arena *arena)
 }
 
 /**
- * pm_arena_free_bytes() - bytes of an arena's heaps that no object takes
+ * pm_arena_free_bytes() - bytes of an arena's heaps and depots that no object takes
  * @arena: the arena
  *
  * Those in magazines do not count as free.

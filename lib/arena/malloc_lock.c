@@ -30,8 +30,10 @@
 #include "arena/malloc_lock.h"
 #include "arena/arena.h"
 #include "arena/registry.h"
+#include "arena/spans.h"
 #include "back/heap.h"
 #include "back/pagemap.h"
+#include "back/span.h"
 #include "base/options.h"
 #include "base/testing.h"
 #include "base/trace.h"
@@ -260,6 +262,43 @@ again:
 }
 
 /**
+ * pm_arena_here() - the arena that the policy picks
+ *
+ * Context: any.
+ * Return: the arena, whose lock may be tried: it may be out of use by then. NULL when
+ * there is none yet.
+ */
+struct pm_arena *pm_arena_here(void)
+{
+	return pm_arena_at(pm_arena_pick());
+}
+
+/*
+ * Spans: from the depot of the arena that is picked, if its lock is free, and else
+ * one that is made of an extent. Nobody waits, and no lock is held when the host
+ * may be asked for memory.
+ */
+static unsigned int pm_malloc_spans(unsigned int class, void **objs,
+				    unsigned int n, gfp_t gfp)
+{
+	struct pm_arena *arena = pm_arena_here(), *busy = NULL;
+	unsigned int got = 0;
+
+	if (arena && pm_arena_has_spans(arena, class))
+		arena = pm_arena_try(pm_arena_id(arena), class, &busy);
+	else
+		arena = NULL;
+	if (arena) {
+		got = pm_arena_take_spans(arena, class, objs, n);
+		pm_arena_leave(arena);
+	}
+	if (got)
+		return got;
+	objs[0] = pm_span_make(class, gfp);
+	return objs[0] != NULL;
+}
+
+/**
  * __pm_malloc_lock() - allocate objects from an arena, under its lock
  * @class: class number
  * @objs: where they go
@@ -280,6 +319,9 @@ again:
  *   4. When that yields nothing every arena is asked in turn, and only then
  *      the request fails.
  *
+ * Spans take another way at 3: what the depot does not have is made of an
+ * extent, and where the lock is held, too.
+ *
  * The lock is taken and released in here; the name says how, not that it is
  * held on return.
  *
@@ -296,6 +338,8 @@ unsigned int __pm_malloc_lock(unsigned int class, void **objs, unsigned int n,
 
 	if (!gfpflags_allow_blocking(gfp) || unlikely(!pm_arena_ready()))
 		return 0;
+	if (pm_class_is_span(class))
+		return pm_malloc_spans(class, objs, n, gfp);
 	arena = pm_arena_try(pm_arena_pick(), class, &busy);
 	if (unlikely(!arena))
 		arena = pm_arena_lock_slow(class, busy, gfp);

@@ -22,7 +22,7 @@
 
 #define PM_CAPACITY_FITS(s) \
 static_assert(PM_CAPACITY(s) <= PM_SLAB_MAX_OBJECTS, "bitmap is long enough");
-PM_CLASS_SIZES(PM_CAPACITY_FITS)
+PM_SLAB_SIZES(PM_CAPACITY_FITS)
 
 /* A batch is 16 KiB of objects, but at most 128 and at least 2. */
 #define PM_BATCH(s)	PM_MAX(PM_MIN(PM_UNIT_SIZE / (s), 128), 2)
@@ -35,9 +35,23 @@ PM_CLASS_SIZES(PM_CAPACITY_FITS)
 	.batch = (u8)PM_BATCH(s),						\
 },
 
+/* Of spans, 128 KiB, and at least 1. */
+#define PM_SPAN_BATCH(s)	PM_MAX(131072 / (s), 1)
+
+#define PM_SPAN_FITS(s) \
+static_assert((s) % PAGE_SIZE == 0, "a span has whole pages");
+PM_SPAN_SIZES(PM_SPAN_FITS)
+
+#define PM_SPAN_ENTRY(s) {						\
+	.size = (s),							\
+	.capacity = 1,							\
+	.batch = (u8)PM_SPAN_BATCH(s),					\
+},
+
 struct pm_class pm_classes[PM_CLASS_END] = {
 	{ 0 },
-	PM_CLASS_SIZES(PM_CLASS_ENTRY)
+	PM_SLAB_SIZES(PM_CLASS_ENTRY)
+	PM_SPAN_SIZES(PM_SPAN_ENTRY)
 };
 
 #define PM_MUL(s)	(~0ULL / (s) + 1)
@@ -47,10 +61,14 @@ struct pm_class pm_classes[PM_CLASS_END] = {
 #define PM_MASK_ENTRY(s)	PM_UNITS(s) * PM_UNIT_SIZE - 1,
 #define PM_LIMIT_ENTRY(s)	PM_LIMIT(s),
 
+#define PM_SPAN_MUL(s)		1,
+#define PM_SPAN_MASK(s)		PM_STEP_SIZE - 1,
+#define PM_SPAN_LIMIT(s)	1,
+
 const struct pm_class_starts pm_class_starts = {
-	.mul = { 0, PM_CLASS_SIZES(PM_MUL_ENTRY) },
-	.mask = { 0, PM_CLASS_SIZES(PM_MASK_ENTRY) },
-	.limit = { 0, PM_CLASS_SIZES(PM_LIMIT_ENTRY) },
+	.mul = { 0, PM_SLAB_SIZES(PM_MUL_ENTRY) PM_SPAN_SIZES(PM_SPAN_MUL) },
+	.mask = { 0, PM_SLAB_SIZES(PM_MASK_ENTRY) PM_SPAN_SIZES(PM_SPAN_MASK) },
+	.limit = { 0, PM_SLAB_SIZES(PM_LIMIT_ENTRY) PM_SPAN_SIZES(PM_SPAN_LIMIT) },
 };
 
 /* Class of n bytes, where n is a multiple of 16 in the doubling above 2^k. */
@@ -80,7 +98,7 @@ const u8 pm_class_of_size[PM_SMALL_MAX / 16 + 1] = {
 	PM_OF_U8(PM_SMALL_MAX)
 };
 
-static_assert(PM_OF(PM_SMALL_MAX) == PM_NR_CLASSES - 1, "last class");
+static_assert(PM_OF(PM_SMALL_MAX) == PM_NR_SLAB_CLASSES - 1, "last class of slabs");
 
 unsigned int pm_classes_end __read_mostly = PM_NR_CLASSES;
 

@@ -2,8 +2,11 @@
 /*
  * Size classes: which sizes objects really have.
  *
- * Steps of 16 bytes up to 128, then eight classes per doubling up to 32 KiB.
- * Above 128 bytes a class wastes at most one eighth of what it serves.
+ * Steps of 16 bytes up to 128, then eight classes per doubling up to 32 KiB,
+ * whose objects lie in slabs; then eight per doubling up to 1 MiB, whose objects
+ * are spans, an extent each. Above 128 bytes a class wastes at most one eighth
+ * of what it serves.
+ *
  * Everything here is known at compile time: a look-up before any
  * initialisation is right, and the fast path needs one load.
  *
@@ -30,7 +33,8 @@
 #define PM_UNIT_STEPS		(PM_UNIT_SIZE / PM_STEP_SIZE)
 #define PM_SLAB_MAX_UNITS	8
 #define PM_SLAB_MAX_OBJECTS	1024
-#define PM_SMALL_MAX		32768UL	/* the largest class */
+#define PM_SMALL_MAX		32768UL	/* the largest class of slabs */
+#define PM_SPAN_MAX		(1UL << 20)	/* and of spans */
 
 /* Eight classes from @b (excluded) to 2 * @b (included). */
 #define PM_DOUBLING(X, b)						\
@@ -38,14 +42,21 @@
 	X((b) + (b) / 2) X((b) + (b) * 5 / 8) X((b) + (b) * 3 / 4)	\
 	X((b) + (b) * 7 / 8) X((b) * 2)
 
-#define PM_CLASS_SIZES(X)						\
+#define PM_SLAB_SIZES(X)						\
 	X(16) X(32) X(48) X(64) X(80) X(96) X(112) X(128)		\
 	PM_DOUBLING(X, 128) PM_DOUBLING(X, 256) PM_DOUBLING(X, 512)	\
 	PM_DOUBLING(X, 1024) PM_DOUBLING(X, 2048) PM_DOUBLING(X, 4096)	\
 	PM_DOUBLING(X, 8192) PM_DOUBLING(X, 16384)
 
+#define PM_SPAN_SIZES(X)						\
+	PM_DOUBLING(X, 32768) PM_DOUBLING(X, 65536)			\
+	PM_DOUBLING(X, 131072) PM_DOUBLING(X, 262144)			\
+	PM_DOUBLING(X, 524288)
+
 #define PM_COUNT_ONE(size)	+ 1
-#define PM_NR_CLASSES		(1 PM_CLASS_SIZES(PM_COUNT_ONE))
+#define PM_NR_SLAB_CLASSES	(1 PM_SLAB_SIZES(PM_COUNT_ONE))
+#define PM_NR_SPAN_CLASSES	(0 PM_SPAN_SIZES(PM_COUNT_ONE))
+#define PM_NR_CLASSES		(PM_NR_SLAB_CLASSES + PM_NR_SPAN_CLASSES)
 
 /* The page-map byte of a large object's first steps. */
 #define PM_CLASS_LARGE		0xf0
@@ -53,15 +64,15 @@
 #define PM_CACHES_MAX		64
 #define PM_CLASS_END		(PM_NR_CLASSES + PM_CACHES_MAX)
 
-static_assert(PM_NR_CLASSES == 73, "72 classes and the empty one");
+static_assert(PM_NR_SLAB_CLASSES == 73, "72 classes and the empty one");
 static_assert(PM_CLASS_END <= PM_CLASS_LARGE, "page-map bytes are distinct");
 
 /**
  * struct pm_class - what is fixed about a size class
  * @size: bytes of an object
  * @recip: 2^32 / @size rounded up, so that a product replaces a division
- * @capacity: objects in a slab
- * @units: units in a slab
+ * @capacity: objects in a slab; 1 for a span
+ * @units: units in a slab; 0 for a span, which lies in none
  * @batch: objects that move together between a magazine and a depot
  * @fresh: what the mark of an object that was never handed out differs by from
  *	others (see mark.h)
@@ -91,7 +102,9 @@ struct pm_starts {
  * struct pm_class_starts - which offsets in a slab are starts of objects
  * @mul: per page-map byte, 2^64 / size rounded up; 0 where the byte is no
  *	class of ours
- * @mask: bytes of a slab minus one; slabs are aligned to their size
+ * @mask: bytes of a slab minus one; slabs are aligned to their size. Of a
+ *	span only the first step has its class in the page map: bytes of a step
+ *	minus one
  * @limit: the product of the first multiple of the size that is no object;
  *	1 where the size is a power of two, 0 where @mul is
  *
@@ -132,7 +145,7 @@ static __always_inline unsigned long pm_class_of(size_t size)
 }
 
 /**
- * pm_class_of_small() - class that serves a size, when one does
+ * pm_class_of_small() - class of slabs that serves a size, when one does
  * @size: bytes
  *
  * Return: class number, or 0 for what is larger than PM_SMALL_MAX.
@@ -143,7 +156,45 @@ static __always_inline unsigned long pm_class_of_small(size_t size)
 }
 
 /**
- * pm_class_of_aligned() - class that serves a size at an alignment
+ * pm_class_is_span() - whether the objects of a class are spans
+ * @class: class number, or page-map byte
+ */
+static __always_inline bool pm_class_is_span(unsigned long class)
+{
+	return class - PM_NR_SLAB_CLASSES < PM_NR_SPAN_CLASSES;
+}
+
+/**
+ * pm_class_of_span() - class of spans that serves a size
+ * @size: bytes, more than PM_SMALL_MAX and at most PM_SPAN_MAX
+ *
+ * Return: class number.
+ */
+static __always_inline unsigned long pm_class_of_span(size_t size)
+{
+	unsigned long rest = size - 1, shift = ilog2(rest);
+
+	return PM_NR_SLAB_CLASSES + (shift - ilog2(PM_SMALL_MAX)) * 8 +
+	       ((rest >> (shift - 3)) & 7);
+}
+
+/**
+ * pm_class_of_middle() - class of spans that serves a size, when one does
+ * @size: bytes
+ * @align: power of two
+ *
+ * Return: class number, or 0 for what slabs serve, is larger than PM_SPAN_MAX, or
+ * is to have another alignment than every extent has.
+ */
+static __always_inline unsigned long pm_class_of_middle(size_t size,
+							size_t align)
+{
+	return size - PM_SMALL_MAX - 1 < PM_SPAN_MAX - PM_SMALL_MAX &&
+	       align <= PM_EXTENT_GRAIN ? pm_class_of_span(size) : 0;
+}
+
+/**
+ * pm_class_of_aligned() - class of slabs that serves a size at an alignment
  * @size: bytes
  * @align: power of two
  *
@@ -220,7 +271,7 @@ static inline unsigned int pm_class_index(unsigned int class, u32 offset)
  * @class: page-map byte of the address
  * @p: the address
  *
- * Return: true for the start of an object in a slab.
+ * Return: true for the start of an object in a slab, or of a span.
  */
 static __always_inline bool pm_class_is_start(unsigned long class,
 					      const void *p)

@@ -172,7 +172,7 @@ static struct pm_extent *pm_extent_map_between(size_t least, size_t most,
 	if (!e)
 		return NULL;
 	while (want && !pm_extent_map_one(e, want, align, gfp))
-		want = want / 2 > least ? ALIGN(want / 2, PAGE_SIZE) :
+		want = want / 2 > least ? ALIGN(want / 2, PM_EXTENT_GRAIN) :
 		       want > least ? least : 0;
 	if (!want) {
 		pm_meta_free(e, sizeof(*e));
@@ -189,18 +189,18 @@ static struct pm_extent *pm_extent_map_between(size_t least, size_t most,
  */
 static struct pm_extent *pm_chunk_map(size_t size, size_t align, gfp_t gfp)
 {
-	size_t want, least = ALIGN(size, PAGE_SIZE);
+	size_t want, least = ALIGN(size, PM_EXTENT_GRAIN);
 
 	want = min_t(size_t, PM_CHUNK_MAX, READ_ONCE(pm_pool.mapped) / 2);
-	want = ALIGN(max_t(size_t, want, PM_CHUNK_MIN), PAGE_SIZE);
-	if (want < least || align > PAGE_SIZE)
+	want = ALIGN(max_t(size_t, want, PM_CHUNK_MIN), PM_EXTENT_GRAIN);
+	if (want < least || align > PM_EXTENT_GRAIN)
 		want = least;
 	return pm_extent_map_between(least, want, align, gfp);
 }
 
 /**
  * pm_extent_map_alone() - map an extent that is a chunk of its own
- * @size: bytes, a multiple of the page size
+ * @size: bytes, a multiple of PM_EXTENT_GRAIN
  * @gfp: context
  *
  * Context: no lock held; may sleep.
@@ -208,13 +208,13 @@ static struct pm_extent *pm_chunk_map(size_t size, size_t align, gfp_t gfp)
  */
 struct pm_extent *pm_extent_map_alone(size_t size, gfp_t gfp)
 {
-	return pm_extent_map_between(size, size, PAGE_SIZE, gfp);
+	return pm_extent_map_between(size, size, PM_EXTENT_GRAIN, gfp);
 }
 
 /**
  * pm_extent_get() - get a run of pages
- * @size: bytes, a multiple of the page size
- * @align: power of two, at least the page size
+ * @size: bytes, a multiple of PM_EXTENT_GRAIN
+ * @align: power of two, at least that
  * @gfp: context
  *
  * Context: may sleep.
@@ -250,8 +250,13 @@ struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp)
 	return e;
 }
 
-/* Its owner may have written anywhere. */
-static void pm_extent_soil(struct pm_extent *e)
+/**
+ * pm_extent_soil() - whoever has an extent may write anywhere from now on
+ * @e: the caller's extent
+ *
+ * All of it is taken to have pages. pm_extent_put() does so by itself.
+ */
+void pm_extent_soil(struct pm_extent *e)
 {
 	e->dirty_from = e->addr;
 	e->dirty_to = (char *)e->addr + e->size;
@@ -292,7 +297,7 @@ void pm_extent_put(struct pm_extent *e)
 /**
  * pm_extent_resize() - grow into the free extent behind, or shrink
  * @e: the caller's extent
- * @size: bytes wanted, a multiple of the page size
+ * @size: bytes wanted, a multiple of PM_EXTENT_GRAIN
  * @most: bytes that one which grows gets if they are free, likewise
  *
  * Context: may sleep.

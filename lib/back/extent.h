@@ -8,7 +8,7 @@
 #include "platform.h"
 
 /**
- * struct pm_extent - an extent: a run of pages, a large object's or free
+ * struct pm_extent - an extent: a run of pages, a span's, a large object's or free
  * @addr: first byte
  * @size: bytes, all usable; of one in use: changed by its owner only
  * @dirty_from: pages outside of @dirty_from to @dirty_to are the host's zeroes;
@@ -17,6 +17,7 @@
  * @dirty: bytes of that range that have pages, as far as we know
  * @zero: all of it reads as zero
  * @is_free: on a free list
+ * @class: class of the span that it is, 0 when it is none; its owner's
  * @freed_at: coarse time at which the latest part of it was freed
  * @prev: the extent that ends where this one begins, in the same chunk
  * @next: the extent that begins where this one ends, in the same chunk
@@ -24,7 +25,8 @@
  * @age: place among the free extents that are dirty, the longest free first
  * @inbox: place among those that were freed while the lock was busy
  *
- * Everything but @addr, and @size of one in use, is guarded by the extent lock.
+ * Everything but @addr, and @size and @class of one in use, is guarded by the
+ * extent lock; what has pages, of one in use, too, is its owner's.
  */
 struct pm_extent {
 	void *addr;
@@ -34,6 +36,7 @@ struct pm_extent {
 	size_t dirty;
 	bool zero;
 	bool is_free;
+	u8 class;
 	u64 freed_at;
 	struct pm_extent *prev;
 	struct pm_extent *next;
@@ -59,6 +62,7 @@ extern struct pm_extent_counts pm_extent_counts;
 
 struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp);
 void pm_extent_put(struct pm_extent *e);
+void pm_extent_soil(struct pm_extent *e);
 bool pm_extent_resize(struct pm_extent *e, size_t size, size_t most);
 struct pm_extent *pm_extent_map_alone(size_t size, gfp_t gfp);
 void pm_extent_unmap(struct pm_extent *e);
@@ -89,6 +93,27 @@ static inline void *pm_extent_addr(const struct pm_extent *e)
 static inline size_t pm_extent_size(const struct pm_extent *e)
 {
 	return e->size;
+}
+
+/**
+ * pm_extent_class() - class of the span that an extent is
+ * @e: extent in use
+ *
+ * Return: class number, 0 when it is no span.
+ */
+static inline unsigned int pm_extent_class(const struct pm_extent *e)
+{
+	return READ_ONCE(e->class);
+}
+
+/**
+ * pm_extent_set_class() - say which class of spans an extent belongs to
+ * @e: the caller's extent
+ * @class: class number; 0 for none, as a free extent has to have
+ */
+static inline void pm_extent_set_class(struct pm_extent *e, unsigned int class)
+{
+	WRITE_ONCE(e->class, class);
 }
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Large objects: everything above the largest class.
+ * Large objects: everything above the largest class, and what is to be aligned to
+ * more than a class is.
  *
  * The page map says which object starts where. Whoever takes its entry out
  * of the map (one exchange) owns the object; so free needs the lock only to
@@ -15,6 +16,7 @@
 #include "back/large.h"
 #include "back/populate.h"
 #include "back/pagemap.h"
+#include "back/span.h"
 
 #define PM_COPY_MAX		(1UL << 20)	/* where copying beats faults */
 #define PM_HEADROOM_SHARE	8		/* of the size, for one that grew */
@@ -32,15 +34,15 @@ static void pm_large_count(long bytes, long objects)
 
 static size_t pm_large_round(size_t size)
 {
-	return ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PAGE_SIZE);
+	return ALIGN(max_t(size_t, size, PM_UNIT_SIZE + 1), PM_EXTENT_GRAIN);
 }
 
-/* Bytes for an object of @size bytes, a multiple of the page size, that grew. */
+/* Bytes for an object of @size bytes, a multiple of PM_EXTENT_GRAIN, that grew. */
 static size_t pm_large_with_headroom(size_t size)
 {
-	size_t sum = ALIGN(size + size / PM_HEADROOM_SHARE, PAGE_SIZE);
+	size_t sum = ALIGN(size + size / PM_HEADROOM_SHARE, PM_EXTENT_GRAIN);
 
-	return sum > PM_LARGE_MAX - PAGE_SIZE ? size : sum;
+	return sum > PM_LARGE_MAX - PM_EXTENT_GRAIN ? size : sum;
 }
 
 /* An extent of @size bytes, or @most if they can be had. */
@@ -78,11 +80,11 @@ static void *pm_large_take(size_t size, size_t most, size_t align, gfp_t gfp)
  */
 void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 {
-	if (size > PM_LARGE_MAX - PAGE_SIZE || align > PM_LARGE_MAX / 2 ||
+	if (size > PM_LARGE_MAX - PM_EXTENT_GRAIN || align > PM_LARGE_MAX / 2 ||
 	    size + align > PM_LARGE_MAX || !gfpflags_allow_blocking(gfp))
 		return NULL;
 	size = pm_large_round(size);
-	return pm_large_take(size, size, max_t(size_t, align, PAGE_SIZE), gfp);
+	return pm_large_take(size, size, max_t(size_t, align, PM_EXTENT_GRAIN), gfp);
 }
 
 /**
@@ -97,10 +99,10 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
  */
 void *pm_large_alloc_grown(size_t size, gfp_t gfp)
 {
-	if (size > PM_LARGE_MAX - PAGE_SIZE || !gfpflags_allow_blocking(gfp))
+	if (size > PM_LARGE_MAX - PM_EXTENT_GRAIN || !gfpflags_allow_blocking(gfp))
 		return NULL;
 	size = pm_large_round(size);
-	return pm_large_take(size, pm_large_with_headroom(size), PAGE_SIZE, gfp);
+	return pm_large_take(size, pm_large_with_headroom(size), PM_EXTENT_GRAIN, gfp);
 }
 
 /**
@@ -192,7 +194,7 @@ void *pm_large_resize(void *ptr, size_t size)
 	struct pm_extent *e = pm_large_find(ptr);
 	size_t old, now;
 
-	if (!e || size > PM_LARGE_MAX - PAGE_SIZE)
+	if (!e || size > PM_LARGE_MAX - PM_EXTENT_GRAIN)
 		return NULL;
 	size = pm_large_round(size);
 	old = pm_extent_size(e);
@@ -245,11 +247,16 @@ void pm_large_get_stats(struct pm_large_stats *st)
 
 static void pm_large_forgotten(struct pm_extent *e)
 {
-	pm_large_free(pm_extent_addr(e));
+	unsigned int class = pm_extent_class(e);
+
+	if (class)
+		pm_span_put(pm_extent_addr(e), class);
+	else
+		pm_large_free(pm_extent_addr(e));
 }
 
 /**
- * pm_large_exit() - free all large objects
+ * pm_large_exit() - free all large objects, and all spans
  *
  * Objects that are still live go too: nobody is left to use them.
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Large objects: everything above the largest class, an extent each.
+ * Large objects: everything above the largest class, and what is to be aligned to more
+ * than a class is; an extent each.
  */
 #ifndef PM_LARGE_H
 #define PM_LARGE_H

@@ -210,8 +210,8 @@ bool pm_pagemap_add_large(struct pm_extent *large, const void *p, gfp_t gfp)
 }
 
 /**
- * pm_pagemap_large() - large object that starts in the unit of an address
- * @p: address whose class is PM_CLASS_LARGE
+ * pm_pagemap_large() - span or large object that starts in the unit of an address
+ * @p: address whose class is PM_CLASS_LARGE or one of spans
  *
  * Return: descriptor, or NULL. Whether the object starts at exactly @p its
  * descriptor tells.

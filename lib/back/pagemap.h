@@ -40,7 +40,7 @@ struct pm_extent;
 #define PM_ROOT_ENTRIES		(PM_LEAVES / PM_BRANCH_LEAVES)
 
 /**
- * struct pm_region - large objects that start in 4 MiB of address space
+ * struct pm_region - spans and large objects that start in 4 MiB of address space
  * @large: per unit, the one that starts there; two cannot, for each is
  *	longer than a unit
  */
@@ -136,7 +136,8 @@ static inline struct pm_leaf *pm_leaf_of(unsigned long key)
  * @p: any bit pattern
  *
  * Return: class number, PM_CLASS_LARGE for a large object's start and what
- * follows in the same unit, or 0.
+ * follows in the same unit, or 0. Of a span the first step has the span's class,
+ * when it starts where the step does, and the rest of the unit PM_CLASS_LARGE.
  */
 static __always_inline unsigned long pm_pagemap_class(const void *p)
 {

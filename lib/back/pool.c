@@ -276,6 +276,7 @@ struct pm_extent *pm_extent_split(struct pm_extent *e, size_t size)
 	pm_extent_clip(rest, at, at + rest->size);
 	rest->zero = e->zero;
 	rest->is_free = false;
+	rest->class = 0;
 	rest->freed_at = e->freed_at;
 	rest->prev = e;
 	rest->next = e->next;
@@ -468,7 +469,7 @@ struct pm_extent *pm_extent_carve(struct pm_extent *e, size_t size,
  */
 struct pm_extent *pm_pool_get(size_t size, size_t align)
 {
-	struct pm_extent *e = pm_pool_find(size + align - PAGE_SIZE);
+	struct pm_extent *e = pm_pool_find(size + align - PM_EXTENT_GRAIN);
 
 	if (!e)
 		return NULL;

@@ -15,12 +15,24 @@
  * for a decay time gives half of its room back by itself. So a class that is
  * used little holds little, and a program that changes from some sizes to
  * others does not wait for it.
+ *
+ * A span is as long as many objects of slabs, and memory that lies in one class of
+ * spans serves no other class, while extents serve all. So a class of spans has no
+ * slots but in the budget, and gets the first only if it misses the other way soon after it
+ * has missed: few misses of other spans came in between. That is so where a few
+ * sizes come again and again, and not where any size may be next. A class whose
+ * misses have become rare among others' gives half. The end is 2 MiB. What a stack
+ * then has beyond its room goes to the arena with the CPU's next refill; that of
+ * small objects stays.
  */
 #include "front/capacity.h"
 #include "base/options.h"
 
 #define PM_MAG_EASY_BYTES	(16U << 10)	/* of a class */
 #define PM_MAG_LOOKS		8		/* at classes, for room */
+#define PM_MAG_SPAN_SHARE	2		/* of the budget: the half */
+#define PM_MAG_SOON		4		/* misses of spans, to the next */
+#define PM_MAG_LATE		12		/* ... of the same class */
 
 /*
  * Between the slots of two classes: the NULL below the first slot, and a cache
@@ -40,6 +52,8 @@ unsigned int pm_mag_max_slots(unsigned int class)
 	size_t most = pm_class_is_cache(class) ? PM_CACHE_SLOTS :
 						 PM_MAG_MAX_SLOTS;
 
+	if (pm_class_is_span(class))
+		return PM_MAG_MAX_SPAN_BYTES / pm_classes[class].size;
 	return min_t(size_t, PM_MAG_MAX_BYTES / pm_classes[class].size, most);
 }
 
@@ -82,18 +96,74 @@ static void pm_mag_set_room(struct pm_magazine *mag, unsigned int class,
 	WRITE_ONCE(mag->stack[class].limit, pm_mag_base[class] + room * 8);
 }
 
-/* What is left to a stack with more than the first slots that gives half. */
-static unsigned int pm_mag_half(unsigned int room)
+/**
+ * pm_mag_excess() - objects above the limit: room was taken from the stack
+ * @mag: the magazine
+ * @class: class of the stack
+ */
+unsigned int pm_mag_excess(const struct pm_magazine *mag, unsigned int class)
 {
+	u32 top = READ_ONCE(mag->stack[class].top);
+	u32 limit = READ_ONCE(mag->stack[class].limit);
+
+	return top > limit ? (top - limit) / 8 : 0;
+}
+
+/* Slots that a class has in no budget. */
+static unsigned int pm_mag_first_slots(unsigned int class)
+{
+	return pm_class_is_span(class) ? 0 : PM_MAG_FIRST_SLOTS;
+}
+
+/* What is left to a stack with more than the first slots that gives half. */
+static unsigned int pm_mag_half(unsigned int class, unsigned int room)
+{
+	if (pm_class_is_span(class))
+		return room / 2;
 	return max_t(unsigned int, room - room / 2, PM_MAG_FIRST_SLOTS);
+}
+
+/* A stack gives half of its room. Return: what it has then. */
+static unsigned int pm_mag_give_half(struct pm_magazine *mag,
+				     unsigned int class, unsigned int room)
+{
+	room = pm_mag_half(class, room);
+	pm_mag_set_room(mag, class, room);
+	if (pm_class_is_span(class) && pm_mag_excess(mag, class))
+		WRITE_ONCE(mag->has_excess, true);
+	return room;
 }
 
 /* Whether @more slots of a class are within the budget. */
 static bool pm_mag_has_budget(const struct pm_magazine *mag,
 			      unsigned int class, unsigned int more)
 {
-	return READ_ONCE(mag->capacity) + (long)more * pm_classes[class].size <=
-	       (long)pm_options.magazine_bytes;
+	long bytes = (long)more * pm_classes[class].size;
+	long budget = (long)pm_options.magazine_bytes;
+
+	if (pm_class_is_span(class) && !pm_mag_room(mag, class) &&
+	    READ_ONCE(mag->span_capacity) + bytes > budget / PM_MAG_SPAN_SHARE)
+		return false;
+	return READ_ONCE(mag->capacity) + bytes <= budget;
+}
+
+/* A class has @slots more in the budget, or fewer. */
+static void pm_mag_charge(struct pm_magazine *mag, unsigned int class, long slots)
+{
+	long bytes = slots * (long)pm_classes[class].size;
+
+	WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) + bytes);
+	if (pm_class_is_span(class))
+		WRITE_ONCE(mag->span_capacity, READ_ONCE(mag->span_capacity) + bytes);
+}
+
+/* The class behind @class, round all of them, or round those of spans. */
+static unsigned int pm_mag_next(unsigned int class, bool spans)
+{
+	unsigned int first = spans ? PM_NR_SLAB_CLASSES : 1;
+	unsigned int end = spans ? PM_NR_CLASSES : pm_class_end();
+
+	return class < first || class + 1 >= end ? first : class + 1;
 }
 
 /*
@@ -105,26 +175,69 @@ static bool pm_mag_has_budget(const struct pm_magazine *mag,
 static bool pm_mag_take_room(struct pm_magazine *mag, unsigned int class,
 			     unsigned int more)
 {
-	unsigned int looks, victim = READ_ONCE(mag->hand), room, half;
+	bool spans = pm_class_is_span(class);
+	unsigned int looks, victim = READ_ONCE(mag->hand[spans]), room, half;
 
 	for (looks = 0; looks < PM_MAG_LOOKS; looks++) {
-		victim = victim % (pm_class_end() - 1) + 1;
+		victim = pm_mag_next(victim, spans);
 		room = pm_mag_room(mag, victim);
-		if (victim == class || room <= PM_MAG_FIRST_SLOTS)
+		if (victim == class || room <= pm_mag_first_slots(victim))
 			continue;
 		if (READ_ONCE(mag->busy[victim])) {
 			WRITE_ONCE(mag->busy[victim], 0);
 			continue;
 		}
-		half = pm_mag_half(room);
-		pm_mag_set_room(mag, victim, half);
-		WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) -
-			   (long)(room - half) * pm_classes[victim].size);
+		half = pm_mag_give_half(mag, victim, room);
+		pm_mag_charge(mag, victim, (long)half - room);
 		if (pm_mag_has_budget(mag, class, more))
 			break;
 	}
-	WRITE_ONCE(mag->hand, victim);
+	WRITE_ONCE(mag->hand[spans], victim);
 	return looks < PM_MAG_LOOKS;
+}
+
+/* Within the budget, or beyond it for the first few: @more slots. */
+static bool pm_mag_add_room(struct pm_magazine *mag, unsigned int class,
+			    unsigned int room, unsigned int more)
+{
+	if (room || pm_class_is_span(class)) {
+		if (!pm_mag_has_budget(mag, class, more) &&
+		    !pm_mag_take_room(mag, class, more))
+			return false;
+		pm_mag_charge(mag, class, more);
+	}
+	pm_mag_set_room(mag, class, room + more);
+	return true;
+}
+
+/* Count a miss of a class of spans. Return: how many there were since its last one. */
+static u8 pm_mag_misses_since(struct pm_magazine *mag, unsigned int class)
+{
+	u8 *last = &mag->span_missed[class - PM_NR_SLAB_CLASSES];
+	u8 now = READ_ONCE(mag->span_misses) + 1, since = now - READ_ONCE(*last);
+
+	WRITE_ONCE(mag->span_misses, now);
+	WRITE_ONCE(*last, now);
+	return since;
+}
+
+/* A stack of spans may get more room, or give some. Return: whether it got it. */
+static bool pm_mag_grow_spans(struct pm_magazine *mag, unsigned int class,
+			      bool turned)
+{
+	unsigned int room = pm_mag_room(mag, class), half;
+	unsigned int max = pm_mag_max_slots(class), more;
+	u8 since = pm_mag_misses_since(mag, class);
+
+	if (since > PM_MAG_LATE) {
+		half = pm_mag_give_half(mag, class, room);
+		pm_mag_charge(mag, class, (long)half - room);
+		return false;
+	}
+	if (since > PM_MAG_SOON || !turned || room >= max)
+		return false;
+	more = min_t(unsigned int, max_t(unsigned int, room, 1), max - room);
+	return pm_mag_add_room(mag, class, room, more);
 }
 
 /**
@@ -147,34 +260,27 @@ bool pm_mag_grow(struct pm_magazine *mag, unsigned int class,
 
 	WRITE_ONCE(mag->busy[class], 1);
 	WRITE_ONCE(mag->last[class], miss);
+	if (pm_class_is_span(class))
+		return pm_mag_grow_spans(mag, class, turned);
 	if (room >= max ||
 	    (!turned && room * pm_classes[class].size >= PM_MAG_EASY_BYTES))
 		return false;
-	more = room ? min_t(unsigned int, room, max - room) :
-		      min_t(unsigned int, PM_MAG_FIRST_SLOTS, max);
+	more = room ? room : PM_MAG_FIRST_SLOTS;
+	more = min_t(unsigned int, more, max - room);
 	/* Every class may have its first few slots, whatever the others have. */
-	if (room) {
-		if (!pm_mag_has_budget(mag, class, more) &&
-		    !pm_mag_take_room(mag, class, more))
-			return false;
-		WRITE_ONCE(mag->capacity, READ_ONCE(mag->capacity) +
-			   (long)more * pm_classes[class].size);
-	}
-	pm_mag_set_room(mag, class, room + more);
-	return true;
+	return pm_mag_add_room(mag, class, room, more);
 }
 
 /**
- * pm_mag_excess() - objects above the limit: room was taken from the stack
+ * pm_mag_take_excess() - whether stacks of spans may have excess, asked once
  * @mag: the magazine
- * @class: class of the stack
  */
-unsigned int pm_mag_excess(const struct pm_magazine *mag, unsigned int class)
+bool pm_mag_take_excess(struct pm_magazine *mag)
 {
-	u32 top = READ_ONCE(mag->stack[class].top);
-	u32 limit = READ_ONCE(mag->stack[class].limit);
-
-	return top > limit ? (top - limit) / 8 : 0;
+	if (likely(!READ_ONCE(mag->has_excess)))
+		return false;
+	WRITE_ONCE(mag->has_excess, false);
+	return true;
 }
 
 /**
@@ -245,19 +351,19 @@ void pm_mag_take_all_room(struct pm_magazine *mag, unsigned int class)
  */
 void pm_mag_shrink(struct pm_magazine *mag)
 {
-	unsigned int class, room;
-	long capacity = 0;
+	unsigned int class, room, first;
+	long capacity[2] = { 0 };
 
 	pm_for_each_class(class) {
 		room = pm_mag_room(mag, class);
-		if (room > PM_MAG_FIRST_SLOTS && !READ_ONCE(mag->busy[class])) {
-			room = pm_mag_half(room);
-			pm_mag_set_room(mag, class, room);
-		}
+		first = pm_mag_first_slots(class);
+		if (room > first && !READ_ONCE(mag->busy[class]))
+			room = pm_mag_give_half(mag, class, room);
 		WRITE_ONCE(mag->busy[class], 0);
-		if (room > PM_MAG_FIRST_SLOTS)
-			capacity += (long)(room - PM_MAG_FIRST_SLOTS) *
-				    pm_classes[class].size;
+		if (room > first)
+			capacity[pm_class_is_span(class)] +=
+				(long)(room - first) * pm_classes[class].size;
 	}
-	WRITE_ONCE(mag->capacity, capacity);
+	WRITE_ONCE(mag->capacity, capacity[0] + capacity[1]);
+	WRITE_ONCE(mag->span_capacity, capacity[1]);
 }

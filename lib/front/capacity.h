@@ -18,6 +18,7 @@ unsigned int pm_mag_max_slots(unsigned int class);
 size_t pm_mag_lay_out(void);
 unsigned int pm_mag_room(const struct pm_magazine *mag, unsigned int class);
 unsigned int pm_mag_excess(const struct pm_magazine *mag, unsigned int class);
+bool pm_mag_take_excess(struct pm_magazine *mag);
 bool pm_mag_has_room(const struct pm_magazine *mag, unsigned int class);
 bool pm_mag_room_left(const struct pm_magazine *mag, unsigned int class);
 bool pm_mag_has_object(const struct pm_magazine *mag, unsigned int class);

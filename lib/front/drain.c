@@ -167,6 +167,7 @@ static unsigned int pm_mag_retire(struct pm_magazine *mag)
 		mag->stack[class].limit = pm_mag_base[class];
 	}
 	mag->capacity = 0;
+	mag->span_capacity = 0;
 	list_add(&mag->node, &pm_spare_mags);
 	return objects;
 }

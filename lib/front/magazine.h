@@ -71,9 +71,10 @@
 #include "back/mark.h"
 #include "back/pagemap.h"
 
-#define PM_MAG_FIRST_SLOTS	4	/* of every class, in no budget */
+#define PM_MAG_FIRST_SLOTS	4	/* of every class of slabs, in no budget */
 #define PM_MAG_MAX_SLOTS	512
-#define PM_MAG_MAX_BYTES	(512UL << 10)	/* of one class */
+#define PM_MAG_MAX_BYTES	(512UL << 10)	/* of one class of slabs */
+#define PM_MAG_MAX_SPAN_BYTES	(4UL << 20)	/* and of one of spans */
 
 /**
  * struct pm_stack - a stack of one class
@@ -92,9 +93,13 @@ struct pm_stack {
  *	of a class that wanted room
  * @last: per class, whether a pop or a push missed last
  * @tops: sum of all tops at that look
- * @hand: class that was looked at last
+ * @hand: class that was looked at last, of slabs or any, and of spans
+ * @span_misses: misses of all classes of spans, cut off
+ * @span_missed: per class of spans, which of these was its last
+ * @has_excess: a class of spans may have more objects than its limit allows
  * @capacity: bytes of objects that all limits together allow, beyond the first
- *	few of each class
+ *	few of each class of slabs
+ * @span_capacity: of these, bytes of spans
  * @node: place among the spare ones [pm_mag_lock]
  *
  * Once made it never becomes anything but a magazine again.
@@ -103,9 +108,13 @@ struct pm_magazine {
 	struct pm_stack stack[PM_CLASS_END];
 	u8 busy[PM_CLASS_END];
 	u8 last[PM_CLASS_END];
-	u8 hand;
+	u8 hand[2];
+	u8 span_misses;
+	u8 span_missed[PM_NR_SPAN_CLASSES];
+	bool has_excess;
 	u64 tops;
 	long capacity;
+	long span_capacity;
 	struct list_head node;
 };
 

@@ -11,6 +11,7 @@
 #include "arena/malloc_lock.h"
 #include "arena/registry.h"
 #include "back/heap.h"
+#include "back/span.h"
 #include "base/testing.h"
 #include "base/trace.h"
 #include "front/capacity.h"
@@ -63,9 +64,52 @@ static unsigned int pm_mag_want(const struct pm_magazine *mag,
 }
 
 /* Number of the arena that the first of @objs belongs to, for tracers. */
-static unsigned int pm_mag_owner(void **objs)
+static int pm_mag_owner(unsigned int class, void **objs)
 {
+	if (pm_class_is_span(class))
+		return PM_NO_ARENA;
 	return pm_arena_id(pm_heap_owner(pm_pagemap_heap(objs[0])));
+}
+
+/* Carry up to @n objects from the magazine to where @give puts them. */
+static void pm_mag_flush_batch(unsigned int class, unsigned int n,
+			       void (*give)(unsigned int class, void **objs,
+					    unsigned int n))
+{
+	u64 begin = pm_trace_begin(magazine_flush);
+	void *objs[PM_BATCH_MAX];
+	int carrier = pm_inflight_begin();
+	int owner = PM_NO_ARENA;
+
+	if (unlikely(carrier < 0))
+		return;
+	/* magazine K, inflight C */
+	n = pm_percpu_pop_batch(class, objs, n);
+	if (n) {
+		pm_stop_point(PM_STOP_FLUSH);
+		if (trace_magazine_flush_enabled())
+			owner = pm_mag_owner(class, objs);
+		give(class, objs, n);		/* mark H, inflight D */
+		trace_magazine_flush(owner, class, pm_trace_since(begin), n);
+	}
+	pm_inflight_end(carrier);
+}
+
+/*
+ * Spans above the limits of their classes become extents, which serve all: each is long,
+ * and its class seldom comes now.
+ */
+static noinline void pm_mag_shed(const struct pm_magazine *mag)
+{
+	unsigned int class, n;
+
+	for (class = PM_NR_SLAB_CLASSES; class < PM_NR_CLASSES; class++) {
+		n = pm_mag_excess(mag, class);
+		if (n)
+			pm_mag_flush_batch(class,
+					   min_t(unsigned int, n, PM_BATCH_MAX),
+					   pm_span_put_all);
+	}
 }
 
 /**
@@ -110,7 +154,7 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 		/* magazine J, mark J, inflight D */
 		pushed = pm_percpu_push_batch(class, objs + 1, got - 1);
 		if (trace_magazine_refill_enabled())
-			trace_magazine_refill(pm_mag_owner(objs), class,
+			trace_magazine_refill(pm_mag_owner(class, objs), class,
 					      pm_trace_since(begin), pushed);
 		if (pushed < got - 1)
 			pm_free_lock_batch(class, objs + 1 + pushed,
@@ -120,10 +164,12 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 		pm_inflight_end(carrier);
 	if (unlikely(!got))
 		return NULL;
-	if (got > 1) {
+	if (got > 1 || pm_class_is_span(class)) {
 		pm_batch_provide(gfp);
 		pm_mag_come_by();
 	}
+	if (likely(mag) && unlikely(pm_mag_take_excess(mag)))
+		pm_mag_shed(mag);
 	return objs[0];
 }
 
@@ -158,34 +204,13 @@ bool pm_mag_is_on_top(unsigned int class, const void *obj)
  * object is another arena's. Another thread handed it to one that begins. The
  * latter frees it, takes one like it next, and would get this one back, which
  * shares its cache line with what the giver still has (Berger et al. call that
- * passive false sharing).
+ * passive false sharing). A span shares none, and is no arena's.
  */
 static bool pm_mag_sends_home(const struct pm_magazine *mag,
 			      unsigned int class, const void *obj)
 {
-	return pm_mag_has_room(mag, class) && !pm_arena_is_near(obj);
-}
-
-/* Carry up to @n objects from the magazine to an arena. */
-static void pm_mag_flush_batch(unsigned int class, unsigned int n)
-{
-	u64 begin = pm_trace_begin(magazine_flush);
-	void *objs[PM_BATCH_MAX];
-	int carrier = pm_inflight_begin();
-	int owner = PM_NO_ARENA;
-
-	if (unlikely(carrier < 0))
-		return;
-	/* magazine K, inflight C */
-	n = pm_percpu_pop_batch(class, objs, n);
-	if (n) {
-		pm_stop_point(PM_STOP_FLUSH);
-		if (trace_magazine_flush_enabled())
-			owner = pm_mag_owner(objs);
-		pm_free_lock_batch(class, objs, n);	/* mark H, inflight D */
-		trace_magazine_flush(owner, class, pm_trace_since(begin), n);
-	}
-	pm_inflight_end(carrier);
+	return pm_mag_has_room(mag, class) && !pm_class_is_span(class) &&
+	       !pm_arena_is_near(obj);
 }
 
 /* Carry @obj to its arena. */
@@ -237,7 +262,7 @@ bool pm_mag_flush(unsigned int class, void *obj)
 		  pm_mag_excess(mag, class));
 	/* Nothing at all, when the stack lost its room a moment ago. */
 	if (n)
-		pm_mag_flush_batch(class, n);
+		pm_mag_flush_batch(class, n, pm_free_lock_batch);
 	/* It may still find no room, on a CPU that we have moved to. */
 	return pm_percpu_push(class, obj);
 }

@@ -27,14 +27,14 @@ extern "C" {
 
 /**
  * struct pm_totals - what the allocator as a whole holds
- * @mapped: bytes obtained from the host for heaps and large objects
+ * @mapped: bytes obtained from the host for heaps, spans and large objects
  * @live: bytes of objects that callers hold, rounded to their class
  * @magazine: bytes of free objects in magazines
  * @depot: bytes of free objects in depots
  * @slab_free: bytes of free objects in slabs that hold others
  * @heap_free: bytes of heaps that no slab uses
- * @large: bytes of live large objects, contained in @live
- * @large_cached: bytes of large mappings kept for reuse
+ * @large: bytes of live large objects, above 1 MiB, contained in @live
+ * @large_cached: bytes of mappings for spans and large objects, kept for reuse
  * @meta: bytes of the allocator's own descriptors
  * @arenas: arenas that exist
  * @heaps: heaps that exist

@@ -49,7 +49,7 @@ MODULE_PARM_DESC(decay_ms, "milliseconds that free memory stays before it is giv
 
 static char *large_cache = "16777216";
 module_param(large_cache, charp, 0444);
-MODULE_PARM_DESC(large_cache, "bytes of freed large objects to keep for reuse (default 16 MiB)");
+MODULE_PARM_DESC(large_cache, "bytes of freed objects above 32 KiB to keep for reuse, beside magazines and depots (default 16 MiB)");
 
 static char *keep;
 module_param(keep, charp, 0444);

@@ -67,6 +67,9 @@
 
 #define PM_LARGE_MAX	(1UL << 40)
 
+/* vmalloc() knows no other alignment. */
+#define PM_EXTENT_GRAIN		PAGE_SIZE
+
 /* What vmalloc() gave it takes back as a whole. */
 #define PM_CACHE_SLOTS	128
 #define PM_CHUNK_CUTS	0

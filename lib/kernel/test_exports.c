@@ -22,7 +22,10 @@
 #include "back/heap.h"
 #include "back/keep.h"
 #include "back/large.h"
+#include "back/span.h"
 #include "arena/lockstat.h"
+#include "front/capacity.h"
+#include "front/drain.h"
 #include "front/magazine.h"
 #include "base/options.h"
 #include "back/pagemap.h"
@@ -92,6 +95,12 @@ PM_EXPORT_TEST(pm_slab_take);
 
 /* heap.h */
 
+/* span.h */
+PM_EXPORT_TEST(pm_span_counts);
+PM_EXPORT_TEST(pm_span_find);
+PM_EXPORT_TEST(pm_span_get_stats);
+PM_EXPORT_TEST(pm_span_put);
+
 /* large.h */
 PM_EXPORT_TEST(pm_large_alloc);
 PM_EXPORT_TEST(pm_large_find);
@@ -153,6 +162,7 @@ PM_EXPORT_TEST(pm_lockwait_end);
 PM_EXPORT_TEST(pm_wait_bucket);
 
 /* magazine.h */
+PM_EXPORT_TEST(pm_mag_at);
 PM_EXPORT_TEST(pm_mag_base);
 PM_EXPORT_TEST(pm_mag_drain);
 PM_EXPORT_TEST(pm_mag_drain_all);
@@ -161,6 +171,7 @@ PM_EXPORT_TEST(pm_mag_get_counts);
 PM_EXPORT_TEST(pm_mag_lock_all);
 PM_EXPORT_TEST(pm_mag_objects);
 PM_EXPORT_TEST(pm_mag_refill);
+PM_EXPORT_TEST(pm_mag_shrink);
 PM_EXPORT_TEST(pm_mag_unlock_all);
 PM_EXPORT_TEST(pm_mark_secret);
 #if PM_DEBUG

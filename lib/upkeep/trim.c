@@ -3,8 +3,8 @@
  * Giving everything back that is free.
  *
  * First the magazines are drained into the depots, then the depots emptied
- * into the slabs of whichever arena owns the objects, and only then each arena
- * looks for what is free.
+ * into the slabs of whichever arena owns the objects, and spans into extents; and
+ * only then each arena looks for what is free, and the extents go.
  */
 #include "pmalloc.h"
 #include "upkeep/trim.h"
@@ -68,8 +68,11 @@ size_t pm_arena_trim_all(void)
  */
 size_t pm_trim_all(void)
 {
+	size_t bytes;
+
 	pm_mag_drain_all();
-	return pm_extents_purge() + pm_arena_trim_all();
+	bytes = pm_arena_trim_all();
+	return bytes + pm_extents_purge();
 }
 
 /* The most that pm_trim_all() could give back: all that no object takes. */

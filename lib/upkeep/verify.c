@@ -8,6 +8,7 @@
 #include "back/heap.h"
 #include "back/mark.h"
 #include "back/pagemap.h"
+#include "back/span.h"
 #include "front/magazine.h"
 #include "front/inflight.h"
 
@@ -36,11 +37,23 @@ static enum pm_found pm_heap_find_object(struct pm_heap *heap, const void *obj,
 }
 
 /*
+ * Likewise a span: what is free is one no more, for it is an extent. Who owns
+ * the memory now may have another object there, or nobody; only a span that is
+ * there is looked at.
+ */
+static enum pm_found pm_find_span(const void *obj, unsigned int class)
+{
+	if (!pm_span_find(obj, class))
+		return PM_FOUND_FREE;
+	return pm_is_marked(obj) ? PM_FOUND_OUT : PM_FOUND_UNMARKED;
+}
+
+/*
  * Look for an object among the free ones.
  *
  * With the magazines empty and nothing in flight all that is free is in
  * depots, inboxes and slabs; when those have been emptied into slabs the bitmap
- * tells.
+ * tells. Spans have been emptied into extents.
  *
  * Context: pm_inflight_stop(), pm_registry and pm_mag_lock_all(), so that none
  * of that changes; may sleep.
@@ -58,6 +71,8 @@ static enum pm_found pm_arenas_find(const void *obj, unsigned int class)
 		pm_arena_flush_depots(arena);			/* inflight J */
 		pm_arena_unlock(arena);
 	}
+	if (pm_class_is_span(class))
+		return pm_find_span(obj, class);	/* inflight K */
 	/* inflight K. By its owner, for without a lock its heap might go. */
 	pm_for_each_arena_locked(arena) {
 		pm_arena_lock_uncounted(arena);
@@ -99,7 +114,7 @@ static noinline __cold enum pm_found pm_find(const void *obj,
 
 /**
  * pm_is_free() - whether an object that carries the mark is free
- * @ptr: object of a slab
+ * @ptr: object of a slab, or span
  * @class: its class
  *
  * Nearly always it is; but a program may have written the value there. An
@@ -117,7 +132,7 @@ bool pm_is_free(const void *ptr, unsigned int class)
 
 /**
  * pm_has_copy() - whether an object that is on no list is among the free ones
- * @ptr: object of a slab
+ * @ptr: object of a slab, or span
  * @class: its class
  *
  * Context: any, no lock held.

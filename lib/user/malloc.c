@@ -25,7 +25,13 @@ static void *pm_or_enomem(void *obj)
 
 static noinline void *pm_malloc_miss(size_t size, void *unmarked)
 {
-	return pm_or_enomem(pm_alloc_miss(size, 1, GFP_KERNEL, unmarked));
+	void *obj = NULL;
+
+	/* Middle sizes have their fast half here. */
+	if (!unmarked)
+		obj = pm_malloc_middle_fast(size, 1, &unmarked);
+	return likely(obj) ? obj :
+	       pm_or_enomem(pm_alloc_miss(size, 1, GFP_KERNEL, unmarked));
 }
 
 PM_EXPORT void *malloc(size_t size)

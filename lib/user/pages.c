@@ -188,13 +188,14 @@ long pm_host_resident(const void *addr, size_t size)
 void *pm_host_large_map(size_t *size, size_t align, gfp_t gfp __maybe_unused)
 {
 	int saved = errno;
+	size_t sum;
 	char *p;
 
-	if (align <= PAGE_SIZE) {
-		p = pm_map(NULL, *size, 0);
-	} else {
-		size_t sum;
-
+	/* Below the last one there is, as a rule, a place that is aligned. */
+	p = align <= PM_EXTENT_GRAIN ? pm_map(NULL, *size, 0) : NULL;
+	if (align > PM_EXTENT_GRAIN || !IS_ALIGNED((unsigned long)p, align)) {
+		if (p)
+			munmap(p, *size);
 		p = check_add_overflow(*size, align, &sum) ? NULL :
 			pm_map_aligned(*size, align);
 	}

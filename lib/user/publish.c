@@ -41,6 +41,7 @@
 #include "arena/arena.h"
 #include "arena/registry.h"
 #include "back/large.h"
+#include "back/span.h"
 #include "front/magazine.h"
 #include "base/misuse.h"
 #include "base/options.h"
@@ -136,6 +137,9 @@ static const struct pm_field pm_magazine_state[] = {
 		 PM_CLASS_END),
 };
 
+/* The first class of spans. */
+static const u32 pm_span_first = PM_NR_SLAB_CLASSES;
+
 /* ---- the block --------------------------------------------------------- */
 
 #define PM_PLACE(_name, _at)						\
@@ -163,6 +167,11 @@ static const struct pm_place pm_places[] = {
 	PM_PLACES("magazine_table", pm_percpu.mag, , 0),
 	PM_PLACE("magazine_null", pm_percpu.null),
 	PM_PLACES("magazine_base", pm_mag_base, , PM_CLASS_END),
+	PM_PLACE("span_first", pm_span_first),
+	PM_PLACES("span_taken", pm_span_counts.taken, , PM_NR_SPAN_CLASSES),
+	PM_PLACES("span_out", pm_span_counts.out, , PM_NR_SPAN_CLASSES),
+	PM_PLACE("span_bytes", pm_span_counts.bytes),
+	PM_PLACE("span_count", pm_span_counts.objects),
 	PM_PLACE("large_bytes", pm_large_counts.live),
 	PM_PLACE("large_count", pm_large_counts.live_objects),
 	PM_PLACE("large_cached_bytes", pm_extent_counts.cached),

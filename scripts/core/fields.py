@@ -33,6 +33,7 @@ OWNERS = {
     "pm_extent": ("back/extent.[ch]", "back/pool.[ch]"),
     "pm_extent_counts": ("back/extent.[ch]", "back/pool.[ch]", "user/publish.c"),
     "pm_pool": ("back/extent.[ch]", "back/pool.[ch]"),
+    "pm_span_counts": ("back/span.[ch]", "user/publish.c"),
     "pm_large_counts": ("back/large.[ch]", "user/publish.c"),
     "pm_region": ("back/pagemap.[ch]",),
     "pm_place_heaps": ("back/pagemap.[ch]",),
@@ -64,7 +65,7 @@ LINKS = {
 VALUES = {
     "pm_class", "pm_class_starts", "pm_starts", "pm_options", "pm_policy", "pm_inject",
     "pm_holder", "pm_wait", "pm_left", "pm_cache_id",
-    "pm_large_stats", "pm_totals", "pm_field", "pm_arena_figures",
+    "pm_large_stats", "pm_span_stats", "pm_totals", "pm_field", "pm_arena_figures",
     "pm_arena_class_figures", "pm_class_figures",
 }
 

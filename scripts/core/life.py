@@ -32,6 +32,7 @@ MOVERS = ("pm_percpu_pop", "pm_percpu_push", "pm_percpu_pop_batch",
 GUARDS = {
     "arena lock": r"lockdep_assert_held\(&arena->lock\)",
     "magazine lock": r"lockdep_assert_held\(&pm_mag_lock\)",
+    "page map": r"\bpm_pagemap_(add|take)_large\(",
     "fence": r"\bpm_percpu_fence\(",
     "per-CPU section": r"\bpm_percpu_(?:pop|push)(?:_batch)?\(",
     "carriers are counted": r"\bcarrier = pm_\w+_begin\(",

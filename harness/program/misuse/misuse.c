@@ -213,14 +213,14 @@ static void free_inside_big(void)
 
 static void free_inside_large(void)
 {
-	char *p = malloc(MIB);
+	char *p = malloc(2 * MIB);
 
 	free(bad(p + 16, p));
 }
 
 static void free_page_of_large(void)
 {
-	char *p = malloc(MIB);
+	char *p = malloc(2 * MIB);
 
 	free(bad(p + 4096, p));
 }
@@ -230,6 +230,27 @@ static void free_middle_of_large(void)
 	char *p = malloc(8 * MIB);
 
 	free(bad(p + 4 * MIB, p));
+}
+
+static void free_inside_span(void)
+{
+	char *p = malloc(100000);
+
+	free(bad(p + 16, p));
+}
+
+static void free_page_of_span(void)
+{
+	char *p = malloc(100000);
+
+	free(bad(p + 4096, p));
+}
+
+static void free_middle_of_span(void)
+{
+	char *p = malloc(100000);
+
+	free(bad(p + 65536, p));
 }
 
 static void realloc_inside(void)
@@ -261,8 +282,9 @@ static void double_free(void) { double_of(64); }
 static void double_tiny(void) { double_of(1); }
 static void double_page(void) { double_of(4096); }
 static void double_big(void) { double_of(32768); }
-static void double_large(void) { double_of(100000); }
+static void double_span(void) { double_of(40000); }
 static void double_mib(void) { double_of(MIB); }
+static void double_large(void) { double_of(2 * MIB); }
 static void double_huge(void) { double_of(100 * MIB); }
 
 static void double_calloc(void)
@@ -449,13 +471,22 @@ static void realloc_freed_shrink(void)
 	free(realloc(p, 50));
 }
 
-static void realloc_freed_large(void)
+static void realloc_freed_span(void)
 {
-	void *p = malloc(MIB);
+	void *p = malloc(100000);
 
 	bad(p, p);
 	free(p);
-	free(realloc(p, 2 * MIB));
+	free(realloc(p, MIB));
+}
+
+static void realloc_freed_large(void)
+{
+	void *p = malloc(2 * MIB);
+
+	bad(p, p);
+	free(p);
+	free(realloc(p, 4 * MIB));
 }
 
 static void reallocarray_freed(void)
@@ -541,8 +572,9 @@ static void sized(void *p, size_t size)
 
 static void sized_too_long(void) { sized(malloc(64), 100); }
 static void sized_too_short(void) { sized(malloc(4096), 8); }
-static void sized_large(void) { sized(malloc(MIB), 100 * MIB); }
-static void sized_small_for_large(void) { sized(malloc(MIB), 100); }
+static void sized_span(void) { sized(malloc(40000), 100000); }
+static void sized_large(void) { sized(malloc(2 * MIB), 100 * MIB); }
+static void sized_small_for_large(void) { sized(malloc(2 * MIB), 100); }
 static void sized_max(void) { sized(malloc(64), SIZE_MAX); }
 
 static void sized_double(void)
@@ -680,9 +712,10 @@ static const struct {
 	CASE(realloc_mmap), CASE(usable_stack), CASE(free_inside),
 	CASE(free_inside_by_one), CASE(free_last_byte), CASE(free_inside_big),
 	CASE(free_inside_large), CASE(free_page_of_large),
-	CASE(free_middle_of_large), CASE(realloc_inside),
+	CASE(free_middle_of_large), CASE(free_inside_span),
+	CASE(free_page_of_span), CASE(free_middle_of_span), CASE(realloc_inside),
 	CASE(free_inside_aligned), CASE(double_free), CASE(double_tiny),
-	CASE(double_page), CASE(double_big), CASE(double_large),
+	CASE(double_page), CASE(double_big), CASE(double_span), CASE(double_large),
 	CASE(double_mib), CASE(double_huge), CASE(double_calloc),
 	CASE(double_aligned), CASE(double_after_one), CASE(double_after_64),
 	CASE(double_after_1000), CASE(double_after_all),
@@ -691,12 +724,12 @@ static const struct {
 	CASE(double_remote_and_home), CASE(double_after_trim),
 	CASE(double_with_its_heap), CASE(double_realloc_zero), CASE(free_after_realloc_moved),
 	CASE(free_never_allocated), CASE(realloc_freed),
-	CASE(realloc_freed_shrink), CASE(realloc_freed_large),
+	CASE(realloc_freed_shrink), CASE(realloc_freed_span), CASE(realloc_freed_large),
 	CASE(reallocarray_freed), CASE(realloc_freed_zero),
 	CASE(written_first), CASE(written_second), CASE(double_written_first),
 	CASE(double_written_second), CASE(double_written_first_later),
 	CASE(double_written_second_later), CASE(sized_too_long),
-	CASE(sized_too_short), CASE(sized_large),
+	CASE(sized_too_short), CASE(sized_span), CASE(sized_large),
 	CASE(sized_small_for_large), CASE(sized_max), CASE(sized_double),
 	CASE(sized_foreign), CASE(aligned_sized_wrong), CASE(cfree_double),
 	CASE(delete_double), CASE(delete_sized_wrong), CASE(usable_freed),

@@ -18,6 +18,9 @@ number='[0-9]+'
 small() { # size: an object of a class
 	echo "object of $1 bytes \\(class $number\\) in arena $number"
 }
+span() { # size: an object of a class that belongs to no arena
+	echo "object of $1 bytes \\(class $number\\) in arena -"
+}
 large="object of $number bytes \\(large\\) in arena -"
 foreign='not a pmalloc object'
 seen=" "
@@ -64,6 +67,9 @@ expect realloc_inside "$(inside realloc 64 32)"
 expect free_inside_large "$inside_large"
 # The page map knows the unit in which a large object starts, no other.
 expect free_page_of_large "free\\(BAD\\): (.*inside .*large|$foreign)"
+expect free_inside_span "free\\(BAD\\): inside an $(span 106496), 16 bytes after its start OBJ"
+expect free_page_of_span "free\\(BAD\\): inside an $(span 106496), 4096 bytes after its start OBJ"
+expect free_middle_of_span "free\\(BAD\\): $foreign"
 expect free_middle_of_large "free\\(BAD\\): (.*inside .*large|$foreign)"
 
 twice="free\\(BAD\\): double free: $(small 64)"
@@ -71,6 +77,8 @@ expect double_free "$twice"
 expect double_tiny "free\\(BAD\\): double free: $(small 16)"
 expect double_page "free\\(BAD\\): double free: $(small 4096)"
 expect double_big "free\\(BAD\\): double free: $(small 32768)"
+expect double_span "free\\(BAD\\): double free: $(span 40960)"
+expect double_mib "free\\(BAD\\): double free: $(span 1048576)"
 for case in calloc aligned after_one after_64 after_malloc \
 	other_thread in_thread two_threads after_trim realloc_zero; do
 	expect double_$case "$twice"
@@ -86,7 +94,7 @@ expect double_with_its_heap \
 	"free\\(BAD\\): double free: object of 64 bytes \\(class $number\\) in arena -\$"
 # Memory that went back to the system is no object any more.
 gone="(double free: ($(small 64)|$large)|$foreign)"
-for case in large mib huge after_1000 after_all; do
+for case in large huge after_1000 after_all; do
 	expect double_$case "free\\(BAD\\): $gone"
 done
 expect free_after_realloc_moved "$twice"
@@ -94,12 +102,14 @@ expect free_never_allocated "$twice"
 expect realloc_freed "realloc\\(BAD(, $number)?\\): double free: $(small 64)"
 expect realloc_freed_shrink "realloc\\(BAD(, $number)?\\): double free: $(small 64)"
 expect realloc_freed_zero "realloc\\(BAD(, $number)?\\): double free: $(small 64)"
+expect realloc_freed_span "realloc\\(BAD(, $number)?\\): double free: $(span 106496)"
 expect realloc_freed_large "realloc\\(BAD(, $number)?\\): $gone"
 expect reallocarray_freed "realloc(array)?\\(BAD(, $number)*\\): double free: $(small 64)"
 
 expect sized_too_long "free_sized\\(BAD, 100\\): .*object (of|has) 64 bytes \\(class $number\\) in arena $number"
 expect sized_too_short "free_sized\\(BAD, 8\\): .*object (of|has) 4096 bytes \\(class $number\\) in arena $number"
 expect sized_max "free_sized\\(BAD, $number\\): .*object (of|has) 64 bytes"
+expect sized_span "free_sized\\(BAD, 100000\\): wrong size: $(span 40960)"
 expect sized_large "free_sized\\(BAD, $number\\): .*object (of|has) $number bytes \\(large\\) in arena -"
 expect sized_small_for_large "free_sized\\(BAD, 100\\): .*object (of|has) $number bytes \\(large\\) in arena -"
 expect sized_double "free_sized\\(BAD(, 64)?\\): double free: $(small 64)"

@@ -27,6 +27,7 @@
 #define PM_ADDR_BITS	47
 #define PM_LARGE_MAX	((size_t)PTRDIFF_MAX)
 #define PM_CACHE_SLOTS	512
+#define PM_EXTENT_GRAIN	(1UL << PM_STEP_SHIFT)
 #define PM_CHUNK_CUTS	1
 #define PM_CHUNK_MIN	(1UL << 20)
 #define PM_CHUNK_MAX	(32UL << 20)

@@ -30,7 +30,7 @@ static_assert(sizeof(long) * 8 == BITS_PER_LONG, "a long is a word");
 #define min_t(t, a, b)		((t)(a) < (t)(b) ? (t)(a) : (t)(b))
 #define max_t(t, a, b)		((t)(a) > (t)(b) ? (t)(a) : (t)(b))
 #define is_power_of_2(n)	((n) && !((n) & ((n) - 1)))
-#define ilog2(n)		(63 - __builtin_clzl(n))
+#define ilog2(n)		(63 ^ __builtin_clzl(n))
 #define __ffs(w)		((unsigned long)__builtin_ctzl(w))
 #define hweight_long(w)		((unsigned int)__builtin_popcountl(w))
 
