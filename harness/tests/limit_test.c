@@ -111,9 +111,9 @@ static void limit_at_run_time(struct pm_test *t)
 	q = pm_malloc(8 * LIMIT_MIB);
 	PM_REQUIRE(t, p && q);
 	pm_free(q);
-	PM_EXPECT(t, limit_used() >= used + 12 * LIMIT_MIB);
+	PM_EXPECT(t, limit_used() >= used + 11 * LIMIT_MIB);
 	PM_EXPECT_EQ(t, pm_limit_set(0, used), 0);
-	PM_EXPECT(t, limit_used() < used + 12 * LIMIT_MIB);
+	PM_EXPECT(t, limit_used() < used + 11 * LIMIT_MIB);
 	PM_EXPECT(t, !pm_malloc(8 * LIMIT_MIB));
 	PM_EXPECT(t, !pm_realloc(p, 8 * LIMIT_MIB));
 	pm_free(p);
