@@ -113,7 +113,7 @@ static bool growth_pages_move(struct pm_test *t)
 static void growth_side_by_side(struct pm_test *t)
 {
 	const size_t first = PM_SMALL_MAX + PAGE_SIZE, last = 2 * GROWTH_MIB;
-	struct growth_string s[6] = { { NULL } };
+	struct growth_string s[6] = { };
 	unsigned int i, limit = 1;
 	size_t size;
 
@@ -140,7 +140,7 @@ out:
 /* Up and down at random, across what is copied and what moves. */
 static void growth_up_and_down(struct pm_test *t)
 {
-	struct growth_string s[4] = { { NULL } };
+	struct growth_string s[4] = { };
 	struct pm_large_stats before, now;
 	unsigned int i, step;
 	size_t size;
@@ -206,6 +206,7 @@ static void growth_stays_sparse(struct pm_test *t)
 	void *between[16];
 	char *p, *q;
 
+	PM_NEED_LARGE(t, 28 * GROWTH_MIB);
 	pm_trim();
 	WRITE_ONCE(pm_options.populate, false);
 	p = pm_malloc(size);
@@ -241,6 +242,7 @@ static void growth_warm(struct pm_test *t)
 	struct growth_string s;
 	char *between, *freed;
 
+	PM_NEED_LARGE(t, 8 * GROWTH_MIB);
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	WRITE_ONCE(pm_options.decay_ms, 60000);
@@ -267,6 +269,7 @@ static void growth_no_room(struct pm_test *t)
 	struct growth_string s;
 	char *between, *freed;
 
+	PM_NEED_LARGE(t, 16 * GROWTH_MIB);
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	WRITE_ONCE(pm_options.decay_ms, 60000);
@@ -324,15 +327,17 @@ static void growth_few_mappings(struct pm_test *t)
 static void growth_descriptors(struct pm_test *t)
 {
 	bool moves = growth_pages_move(t);
-	size_t size, before = 0;
+	/* Where pages are copied a few rounds say it all. */
+	size_t last = (moves ? 40 : 6) * GROWTH_MIB, size, before = 0;
 	unsigned int round;
 	char *p, *q;
 
+	PM_NEED_LARGE(t, last + last / 4);
 	for (round = 0; round < 300; round++) {
 		if (round == 20)
 			before = pm_meta_bytes();
 		p = NULL;
-		for (size = GROWTH_MIB; size < 40 * GROWTH_MIB; size += size / 4) {
+		for (size = GROWTH_MIB; size < last; size += size / 4) {
 			q = pm_realloc(p, size);
 			if (!PM_EXPECT(t, q))
 				break;
@@ -340,7 +345,6 @@ static void growth_descriptors(struct pm_test *t)
 		}
 		pm_free(p);
 		pm_trim();
-		/* Where pages are copied a few rounds say it all. */
 		if (!moves && round > 20)
 			break;
 	}
@@ -349,7 +353,7 @@ static void growth_descriptors(struct pm_test *t)
 
 static void growth_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 {
-	struct growth_string s[3] = { { NULL } };
+	struct growth_string s[3] = { };
 	struct pm_rnd rnd;
 	unsigned int i;
 
@@ -378,6 +382,7 @@ static void growth_crowd(struct pm_test *t)
 		.t = t, .fn = growth_crowd_main, .nr = 4,
 	};
 
+	PM_NEED_LARGE(t, 8 * GROWTH_MIB);
 	WRITE_ONCE(pm_options.decay_ms, 20);
 	pm_test_crowd_run(&crowd, NULL);
 }

@@ -94,6 +94,7 @@ static void limit_at_run_time(struct pm_test *t)
 	size_t soft, hard, used;
 	void *p, *q;
 
+	PM_NEED_LARGE(t, 8 * LIMIT_MIB);
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	used = limit_used();
@@ -127,6 +128,7 @@ static void limit_growth(struct pm_test *t)
 	size_t size;
 	char *p, *q;
 
+	PM_NEED_LARGE(t, 48 * LIMIT_MIB);
 	pm_trim();
 	p = pm_malloc(LIMIT_MIB);
 	for (size = LIMIT_MIB; p && size < 40 * LIMIT_MIB; size += size / 2) {
@@ -147,6 +149,7 @@ static void limit_soft(struct pm_test *t)
 	size_t soft;
 	void *p, *q;
 
+	PM_NEED_LARGE(t, 20 * LIMIT_MIB);
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	soft = limit_used() + 12 * LIMIT_MIB;
@@ -174,7 +177,7 @@ static void limit_soft(struct pm_test *t)
 
 static void limit_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 {
-	struct { char *p; size_t size; } own[64] = { { NULL, 0 } };
+	struct { char *p; size_t size; } own[64] = { };
 	struct pm_rnd rnd;
 	unsigned int i;
 

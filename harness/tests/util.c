@@ -264,6 +264,18 @@ void pm_test_arena_drop(struct pm_arena *arena)
 }
 
 /**
+ * pm_test_has() - whether the host has memory for an object
+ * @size: its bytes
+ */
+bool pm_test_has(size_t size)
+{
+	void *p = pm_malloc(size);
+
+	pm_free(p);
+	return p;
+}
+
+/**
  * pm_test_policy_find() - policy of a name
  * @name: name
  *
