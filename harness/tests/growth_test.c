@@ -200,13 +200,13 @@ out:
 /* What was never written has no pages after all the moves, either. */
 static void growth_stays_sparse(struct pm_test *t)
 {
-	size_t size = GROWTH_MIB + GROWTH_MIB / 4, last = 24 * GROWTH_MIB;
+	size_t last = (pm_test_has(28 * GROWTH_MIB) ? 24 : 3) * GROWTH_MIB;
+	size_t size = GROWTH_MIB + GROWTH_MIB / 4;
 	bool moves = growth_pages_move(t), populate = pm_options.populate;
 	unsigned int i, moved = 0;
 	void *between[16];
 	char *p, *q;
 
-	PM_NEED_LARGE(t, 28 * GROWTH_MIB);
 	pm_trim();
 	WRITE_ONCE(pm_options.populate, false);
 	p = pm_malloc(size);
@@ -238,11 +238,11 @@ static void growth_stays_sparse(struct pm_test *t)
 /* Pages that are free come before pages that the host would have to give. */
 static void growth_warm(struct pm_test *t)
 {
-	size_t size = 2 * GROWTH_MIB;
+	size_t size = pm_test_has(8 * GROWTH_MIB) ? 2 * GROWTH_MIB :
+						    GROWTH_MIB / 2;
 	struct growth_string s;
 	char *between, *freed;
 
-	PM_NEED_LARGE(t, 8 * GROWTH_MIB);
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	WRITE_ONCE(pm_options.decay_ms, 60000);
@@ -265,11 +265,10 @@ static void growth_warm(struct pm_test *t)
 /* Room for the object and none for headroom is room enough. */
 static void growth_no_room(struct pm_test *t)
 {
-	size_t size = 4 * GROWTH_MIB;
+	size_t size = (pm_test_has(18 * GROWTH_MIB) ? 4 : 1) * GROWTH_MIB;
 	struct growth_string s;
 	char *between, *freed;
 
-	PM_NEED_LARGE(t, 16 * GROWTH_MIB);
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	WRITE_ONCE(pm_options.decay_ms, 60000);
@@ -328,11 +327,10 @@ static void growth_descriptors(struct pm_test *t)
 {
 	bool moves = growth_pages_move(t);
 	/* Where pages are copied a few rounds say it all. */
-	size_t last = (moves ? 40 : 6) * GROWTH_MIB, size, before = 0;
+	size_t last = (moves ? 40 : 3) * GROWTH_MIB, size, before = 0;
 	unsigned int round;
 	char *p, *q;
 
-	PM_NEED_LARGE(t, last + last / 4);
 	for (round = 0; round < 300; round++) {
 		if (round == 20)
 			before = pm_meta_bytes();
@@ -353,6 +351,7 @@ static void growth_descriptors(struct pm_test *t)
 
 static void growth_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 {
+	size_t most = *(size_t *)crowd->arg;
 	struct growth_string s[3] = { };
 	struct pm_rnd rnd;
 	unsigned int i;
@@ -363,7 +362,7 @@ static void growth_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 		if (!s[i].p) {
 			if (!growth_begin(crowd->t, &s[i], 2 * PM_SMALL_MAX, n))
 				break;
-		} else if (s[i].size > 3 * GROWTH_MIB) {
+		} else if (s[i].size > most) {
 			growth_end(crowd->t, &s[i]);
 		} else if (!growth_step(crowd->t, &s[i], ALIGN(s[i].size +
 				s[i].size / (1 + pm_rnd_below(&rnd, 8)), 8))) {
@@ -378,11 +377,12 @@ static void growth_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 /* Whose pages have left an address must not be taken for who comes there next. */
 static void growth_crowd(struct pm_test *t)
 {
+	size_t most = pm_test_has(8 * GROWTH_MIB) ? 3 * GROWTH_MIB :
+						    GROWTH_MIB * 3 / 2;
 	struct pm_test_crowd crowd = {
-		.t = t, .fn = growth_crowd_main, .nr = 4,
+		.t = t, .fn = growth_crowd_main, .nr = 4, .arg = &most,
 	};
 
-	PM_NEED_LARGE(t, 8 * GROWTH_MIB);
 	WRITE_ONCE(pm_options.decay_ms, 20);
 	pm_test_crowd_run(&crowd, NULL);
 }

@@ -219,10 +219,6 @@ bool pm_test_two_arenas(struct pm_test *t, struct pm_arena **own,
 
 bool pm_test_has(size_t size);
 
-/* A kernel whose vmalloc lies beyond the page map has no objects above 4 MiB. */
-#define PM_NEED_LARGE(t, size)						\
-	PM_NEED(t, pm_test_has(size), "objects so large cannot be had here")
-
 const struct pm_policy *pm_test_policy_find(const char *name);
 void *pm_test_malloc_lock(unsigned int class);
 struct pm_slab *pm_test_cut_slab(struct pm_heap *heap, unsigned int class);
