@@ -197,8 +197,11 @@ static void giveback_other_arena(struct pm_test *t)
 	maps = PM_TEST_SUM(heap_maps) - maps;
 	adopted = PM_TEST_SUM(adopted_heaps) - adopted;
 	PM_EXPECT(t, adopted > 0);
-	/* A few are not free as a whole: magazines and depots hold objects. */
-	PM_EXPECT(t, maps <= adopted / 2 + 2);
+	/*
+	 * Some are not free as a whole, for magazines and depots hold objects; and
+	 * none moves while an arena is being retired elsewhere.
+	 */
+	PM_EXPECT(t, maps < GIVEBACK_BYTES / PM_HEAP_SIZE);
 	giveback_end(objs);
 }
 

@@ -113,7 +113,7 @@ static bool growth_pages_move(struct pm_test *t)
 static void growth_side_by_side(struct pm_test *t)
 {
 	const size_t first = PM_SMALL_MAX + PAGE_SIZE, last = 2 * GROWTH_MIB;
-	struct growth_string s[6] = { { NULL } };
+	struct growth_string s[6] = { };
 	unsigned int i, limit = 1;
 	size_t size;
 
@@ -140,7 +140,7 @@ out:
 /* Up and down at random, across what is copied and what moves. */
 static void growth_up_and_down(struct pm_test *t)
 {
-	struct growth_string s[4] = { { NULL } };
+	struct growth_string s[4] = { };
 	struct pm_large_stats before, now;
 	unsigned int i, step;
 	size_t size;
@@ -200,7 +200,8 @@ out:
 /* What was never written has no pages after all the moves, either. */
 static void growth_stays_sparse(struct pm_test *t)
 {
-	size_t size = GROWTH_MIB + GROWTH_MIB / 4, last = 24 * GROWTH_MIB;
+	size_t last = (pm_test_has(28 * GROWTH_MIB) ? 24 : 3) * GROWTH_MIB;
+	size_t size = GROWTH_MIB + GROWTH_MIB / 4;
 	bool moves = growth_pages_move(t), populate = pm_options.populate;
 	unsigned int i, moved = 0;
 	void *between[16];
@@ -237,7 +238,8 @@ static void growth_stays_sparse(struct pm_test *t)
 /* Pages that are free come before pages that the host would have to give. */
 static void growth_warm(struct pm_test *t)
 {
-	size_t size = 2 * GROWTH_MIB;
+	size_t size = pm_test_has(8 * GROWTH_MIB) ? 2 * GROWTH_MIB :
+						    GROWTH_MIB / 2;
 	struct growth_string s;
 	char *between, *freed;
 
@@ -263,7 +265,7 @@ static void growth_warm(struct pm_test *t)
 /* Room for the object and none for headroom is room enough. */
 static void growth_no_room(struct pm_test *t)
 {
-	size_t size = 4 * GROWTH_MIB;
+	size_t size = (pm_test_has(18 * GROWTH_MIB) ? 4 : 1) * GROWTH_MIB;
 	struct growth_string s;
 	char *between, *freed;
 
@@ -324,7 +326,8 @@ static void growth_few_mappings(struct pm_test *t)
 static void growth_descriptors(struct pm_test *t)
 {
 	bool moves = growth_pages_move(t);
-	size_t size, before = 0;
+	/* Where pages are copied a few rounds say it all. */
+	size_t last = (moves ? 40 : 3) * GROWTH_MIB, size, before = 0;
 	unsigned int round;
 	char *p, *q;
 
@@ -332,7 +335,7 @@ static void growth_descriptors(struct pm_test *t)
 		if (round == 20)
 			before = pm_meta_bytes();
 		p = NULL;
-		for (size = GROWTH_MIB; size < 40 * GROWTH_MIB; size += size / 4) {
+		for (size = GROWTH_MIB; size < last; size += size / 4) {
 			q = pm_realloc(p, size);
 			if (!PM_EXPECT(t, q))
 				break;
@@ -340,7 +343,6 @@ static void growth_descriptors(struct pm_test *t)
 		}
 		pm_free(p);
 		pm_trim();
-		/* Where pages are copied a few rounds say it all. */
 		if (!moves && round > 20)
 			break;
 	}
@@ -349,7 +351,8 @@ static void growth_descriptors(struct pm_test *t)
 
 static void growth_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 {
-	struct growth_string s[3] = { { NULL } };
+	size_t most = *(size_t *)crowd->arg;
+	struct growth_string s[3] = { };
 	struct pm_rnd rnd;
 	unsigned int i;
 
@@ -359,7 +362,7 @@ static void growth_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 		if (!s[i].p) {
 			if (!growth_begin(crowd->t, &s[i], 2 * PM_SMALL_MAX, n))
 				break;
-		} else if (s[i].size > 3 * GROWTH_MIB) {
+		} else if (s[i].size > most) {
 			growth_end(crowd->t, &s[i]);
 		} else if (!growth_step(crowd->t, &s[i], ALIGN(s[i].size +
 				s[i].size / (1 + pm_rnd_below(&rnd, 8)), 8))) {
@@ -374,8 +377,10 @@ static void growth_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 /* Whose pages have left an address must not be taken for who comes there next. */
 static void growth_crowd(struct pm_test *t)
 {
+	size_t most = pm_test_has(8 * GROWTH_MIB) ? 3 * GROWTH_MIB :
+						    GROWTH_MIB * 3 / 2;
 	struct pm_test_crowd crowd = {
-		.t = t, .fn = growth_crowd_main, .nr = 4,
+		.t = t, .fn = growth_crowd_main, .nr = 4, .arg = &most,
 	};
 
 	WRITE_ONCE(pm_options.decay_ms, 20);

@@ -91,31 +91,32 @@ static void limit_hard(struct pm_test *t)
 /* A limit that is raised lets requests through; one that is lowered gives back. */
 static void limit_at_run_time(struct pm_test *t)
 {
+	size_t mib = pm_test_has(8 * LIMIT_MIB) ? LIMIT_MIB : LIMIT_MIB / 2;
 	size_t soft, hard, used;
 	void *p, *q;
 
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
 	used = limit_used();
-	PM_EXPECT_EQ(t, pm_limit_set(0, used + LIMIT_MIB), 0);
-	PM_EXPECT(t, !pm_malloc(4 * LIMIT_MIB));
-	PM_EXPECT_EQ(t, pm_limit_set(LIMIT_MIB, used + 16 * LIMIT_MIB), 0);
+	PM_EXPECT_EQ(t, pm_limit_set(0, used + mib), 0);
+	PM_EXPECT(t, !pm_malloc(4 * mib));
+	PM_EXPECT_EQ(t, pm_limit_set(mib, used + 16 * mib), 0);
 	pm_limit_get(&soft, &hard);
-	PM_EXPECT_EQ(t, soft, LIMIT_MIB);
-	PM_EXPECT_EQ(t, hard, used + 16 * LIMIT_MIB);
+	PM_EXPECT_EQ(t, soft, mib);
+	PM_EXPECT_EQ(t, hard, used + 16 * mib);
 	PM_EXPECT_EQ(t, pm_limit_set(2, 1), -EINVAL);
 	pm_limit_get(&soft, &hard);
-	PM_EXPECT_EQ(t, soft, LIMIT_MIB);
+	PM_EXPECT_EQ(t, soft, mib);
 	PM_EXPECT_EQ(t, pm_limit_set(0, 0), 0);
-	p = pm_malloc(4 * LIMIT_MIB);
-	q = pm_malloc(8 * LIMIT_MIB);
+	p = pm_malloc(4 * mib);
+	q = pm_malloc(8 * mib);
 	PM_REQUIRE(t, p && q);
 	pm_free(q);
-	PM_EXPECT(t, limit_used() >= used + 12 * LIMIT_MIB);
+	PM_EXPECT(t, limit_used() >= used + 11 * mib);
 	PM_EXPECT_EQ(t, pm_limit_set(0, used), 0);
-	PM_EXPECT(t, limit_used() < used + 12 * LIMIT_MIB);
-	PM_EXPECT(t, !pm_malloc(8 * LIMIT_MIB));
-	PM_EXPECT(t, !pm_realloc(p, 8 * LIMIT_MIB));
+	PM_EXPECT(t, limit_used() < used + 11 * mib);
+	PM_EXPECT(t, !pm_malloc(8 * mib));
+	PM_EXPECT(t, !pm_realloc(p, 8 * mib));
 	pm_free(p);
 	PM_EXPECT_EQ(t, pm_limit_set(0, 0), 0);
 	limit_expect_sum(t);
@@ -124,12 +125,13 @@ static void limit_at_run_time(struct pm_test *t)
 /* What grows and moves is counted once. */
 static void limit_growth(struct pm_test *t)
 {
+	size_t last = (pm_test_has(48 * LIMIT_MIB) ? 40 : 2) * LIMIT_MIB;
 	size_t size;
 	char *p, *q;
 
 	pm_trim();
 	p = pm_malloc(LIMIT_MIB);
-	for (size = LIMIT_MIB; p && size < 40 * LIMIT_MIB; size += size / 2) {
+	for (size = LIMIT_MIB; p && size < last; size += size / 2) {
 		q = pm_realloc(p, size);
 		if (!PM_EXPECT(t, q))
 			break;
@@ -144,23 +146,24 @@ static void limit_growth(struct pm_test *t)
 static void limit_soft(struct pm_test *t)
 {
 	struct pm_large_stats st;
+	size_t mib = pm_test_has(20 * LIMIT_MIB) ? LIMIT_MIB : LIMIT_MIB / 8;
 	size_t soft;
 	void *p, *q;
 
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
-	soft = limit_used() + 12 * LIMIT_MIB;
+	soft = limit_used() + 12 * mib;
 	PM_EXPECT_EQ(t, pm_limit_set(soft, 0), 0);
-	p = pm_malloc(8 * LIMIT_MIB);
+	p = pm_malloc(8 * mib);
 	PM_REQUIRE(t, p);
 	pm_free(p);
 	pm_large_get_stats(&st);
-	PM_EXPECT(t, st.cached >= 8 * LIMIT_MIB);
+	PM_EXPECT(t, st.cached >= 8 * mib);
 	/* No room for it in what is free: more has to be mapped. */
-	q = pm_malloc(20 * LIMIT_MIB);
+	q = pm_malloc(20 * mib);
 	PM_EXPECT(t, q);
 	pm_large_get_stats(&st);
-	PM_EXPECT(t, st.cached < 8 * LIMIT_MIB);
+	PM_EXPECT(t, st.cached < 8 * mib);
 	/* It lets a sixteenth more pass before it does so again. */
 	p = pm_malloc(4 * PM_SMALL_MAX);
 	pm_free(p);
@@ -174,7 +177,7 @@ static void limit_soft(struct pm_test *t)
 
 static void limit_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 {
-	struct { char *p; size_t size; } own[64] = { { NULL, 0 } };
+	struct { char *p; size_t size; } own[64] = { };
 	struct pm_rnd rnd;
 	unsigned int i;
 

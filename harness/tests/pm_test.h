@@ -218,6 +218,8 @@ bool pm_test_two_arenas(struct pm_test *t, struct pm_arena **own,
 #define PM_NEED_MAGAZINES(t)						\
 	PM_NEED(t, pm_options.magazine, "magazines are off")
 
+bool pm_test_has(size_t size);
+
 const struct pm_policy *pm_test_policy_find(const char *name);
 void *pm_test_malloc_lock(unsigned int class);
 struct pm_slab *pm_test_cut_slab(struct pm_heap *heap, unsigned int class);

@@ -264,6 +264,21 @@ void pm_test_arena_drop(struct pm_arena *arena)
 }
 
 /**
+ * pm_test_has() - whether the host has memory for an object
+ * @size: its bytes
+ *
+ * With five levels of page tables vmalloc lies beyond the page map: a kernel has no
+ * objects above 4 MiB then, and cases try shorter ones.
+ */
+bool pm_test_has(size_t size)
+{
+	void *p = pm_malloc(size);
+
+	pm_free(p);
+	return p;
+}
+
+/**
  * pm_test_policy_find() - policy of a name
  * @name: name
  *
