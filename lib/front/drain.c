@@ -34,20 +34,21 @@ static struct pm_magazine **pm_mags __read_mostly;
 static u64 pm_mag_next_tick;
 
 #define PM_MAG_KEPT	(8UL << 20)	/* bytes that are not worth a slow path */
-#define PM_MAG_ASIDE	16		/* times in a tick of the coarse clock */
+#define PM_MAG_ASIDE	64		/* times in a tick of the coarse clock */
 
 /*
- * What was found at a tick of the coarse clock, and how often a magazine may
- * still be set aside until the next one. A store that is lost costs a look.
+ * When somebody last looked at what could go back, a tick of the coarse clock, or
+ * when much had come free; and how often a magazine may still be set aside until
+ * the next tick. A store that is lost costs a look.
  */
 static struct {
 	u64 at;
+	unsigned int freed;
 	unsigned int left;
 } pm_mag_look;
 
 /**
  * pm_mag_init() - lay magazines out and find out whether they can be used
- *
  * @gfp: context
  *
  * Context: pm_registry held, before the first arena.
@@ -346,9 +347,12 @@ out:
 static bool pm_mag_may_set_aside(u64 now)
 {
 	unsigned int left = READ_ONCE(pm_mag_look.left);
+	unsigned int freed = pm_arenas_freed();
 
-	if (READ_ONCE(pm_mag_look.at) != now) {
+	if (READ_ONCE(pm_mag_look.at) != now ||
+	    READ_ONCE(pm_mag_look.freed) != freed) {
 		WRITE_ONCE(pm_mag_look.at, now);
+		WRITE_ONCE(pm_mag_look.freed, freed);
 		left = pm_arenas_kept() > PM_MAG_KEPT ? PM_MAG_ASIDE : 0;
 		WRITE_ONCE(pm_mag_look.left, left);
 	}
