@@ -258,7 +258,10 @@ bool pm_mag_drain_all(void)
 	return all;
 }
 
-/* Empty one class's stack of a CPU's magazine, which goes back to the CPU. */
+/*
+ * Empty one class's stack of a CPU's magazine. It is set aside then: the CPU
+ * publishes it again when it needs it.
+ */
 static bool pm_mag_drain_class_locked(unsigned int index, unsigned int class)
 {
 	u64 begin = pm_trace_begin(magazine_drain);
@@ -274,7 +277,6 @@ static bool pm_mag_drain_class_locked(unsigned int index, unsigned int class)
 		return false;
 	objects = pm_mag_empty_stack(mag, class);	/* magazine I */
 	pm_mag_take_all_room(mag, class);
-	pm_percpu_publish(index, mag);			/* magazine F */
 	trace_magazine_drain(index, class, pm_trace_since(begin), objects);
 	return true;
 }
@@ -362,16 +364,17 @@ static bool pm_mag_may_set_aside(u64 now)
 	return true;
 }
 
-/* Set this CPU's magazine aside. */
+/*
+ * Set this CPU's magazine aside. The null magazine may be published at any time and
+ * by anybody: no lock is needed, so nobody who drains can keep us from it, and be the
+ * last that comes by.
+ */
 static void pm_mag_set_aside(void)
 {
 	unsigned int index = pm_percpu_index();
 
-	if (index >= pm_percpu_count() || !mutex_trylock(&pm_mag_lock))
-		return;
-	if (pm_percpu_get(index))
+	if (index < pm_percpu_count())
 		pm_percpu_publish(index, NULL);		/* magazine L */
-	mutex_unlock(&pm_mag_lock);
 }
 
 /**
