@@ -74,8 +74,7 @@
  *   order	READ_ONCE WRITE_ONCE smp_mb smp_wmb smp_load_acquire
  *		smp_store_release xchg cmpxchg try_cmpxchg cpu_relax
  *   atomics	atomic_long_t atomic_long_read atomic_long_set atomic_long_add
- *		atomic_long_sub atomic_long_add_return atomic_long_inc
- *		atomic_long_inc_return
+ *		atomic_long_sub atomic_long_inc atomic_long_inc_return
  *		atomic_long_dec_return atomic_long_dec_if_positive
  *   mutexes	mutex DEFINE_MUTEX __MUTEX_INITIALIZER mutex_init mutex_lock
  *		mutex_lock_nested SINGLE_DEPTH_NESTING mutex_trylock

@@ -261,7 +261,7 @@ L##_end:
 #else
 #define SET_ASIDE							\
 	if								\
-	:: !mag_lock && table -> table = false; aside = true		\
+	:: table -> table = false; aside = true				\
 	:: true								\
 	fi
 #endif
@@ -386,7 +386,7 @@ proctype drain()
 #endif
 			::
 #ifndef LOST_MAG
-				table = true; aside = false;
+				atomic { table = true; aside = false }
 #endif
 				goto next
 			fi;

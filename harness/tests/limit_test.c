@@ -175,29 +175,14 @@ static void limit_soft(struct pm_test *t)
 	PM_EXPECT_EQ(t, pm_limit_set(0, 0), 0);
 }
 
+static size_t limit_size(struct pm_rnd *rnd)
+{
+	return pm_rnd_below(rnd, 32 << pm_rnd_below(rnd, 15));
+}
+
 static void limit_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 {
-	struct { char *p; size_t size; } own[64] = { };
-	struct pm_rnd rnd;
-	unsigned int i;
-
-	pm_rnd_init(&rnd, crowd->t->seed, n + 1);
-	while (!pm_test_crowd_done(crowd)) {
-		i = pm_rnd_below(&rnd, ARRAY_SIZE(own));
-		if (own[i].p) {
-			PM_EXPECT(crowd->t, pm_test_filled(own[i].p, own[i].size, i));
-			pm_free(own[i].p);
-			own[i].p = NULL;
-		} else {
-			own[i].size = pm_rnd_below(&rnd, 32 << pm_rnd_below(&rnd, 15));
-			own[i].p = pm_malloc(own[i].size);
-			if (own[i].p)
-				pm_test_fill(own[i].p, own[i].size, i);
-		}
-		pm_test_yield();
-	}
-	for (i = 0; i < ARRAY_SIZE(own); i++)
-		pm_free(own[i].p);
+	pm_test_churn(crowd, n, limit_size);
 }
 
 /* Many at the limit: some are refused, nothing is lost, and the sum is right. */

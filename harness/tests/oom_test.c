@@ -11,12 +11,6 @@
 
 #define OOM_SLOTS	4096
 
-struct oom_slot {
-	void *p;
-	size_t size;
-	u64 tag;
-};
-
 static void oom_order(unsigned int heaps, unsigned int larges,
 		      unsigned int metas)
 {
@@ -31,32 +25,22 @@ static size_t oom_size(struct pm_rnd *rnd)
 }
 
 /* Allocate until it fails; how many that were. */
-static unsigned int oom_exhaust(struct pm_test *t, struct oom_slot *slots)
+static unsigned int oom_exhaust(struct pm_test *t, struct pm_test_object *slots)
 {
 	unsigned int n;
 
-	for (n = 0; n < OOM_SLOTS; n++) {
-		slots[n].size = oom_size(&t->rnd);
-		slots[n].tag = pm_rnd_next(&t->rnd);
-		slots[n].p = pm_malloc(slots[n].size);
-		if (!slots[n].p)
+	for (n = 0; n < OOM_SLOTS; n++)
+		if (!pm_test_take(&slots[n], oom_size(&t->rnd),
+				  pm_rnd_next(&t->rnd)))
 			break;
-		pm_test_fill(slots[n].p, slots[n].size, slots[n].tag);
-	}
 	return n;
-}
-
-static void oom_free(struct pm_test *t, struct oom_slot *slot)
-{
-	PM_EXPECT(t, pm_test_filled(slot->p, slot->size, slot->tag));
-	pm_free(slot->p);
 }
 
 /* The limit comes at another place each time. */
 static void oom_limits(struct pm_test *t)
 {
-	size_t bytes = OOM_SLOTS * sizeof(struct oom_slot);
-	struct oom_slot *slots = pm_test_zalloc(bytes);
+	size_t bytes = OOM_SLOTS * sizeof(struct pm_test_object);
+	struct pm_test_object *slots = pm_test_zalloc(bytes);
 	unsigned int limit, n;
 	void *p;
 
@@ -71,7 +55,7 @@ static void oom_limits(struct pm_test *t)
 			unsigned int half = n / 2;
 
 			while (n > half)
-				oom_free(t, &slots[--n]);
+				pm_test_give(t, &slots[--n]);
 			p = pm_malloc(1);
 			PM_EXPECT(t, p);
 			pm_free(p);
@@ -81,7 +65,7 @@ static void oom_limits(struct pm_test *t)
 		PM_EXPECT(t, p);
 		pm_free(p);
 		while (n)
-			oom_free(t, &slots[--n]);
+			pm_test_give(t, &slots[--n]);
 	}
 	pm_test_release(slots, bytes);
 }
@@ -131,28 +115,7 @@ static void oom_shrink(struct pm_test *t)
 /* Threads allocate and free while memory comes and goes. */
 static void oom_crowd_main(struct pm_test_crowd *crowd, unsigned int n)
 {
-	struct oom_slot own[32] = { { NULL, 0, 0 } };
-	struct pm_rnd rnd;
-	unsigned int i;
-
-	pm_rnd_init(&rnd, crowd->t->seed, n + 1);
-	while (!pm_test_crowd_done(crowd)) {
-		i = pm_rnd_below(&rnd, ARRAY_SIZE(own));
-		if (own[i].p) {
-			oom_free(crowd->t, &own[i]);
-			own[i].p = NULL;
-			continue;
-		}
-		own[i].size = oom_size(&rnd);
-		own[i].tag = pm_rnd_next(&rnd);
-		own[i].p = pm_malloc(own[i].size);
-		if (own[i].p)
-			pm_test_fill(own[i].p, own[i].size, own[i].tag);
-		pm_test_yield();
-	}
-	for (i = 0; i < ARRAY_SIZE(own); i++)
-		if (own[i].p)
-			oom_free(crowd->t, &own[i]);
+	pm_test_churn(crowd, n, oom_size);
 }
 
 static void oom_crowd_order(struct pm_test_crowd *crowd)

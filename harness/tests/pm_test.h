@@ -220,6 +220,18 @@ bool pm_test_two_arenas(struct pm_test *t, struct pm_arena **own,
 
 bool pm_test_has(size_t size);
 
+/**
+ * struct pm_test_object - an object that is filled, and looked at when it is freed
+ */
+struct pm_test_object {
+	void *p;
+	size_t size;
+	u64 tag;
+};
+
+bool pm_test_take(struct pm_test_object *obj, size_t size, u64 tag);
+void pm_test_give(struct pm_test *t, struct pm_test_object *obj);
+
 const struct pm_policy *pm_test_policy_find(const char *name);
 void *pm_test_malloc_lock(unsigned int class);
 struct pm_slab *pm_test_cut_slab(struct pm_heap *heap, unsigned int class);
@@ -301,6 +313,9 @@ struct pm_test_crowd {
 void pm_test_meet(atomic_long_t *met, unsigned int nr);
 bool pm_test_crowd_run(struct pm_test_crowd *crowd,
 		       void (*meanwhile)(struct pm_test_crowd *crowd));
+
+void pm_test_churn(struct pm_test_crowd *crowd, unsigned int n,
+		   size_t (*size)(struct pm_rnd *rnd));
 
 static inline bool pm_test_crowd_done(const struct pm_test_crowd *crowd)
 {

@@ -564,3 +564,65 @@ bool pm_test_crowd_run(struct pm_test_crowd *crowd,
 	pm_test_release(members, bytes);
 	return !crowd->stop;
 }
+
+/* ---- objects that are looked at ---------------------------------------- */
+
+/**
+ * pm_test_take() - allocate an object and fill it
+ * @obj: where it is noted
+ * @size: its bytes
+ * @tag: what it is filled by
+ *
+ * Return: false when there is no memory; then @obj->p is NULL.
+ */
+bool pm_test_take(struct pm_test_object *obj, size_t size, u64 tag)
+{
+	obj->p = pm_malloc(size);
+	obj->size = size;
+	obj->tag = tag;
+	if (obj->p)
+		pm_test_fill(obj->p, size, tag);
+	return obj->p;
+}
+
+/**
+ * pm_test_give() - look whether an object is as it was filled, and free it
+ * @t: the case
+ * @obj: where it is noted; NULL there is fine
+ */
+void pm_test_give(struct pm_test *t, struct pm_test_object *obj)
+{
+	if (!obj->p)
+		return;
+	PM_EXPECT(t, pm_test_filled(obj->p, obj->size, obj->tag));
+	pm_free(obj->p);
+	obj->p = NULL;
+}
+
+/**
+ * pm_test_churn() - a thread of a crowd takes and gives objects at random
+ * @crowd: the crowd
+ * @n: which thread of it
+ * @size: bytes of the next one
+ *
+ * A request may be refused.
+ */
+void pm_test_churn(struct pm_test_crowd *crowd, unsigned int n,
+		   size_t (*size)(struct pm_rnd *rnd))
+{
+	struct pm_test_object own[64] = { };
+	struct pm_rnd rnd;
+	unsigned int i;
+
+	pm_rnd_init(&rnd, crowd->t->seed, n + 1);
+	while (!pm_test_crowd_done(crowd)) {
+		i = pm_rnd_below(&rnd, ARRAY_SIZE(own));
+		if (own[i].p)
+			pm_test_give(crowd->t, &own[i]);
+		else
+			pm_test_take(&own[i], size(&rnd), pm_rnd_next(&rnd));
+		pm_test_yield();
+	}
+	for (i = 0; i < ARRAY_SIZE(own); i++)
+		pm_test_give(crowd->t, &own[i]);
+}

@@ -27,6 +27,19 @@
 /* Coarse time of the latest look at all arenas. */
 static u64 pm_decay_at;
 
+/* How often much had come free. A count that is lost is one look that is late. */
+static unsigned int pm_decay_freed;
+
+/**
+ * pm_arenas_freed() - a number that changes whenever much has come free
+ *
+ * Context: any.
+ */
+unsigned int pm_arenas_freed(void)
+{
+	return READ_ONCE(pm_decay_freed);
+}
+
 /**
  * pm_arenas_kept() - bytes that nobody uses and that could go back to the host
  *
@@ -117,6 +130,7 @@ void pm_arenas_shed(void)
 	struct pm_arena *arena;
 	unsigned int id;
 
+	WRITE_ONCE(pm_decay_freed, READ_ONCE(pm_decay_freed) + 1);
 	pm_keep_set_live(pm_arenas_live());
 	bound = pm_keep_bound();
 	if (likely(kept <= bound))

@@ -8,6 +8,7 @@
 #include "platform.h"
 
 size_t pm_arenas_kept(void);
+unsigned int pm_arenas_freed(void);
 void pm_arenas_decay(void);
 void pm_arenas_shed(void);
 

@@ -156,6 +156,7 @@ void pm_arena_release_class(struct pm_arena *arena, unsigned int class)
 		}
 }
 
+/* Those of all classes. */
 static void pm_arena_release_slabs(struct pm_arena *arena)
 {
 	unsigned int class;

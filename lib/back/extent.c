@@ -367,8 +367,6 @@ void pm_extent_replace(struct pm_extent *from, struct pm_extent *to)
 	mutex_lock(&pm_pool.lock);
 	pm_extent_unlink(from);
 	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - from->size + to->size);
-	pm_keep_unmapped(from->size);
-	pm_keep_mapped(to->size);
 	mutex_unlock(&pm_pool.lock);
 	pm_limit_give(from->size);
 	pm_meta_free(from, sizeof(*from));

@@ -10,7 +10,6 @@
  * just freed is the likeliest to be wanted again.
  */
 #include "back/heap.h"
-#include "back/keep.h"
 #include "base/limit.h"
 #include "back/populate.h"
 #include "back/pagemap.h"
@@ -112,7 +111,6 @@ struct pm_heap *pm_heap_create(struct pm_arena *arena, struct mutex *lock,
 		if (size < least || size < PM_HEAP_SIZE / 16)
 			return NULL;
 	}
-	pm_keep_mapped(size);
 	return heap;
 }
 
@@ -131,7 +129,6 @@ void pm_heap_destroy(struct pm_heap *heap)
 	BUG_ON(atomic_long_read(&heap->remote_refs));
 	pm_pagemap_del_heap(heap->base, size);
 	pm_heap_unmap(heap->base, size);
-	pm_keep_unmapped(size);
 	pm_meta_free(heap, pm_heap_meta_size(heap->nr_units));
 }
 

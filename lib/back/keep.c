@@ -10,15 +10,15 @@
  * The trick. A program that frees and takes the same memory again and again
  * would pay for its pages every time. So giving back has an allowance: every
  * byte that the host has given may go back once, and from then on as many as
- * time allows; memory that came back from us to the host is not new when it is
- * given again. What is lost that way is a small part of the time, whatever the
- * program does.
+ * time allows: what went back and is given again is not counted as new. What is
+ * lost that way is a small part of the time, whatever the program does.
  *
  * The limits. What the allowance leaves stays for the decay time, and then until
  * somebody comes along. Nobody counts live bytes on a fast path: those who look
  * at all arenas say now and then how many there are.
  */
 #include "back/keep.h"
+#include "base/limit.h"
 #include "base/options.h"
 
 #define PM_KEEP_LIVE_PART	4	/* of what is live may be kept free */
@@ -33,9 +33,8 @@
 
 #define PM_KEEP_LEAST		(1L << 20)	/* less is not worth a look */
 
-/* Bytes that we have of the host, and the most that they ever were. [atomic] */
-static atomic_long_t pm_keep_given;
-static long pm_keep_peak;
+/* The most bytes that we ever had of the host, when somebody asked. [atomic] */
+static unsigned long pm_keep_peak;
 
 /* Bytes that may go back now. [atomic] */
 static atomic_long_t pm_keep_allowance;
@@ -45,32 +44,6 @@ static u64 pm_keep_at;
 
 /* Live bytes when somebody last looked. */
 static size_t pm_keep_live;
-
-/**
- * pm_keep_mapped() - the host has given memory
- * @bytes: how much
- *
- * Context: any.
- */
-void pm_keep_mapped(size_t bytes)
-{
-	long given = atomic_long_add_return(bytes, &pm_keep_given);
-	long peak = READ_ONCE(pm_keep_peak);
-
-	if (given > peak && cmpxchg(&pm_keep_peak, peak, given) == peak)
-		atomic_long_add(given - peak, &pm_keep_allowance);
-}
-
-/**
- * pm_keep_unmapped() - address space went back to the host
- * @bytes: how much
- *
- * Context: any.
- */
-void pm_keep_unmapped(size_t bytes)
-{
-	atomic_long_sub(bytes, &pm_keep_given);
-}
 
 /**
  * pm_keep_set_live() - somebody has looked how much is live
@@ -95,12 +68,21 @@ size_t pm_keep_bound(void)
 		     READ_ONCE(pm_keep_live) / PM_KEEP_LIVE_PART);
 }
 
+/* The host has given more than ever before: so much may go back once. */
+static void pm_keep_note_peak(void)
+{
+	unsigned long used = pm_limit_used(), peak = READ_ONCE(pm_keep_peak);
+
+	if (used > peak && cmpxchg(&pm_keep_peak, peak, used) == peak)
+		atomic_long_add(used - peak, &pm_keep_allowance);
+}
+
 /* Time has gone by: more may go back, but no more than the host has given. */
 static void pm_keep_grow_allowance(void)
 {
 	u64 now = pm_host_clock_coarse_ns(), at = READ_ONCE(pm_keep_at);
-	long more, most;
 	u64 ms = at ? (now - at) / 1000000 : 0;
+	long more, most;
 
 	if ((at && !ms) || cmpxchg(&pm_keep_at, at, now) != at)
 		return;
@@ -124,6 +106,7 @@ size_t pm_keep_allow(size_t want)
 {
 	long allowance;
 
+	pm_keep_note_peak();
 	pm_keep_grow_allowance();
 	allowance = atomic_long_read(&pm_keep_allowance);
 	return allowance < PM_KEEP_LEAST ? 0 : min_t(size_t, want, allowance);

@@ -7,8 +7,6 @@
 
 #include "platform.h"
 
-void pm_keep_mapped(size_t bytes);
-void pm_keep_unmapped(size_t bytes);
 void pm_keep_set_live(size_t live);
 size_t pm_keep_bound(void);
 size_t pm_keep_allow(size_t want);

@@ -13,7 +13,6 @@
  * The limits. Nothing is asked of the host here: see extent.c.
  */
 #include "back/pool.h"
-#include "back/keep.h"
 #include "back/pagemap.h"
 #include "base/testing.h"
 
@@ -373,7 +372,6 @@ void pm_chunk_link(struct pm_extent *e)
 
 	lockdep_assert_held(&pm_pool.lock);
 	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped + e->size);
-	pm_keep_mapped(e->size);
 	if (PM_CHUNK_CUTS && above && !above->prev &&
 	    (char *)e->addr + e->size == (char *)above->addr) {
 		e->next = above;
@@ -394,7 +392,6 @@ void pm_extent_expel(struct pm_extent *e, struct list_head *out)
 	pm_pool_del(e);
 	pm_extent_unlink(e);
 	WRITE_ONCE(pm_pool.mapped, pm_pool.mapped - e->size);
-	pm_keep_unmapped(e->size);
 	list_add(&e->node, out);
 }
 

@@ -284,21 +284,6 @@ bool pm_mag_take_excess(struct pm_magazine *mag)
 }
 
 /**
- * pm_mag_has_room() - whether a push would find room, or never had any
- * @mag: the magazine
- * @class: class of the stack
- *
- * Return: a hint: others push and pop.
- */
-bool pm_mag_has_room(const struct pm_magazine *mag, unsigned int class)
-{
-	u32 top = READ_ONCE(mag->stack[class].top);
-	u32 limit = READ_ONCE(mag->stack[class].limit);
-
-	return top < limit || limit == pm_mag_base[class];
-}
-
-/**
  * pm_mag_room_left() - whether a push would find room
  * @mag: the magazine
  * @class: class of the stack
@@ -309,6 +294,18 @@ bool pm_mag_room_left(const struct pm_magazine *mag, unsigned int class)
 {
 	return READ_ONCE(mag->stack[class].top) <
 	       READ_ONCE(mag->stack[class].limit);
+}
+
+/**
+ * pm_mag_has_room() - whether a push would find room, or never had any
+ * @mag: the magazine
+ * @class: class of the stack
+ *
+ * Return: a hint: others push and pop.
+ */
+bool pm_mag_has_room(const struct pm_magazine *mag, unsigned int class)
+{
+	return pm_mag_room_left(mag, class) || !pm_mag_room(mag, class);
 }
 
 /**

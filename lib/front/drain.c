@@ -34,20 +34,21 @@ static struct pm_magazine **pm_mags __read_mostly;
 static u64 pm_mag_next_tick;
 
 #define PM_MAG_KEPT	(8UL << 20)	/* bytes that are not worth a slow path */
-#define PM_MAG_ASIDE	16		/* times in a tick of the coarse clock */
+#define PM_MAG_ASIDE	64		/* times in a tick of the coarse clock */
 
 /*
- * What was found at a tick of the coarse clock, and how often a magazine may
- * still be set aside until the next one. A store that is lost costs a look.
+ * When somebody last looked at what could go back, a tick of the coarse clock, or
+ * when much had come free; and how often a magazine may still be set aside until
+ * the next tick. A store that is lost costs a look.
  */
 static struct {
 	u64 at;
+	unsigned int freed;
 	unsigned int left;
 } pm_mag_look;
 
 /**
  * pm_mag_init() - lay magazines out and find out whether they can be used
- *
  * @gfp: context
  *
  * Context: pm_registry held, before the first arena.
@@ -258,7 +259,10 @@ bool pm_mag_drain_all(void)
 	return all;
 }
 
-/* Empty one class's stack of a CPU's magazine, which goes back to the CPU. */
+/*
+ * Empty one class's stack of a CPU's magazine. It is set aside then: the CPU
+ * publishes it again when it needs it.
+ */
 static bool pm_mag_drain_class_locked(unsigned int index, unsigned int class)
 {
 	u64 begin = pm_trace_begin(magazine_drain);
@@ -274,7 +278,6 @@ static bool pm_mag_drain_class_locked(unsigned int index, unsigned int class)
 		return false;
 	objects = pm_mag_empty_stack(mag, class);	/* magazine I */
 	pm_mag_take_all_room(mag, class);
-	pm_percpu_publish(index, mag);			/* magazine F */
 	trace_magazine_drain(index, class, pm_trace_since(begin), objects);
 	return true;
 }
@@ -347,9 +350,12 @@ out:
 static bool pm_mag_may_set_aside(u64 now)
 {
 	unsigned int left = READ_ONCE(pm_mag_look.left);
+	unsigned int freed = pm_arenas_freed();
 
-	if (READ_ONCE(pm_mag_look.at) != now) {
+	if (READ_ONCE(pm_mag_look.at) != now ||
+	    READ_ONCE(pm_mag_look.freed) != freed) {
 		WRITE_ONCE(pm_mag_look.at, now);
+		WRITE_ONCE(pm_mag_look.freed, freed);
 		left = pm_arenas_kept() > PM_MAG_KEPT ? PM_MAG_ASIDE : 0;
 		WRITE_ONCE(pm_mag_look.left, left);
 	}
@@ -359,16 +365,17 @@ static bool pm_mag_may_set_aside(u64 now)
 	return true;
 }
 
-/* Set this CPU's magazine aside. */
+/*
+ * Set this CPU's magazine aside. The null magazine may be published at any time and
+ * by anybody: no lock is needed, so nobody who drains can keep us from it, and be the
+ * last that comes by.
+ */
 static void pm_mag_set_aside(void)
 {
 	unsigned int index = pm_percpu_index();
 
-	if (index >= pm_percpu_count() || !mutex_trylock(&pm_mag_lock))
-		return;
-	if (pm_percpu_get(index))
+	if (index < pm_percpu_count())
 		pm_percpu_publish(index, NULL);		/* magazine L */
-	mutex_unlock(&pm_mag_lock);
 }
 
 /**

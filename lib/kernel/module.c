@@ -26,52 +26,40 @@
 /*
  * The names are those of PMALLOC_OPTIONS in userspace, and the core checks
  * the values: a bad one costs one line, and the default stays.
+ *
+ * X(name, value, text): a value that is NULL is left to the core.
  */
-static char *arena;
-module_param(arena, charp, 0444);
-MODULE_PARM_DESC(arena, "which arena a task uses: cpu (default), single, thread, pool");
+#define PM_PARAMS(X) \
+	X(arena, NULL, \
+	  "which arena a task uses: cpu (default), single, thread, pool") \
+	X(arenas, NULL, \
+	  "number of arenas, 0 (default) for as many as the policy wants") \
+	X(magazine, NULL, \
+	  "per-CPU magazines in front of the arenas: on (default), off") \
+	X(magazine_bytes, "4194304", \
+	  "bytes of free objects that a CPU's magazine may hold (default 4 MiB)") \
+	X(decay_ms, NULL, \
+	  "milliseconds that free memory stays before it is given back") \
+	X(large_cache, "16777216", \
+	  "bytes of freed objects above 32 KiB to keep for reuse, beside magazines and depots (default 16 MiB)") \
+	X(keep, NULL, \
+	  "bytes of free memory that stay for the decay time (default 32 MiB)") \
+	X(soft_limit, NULL, \
+	  "bytes mapped beyond which all that is free is given back, 0 (default) for none") \
+	X(hard_limit, NULL, \
+	  "bytes mapped beyond which requests fail, 0 (default) for none") \
+	X(misuse, NULL, \
+	  "what follows the line that names bad input: abort (default, a warning), report, ignore") \
+	X(delay, NULL, \
+	  "lengthen every hold of an arena's lock, for studies: arena:500ns, also us and ms")
 
-static char *arenas;
-module_param(arenas, charp, 0444);
-MODULE_PARM_DESC(arenas, "number of arenas, 0 (default) for as many as the policy wants");
+#define PM_PARAM(name, value, text)					\
+static char *name = value;						\
+module_param(name, charp, 0444);					\
+MODULE_PARM_DESC(name, text);
+PM_PARAMS(PM_PARAM)
 
-static char *magazine;
-module_param(magazine, charp, 0444);
-MODULE_PARM_DESC(magazine, "per-CPU magazines in front of the arenas: on (default), off");
-
-static char *magazine_bytes = "4194304";
-module_param(magazine_bytes, charp, 0444);
-MODULE_PARM_DESC(magazine_bytes, "bytes of free objects that a CPU's magazine may hold (default 4 MiB)");
-
-static char *decay_ms;
-module_param(decay_ms, charp, 0444);
-MODULE_PARM_DESC(decay_ms, "milliseconds that free memory stays before it is given back");
-
-static char *large_cache = "16777216";
-module_param(large_cache, charp, 0444);
-MODULE_PARM_DESC(large_cache, "bytes of freed objects above 32 KiB to keep for reuse, beside magazines and depots (default 16 MiB)");
-
-static char *keep;
-module_param(keep, charp, 0444);
-MODULE_PARM_DESC(keep, "bytes of free memory that stay for the decay time (default 32 MiB)");
-
-static char *soft_limit;
-module_param(soft_limit, charp, 0444);
-MODULE_PARM_DESC(soft_limit, "bytes mapped beyond which all that is free is given back, 0 (default) for none");
-
-static char *hard_limit;
-module_param(hard_limit, charp, 0444);
-MODULE_PARM_DESC(hard_limit, "bytes mapped beyond which requests fail, 0 (default) for none");
-
-static char *misuse;
-module_param(misuse, charp, 0444);
-MODULE_PARM_DESC(misuse, "what follows the line that names bad input: abort (default, a warning), report, ignore");
-
-static char *delay;
-module_param(delay, charp, 0444);
-MODULE_PARM_DESC(delay, "lengthen every hold of an arena's lock, for studies: arena:500ns, also us and ms");
-
-static char pm_option_text[256];
+static char pm_option_text[512];
 
 static void __init pm_option_add(const char *name, const char *value)
 {
@@ -81,6 +69,8 @@ static void __init pm_option_add(const char *name, const char *value)
 		scnprintf(pm_option_text + n, sizeof(pm_option_text) - n,
 			  "%s%s=%s", n ? "," : "", name, value);
 }
+
+#define PM_OPTION(name, value, text)	pm_option_add(#name, name);
 
 const char *pm_host_options(void)
 {
@@ -149,17 +139,7 @@ static int __init pm_module_init(void)
 	int err;
 
 	pm_percpu_reset();
-	pm_option_add("arena", arena);
-	pm_option_add("arenas", arenas);
-	pm_option_add("magazine", magazine);
-	pm_option_add("magazine_bytes", magazine_bytes);
-	pm_option_add("decay_ms", decay_ms);
-	pm_option_add("large_cache", large_cache);
-	pm_option_add("keep", keep);
-	pm_option_add("soft_limit", soft_limit);
-	pm_option_add("hard_limit", hard_limit);
-	pm_option_add("misuse", misuse);
-	pm_option_add("delay", delay);
+	PM_PARAMS(PM_OPTION)
 	if (!pm_start(GFP_KERNEL))
 		return -ENOMEM;
 	err = pm_hotplug_init();
