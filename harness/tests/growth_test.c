@@ -8,6 +8,7 @@
 #include "base/testing.h"
 #include "back/large.h"
 #include "back/pagemap.h"
+#include "back/span.h"
 
 #define GROWTH_MIB	(1UL << 20)
 
@@ -143,8 +144,10 @@ static void growth_up_and_down(struct pm_test *t)
 	struct growth_string s[4] = { };
 	struct pm_large_stats before, now;
 	unsigned int i, step;
-	size_t size;
+	size_t size, spans;
 
+	pm_trim();
+	spans = pm_span_bytes();
 	pm_large_get_stats(&before);
 	for (i = 0; i < ARRAY_SIZE(s); i++)
 		if (!growth_begin(t, &s[i], 2 * PM_SMALL_MAX, i))
@@ -160,8 +163,10 @@ static void growth_up_and_down(struct pm_test *t)
 	}
 	for (i = 0, size = 0; i < ARRAY_SIZE(s); i++)
 		size += pm_usable_size(s[i].p);
+	/* A span in a magazine or a depot is no extent yet. */
+	pm_trim();
 	pm_large_get_stats(&now);
-	PM_EXPECT_EQ(t, now.live, before.live + size);
+	PM_EXPECT_EQ(t, now.live + pm_span_bytes(), before.live + spans + size);
 out:
 	for (i = 0; i < ARRAY_SIZE(s); i++)
 		growth_end(t, &s[i]);
@@ -322,17 +327,24 @@ static void growth_few_mappings(struct pm_test *t)
 	pm_free(between);
 }
 
-/* A move leaves nothing behind: descriptors are as many as there were. */
+/*
+ * A move leaves nothing behind: descriptors are as many as there were. The page map
+ * grows where the host gives addresses of a new region, so what counts is the quarter
+ * of the rounds that needed least: a leak is in all of them.
+ */
 static void growth_descriptors(struct pm_test *t)
 {
 	bool moves = growth_pages_move(t);
 	/* Where pages are copied a few rounds say it all. */
 	size_t last = (moves ? 40 : 3) * GROWTH_MIB, size, before = 0;
+	size_t least = SIZE_MAX;
 	unsigned int round;
 	char *p, *q;
 
-	for (round = 0; round < 300; round++) {
-		if (round == 20)
+	for (round = 0; round <= 320; round++) {
+		if (round > 20 && round % 75 == 20)
+			least = min_t(size_t, least, pm_meta_bytes() - before);
+		if (round % 75 == 20)
 			before = pm_meta_bytes();
 		p = NULL;
 		for (size = GROWTH_MIB; size < last; size += size / 4) {
@@ -343,10 +355,12 @@ static void growth_descriptors(struct pm_test *t)
 		}
 		pm_free(p);
 		pm_trim();
-		if (!moves && round > 20)
+		if (!moves && round > 20) {
+			least = pm_meta_bytes() - before;
 			break;
+		}
 	}
-	PM_EXPECT(t, pm_meta_bytes() <= before + 2 * (64UL << 10));
+	PM_EXPECT(t, least <= 2 * (64UL << 10));
 }
 
 static void growth_crowd_main(struct pm_test_crowd *crowd, unsigned int n)

@@ -148,7 +148,7 @@ static void limit_soft(struct pm_test *t)
 	struct pm_large_stats st;
 	size_t mib = pm_test_has(20 * LIMIT_MIB) ? LIMIT_MIB : LIMIT_MIB / 8;
 	size_t soft;
-	void *p, *q;
+	void *p, *q, *r;
 
 	pm_trim();
 	WRITE_ONCE(pm_options.large_cache, 64UL << 20);
@@ -165,12 +165,15 @@ static void limit_soft(struct pm_test *t)
 	pm_large_get_stats(&st);
 	PM_EXPECT(t, st.cached < 8 * mib);
 	/* It lets a sixteenth more pass before it does so again. */
-	p = pm_malloc(4 * PM_SMALL_MAX);
+	p = pm_large_alloc(4 * PM_SMALL_MAX, PM_EXTENT_GRAIN, GFP_KERNEL);
+	r = pm_malloc(PM_SMALL_MAX + 1);
+	PM_EXPECT(t, p && r);
 	pm_free(p);
-	p = pm_malloc(PM_SMALL_MAX + 1);
+	p = pm_malloc(2 * PM_SMALL_MAX);
 	pm_large_get_stats(&st);
 	PM_EXPECT(t, st.cached > 0);
 	pm_free(p);
+	pm_free(r);
 	pm_free(q);
 	PM_EXPECT_EQ(t, pm_limit_set(0, 0), 0);
 }
