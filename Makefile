@@ -62,7 +62,8 @@ endif
 endif
 
 user-objs	:= host.o urcu-$(urcu).o percpu.o pages.o fork.o vfork.o calls.o \
-	   filter.o publish.o malloc.o report.o new.o trace.o
+	   filter.o publish.o malloc.o reclaim.o report.o new.o \
+	   trace.o
 core-srcs	:= $(pmalloc-core:%.o=lib/%.c)
 user-srcs	:= $(user-objs:%.o=lib/user/%.c)
 

@@ -6,8 +6,10 @@
  */
 #include "pm_test.h"
 #include "arena/decay.h"
+#include "back/class.h"
 #include "back/keep.h"
 #include "base/options.h"
+#include "front/magazine.h"
 #include "api/stats.h"
 
 #define GIVEBACK_SIZE	1000
@@ -182,6 +184,31 @@ out:
 	giveback_end(objs);
 }
 
+/*
+ * What is freed by somebody who calls nothing any more is given back by somebody
+ * who does nothing else: magazines, depots and free units.
+ */
+static void giveback_reclaim(struct pm_test *t)
+{
+	unsigned int class = pm_class_of_small(GIVEBACK_SIZE), tries, ms;
+	void **objs = giveback_begin(t);
+
+	PM_REQUIRE(t, objs);
+	WRITE_ONCE(pm_options.keep, 1UL << 30);
+	giveback_cycle(t, objs);
+	WRITE_ONCE(pm_options.decay_ms, 100);
+	for (tries = 0; tries < 1000; tries++) {
+		ms = pm_mag_reclaim();
+		PM_EXPECT_EQ(t, ms, 25);
+		if (!pm_mag_objects(class) && pm_arenas_kept() <= (1UL << 20))
+			break;
+		pm_test_sleep_ms(ms);
+	}
+	PM_EXPECT_EQ(t, pm_mag_objects(class), 0);
+	PM_EXPECT(t, pm_arenas_kept() <= (1UL << 20));
+	giveback_end(objs);
+}
+
 /* A heap that one arena does not need serves another, before the host is asked. */
 static void giveback_other_arena(struct pm_test *t)
 {
@@ -256,6 +283,7 @@ static const struct pm_test_case giveback_cases[] = {
 	PM_CASE(giveback, spend),
 	PM_CASE(giveback, bound),
 	PM_CASE(giveback, light_use),
+	PM_CASE(giveback, reclaim),
 	PM_CASE(giveback, other_arena),
 	PM_CASE(giveback, crowd),
 };

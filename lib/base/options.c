@@ -105,6 +105,11 @@ static bool pm_set_keep(const char *value)
 	return pm_set_number(value, &pm_options.keep);
 }
 
+static bool pm_set_reclaim(const char *value)
+{
+	return pm_set_choice(value, "thread", "off", &pm_options.reclaim);
+}
+
 static bool pm_set_soft_limit(const char *value)
 {
 	return pm_set_number(value, &pm_options.soft_limit);
@@ -214,6 +219,7 @@ static const struct pm_option {
 	{ "decay_ms", pm_set_decay, "milliseconds" },
 	{ "large_cache", pm_set_large_cache, "bytes" },
 	{ "keep", pm_set_keep, "bytes" },
+	{ "reclaim", pm_set_reclaim, "thread or off" },
 	{ "soft_limit", pm_set_soft_limit, "bytes, 0 for none" },
 	{ "hard_limit", pm_set_hard_limit, "bytes, 0 for none" },
 	{ "populate", pm_set_populate, "on or off" },
@@ -245,7 +251,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, keep, soft_limit, hard_limit, populate, thp, stats, stats_file, misuse, delay",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, keep, reclaim, soft_limit, hard_limit, populate, thp, stats, stats_file, misuse, delay",
 		  text);
 	pm_host_say(line);
 }

@@ -55,6 +55,7 @@ enum pm_misuse_mode {
  * @large_cache: bytes of freed large mappings to keep at most
  * @keep: bytes of free memory that stay for the decay time however little is
  *	live
+ * @reclaim: something of the host's gives back besides, at its own time
  * @soft_limit: bytes mapped beyond which all that is free is given back, 0 for
  *	none; changed at any time
  * @hard_limit: bytes mapped beyond which requests fail, likewise
@@ -77,6 +78,7 @@ struct pm_options {
 	unsigned long decay_ms;
 	unsigned long large_cache;
 	unsigned long keep;
+	bool reclaim;
 	unsigned long soft_limit;
 	unsigned long hard_limit;
 	bool populate;

@@ -34,6 +34,9 @@ static struct pm_magazine **pm_mags __read_mostly;
 static u64 pm_mag_next_tick;
 
 #define PM_MAG_KEPT	(8UL << 20)	/* bytes that are not worth a slow path */
+#define PM_RECLAIM_MIN_MS	10
+#define PM_RECLAIM_MAX_MS	10000
+#define PM_NO_CPU	(~0U)
 #define PM_MAG_ASIDE	64		/* times in a tick of the coarse clock */
 
 /*
@@ -312,10 +315,10 @@ static u64 pm_mag_sum_tops(const struct pm_magazine *mag)
 
 /*
  * Once per decay time one of those who come along looks at all magazines.
- * One whose tops have not moved belongs to a CPU that this process has left:
- * it is drained. The others' unused classes shrink.
+ * One whose tops have not moved belongs to a CPU that this process has left,
+ * unless it is @mine: it is drained. The others' unused classes shrink.
  */
-static void pm_mag_tick(u64 now)
+static void pm_mag_tick(u64 now, unsigned int mine)
 {
 	u64 next = READ_ONCE(pm_mag_next_tick);
 	struct pm_magazine *mag;
@@ -332,7 +335,7 @@ static void pm_mag_tick(u64 now)
 		if (!mag)
 			continue;
 		tops = pm_mag_sum_tops(mag);
-		if (tops == mag->tops && index != pm_percpu_index()) {
+		if (tops == mag->tops && index != mine) {
 			pm_mag_drain_locked(index);
 		} else {
 			mag->tops = tops;
@@ -389,11 +392,29 @@ void pm_mag_come_by(void)
 {
 	u64 now = pm_host_clock_coarse_ns();
 
-	pm_mag_tick(now);
+	pm_mag_tick(now, pm_percpu_index());
 	if (likely(!pm_mag_may_set_aside(now)))
 		return;
 	pm_arenas_decay();
 	pm_mag_set_aside();
+}
+
+/**
+ * pm_mag_reclaim() - the same by somebody who does nothing else
+ *
+ * Magazines that nobody uses are drained, that of this CPU too.
+ *
+ * Context: may sleep, no lock held; the allocator has started.
+ * Return: milliseconds after which it is worth another call.
+ */
+unsigned int pm_mag_reclaim(void)
+{
+	unsigned long ms = pm_options.decay_ms / 4;
+
+	pm_mag_tick(pm_host_clock_coarse_ns(), PM_NO_CPU);
+	pm_arenas_decay();
+	ms = max_t(unsigned long, ms, PM_RECLAIM_MIN_MS);
+	return min_t(unsigned long, ms, PM_RECLAIM_MAX_MS);
 }
 
 /**

@@ -44,6 +44,8 @@
 	  "bytes of freed objects above 32 KiB to keep for reuse, beside magazines and depots (default 16 MiB)") \
 	X(keep, NULL, \
 	  "bytes of free memory that stay for the decay time (default 32 MiB)") \
+	X(reclaim, NULL, \
+	  "what gives back besides those who allocate and free: off (default), thread") \
 	X(soft_limit, NULL, \
 	  "bytes mapped beyond which all that is free is given back, 0 (default) for none") \
 	X(hard_limit, NULL, \
@@ -148,6 +150,7 @@ static int __init pm_module_init(void)
 	err = pm_shrinker_init();
 	if (err)
 		goto err_hotplug;
+	pm_reclaim_init();
 	pm_debugfs_init();
 	pr_info("pmalloc: arena=%s, at most %u arenas, magazines %s\n",
 		pm_options.policy->name, pm_arena_table_size,
@@ -167,6 +170,7 @@ static void __exit pm_module_exit(void)
 	struct pm_totals totals;
 
 	pm_debugfs_exit();
+	pm_reclaim_exit();
 	pm_shrinker_exit();
 	pm_hotplug_exit();
 

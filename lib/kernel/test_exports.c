@@ -170,6 +170,7 @@ PM_EXPORT_TEST(pm_mag_flush);
 PM_EXPORT_TEST(pm_mag_get_counts);
 PM_EXPORT_TEST(pm_mag_lock_all);
 PM_EXPORT_TEST(pm_mag_objects);
+PM_EXPORT_TEST(pm_mag_reclaim);
 PM_EXPORT_TEST(pm_mag_refill);
 PM_EXPORT_TEST(pm_mag_shrink);
 PM_EXPORT_TEST(pm_mag_unlock_all);

@@ -271,6 +271,8 @@ static void pm_fork_child(void)
 	pm_publish();
 	pm_forker_put(f);
 	memset(pm_forkers, 0, sizeof(pm_forkers));
+	if (!inside)
+		pm_reclaim_start(true);
 }
 
 /**

@@ -300,4 +300,5 @@ void pm_host_started(void)
 	pm_say_init();
 	pm_filter_init();
 	pm_exit_init();
+	pm_reclaim_start(false);
 }

@@ -44,6 +44,7 @@ long pm_vfork_end(long pid);
 long pm_rseq_call(struct rseq *area, u32 len, int flags, u32 sig);
 void pm_user_init(void);
 void pm_publish(void);
+void pm_reclaim_start(bool again);
 
 extern size_t pm_meta_total;
 
