@@ -102,7 +102,7 @@ void pm_arenas_decay(void)
 	struct pm_arena *arena;
 	unsigned int id;
 
-	if (now - at < (u64)pm_options.decay_ms * 1000000 / PM_DECAY_LOOKS ||
+	if ((s64)(now - at) < (s64)pm_options.decay_ms * 1000000 / PM_DECAY_LOOKS ||
 	    cmpxchg(&pm_decay_at, at, now) != at)
 		return;
 	pm_keep_set_live(pm_arenas_live());

@@ -30,8 +30,8 @@ static LIST_HEAD(pm_spare_mags);
  */
 static struct pm_magazine **pm_mags __read_mostly;
 
-/* Coarse time of the next look at idle magazines. */
-static u64 pm_mag_next_tick;
+/* Coarse time of the latest look at idle magazines. */
+static u64 pm_mag_tick_at;
 
 #define PM_MAG_KEPT	(8UL << 20)	/* bytes that are not worth a slow path */
 #define PM_RECLAIM_MIN_MS	10
@@ -320,16 +320,17 @@ static u64 pm_mag_sum_tops(const struct pm_magazine *mag)
  */
 static void pm_mag_tick(u64 now, unsigned int mine)
 {
-	u64 next = READ_ONCE(pm_mag_next_tick);
+	u64 at = READ_ONCE(pm_mag_tick_at);
 	struct pm_magazine *mag;
 	unsigned int index;
 	u64 tops;
 
-	if (likely(now < next) || !mutex_trylock(&pm_mag_lock))
+	if (likely((s64)(now - at) < (s64)pm_options.decay_ms * 1000000) ||
+	    !mutex_trylock(&pm_mag_lock))
 		return;
-	if (next != pm_mag_next_tick)
+	if (at != pm_mag_tick_at)
 		goto out;
-	pm_mag_next_tick = now + (u64)pm_options.decay_ms * 1000000;
+	WRITE_ONCE(pm_mag_tick_at, now);
 	for (index = 0; index < pm_percpu_count(); index++) {
 		mag = pm_mag_at(index);
 		if (!mag)
