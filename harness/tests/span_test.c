@@ -284,14 +284,14 @@ static void span_decay(struct pm_test *t)
 /* A class that has not missed for a while gives room, and what lies there goes. */
 static void span_shed(struct pm_test *t)
 {
-	unsigned int class = pm_class_of_span(200000), i, had;
+	unsigned int class = pm_class_of_span(40000), i, had;
 	struct pm_magazine *mag;
 
 	PM_NEED_MAGAZINES(t);
 	pm_test_pin(0);
 	pm_trim();
 	for (i = 0; i < 10; i++) {
-		PM_REQUIRE(t, span_take_many(t, 200000, 8));
+		PM_REQUIRE(t, span_take_many(t, 40000, 8));
 		span_free_many(t, 8);
 	}
 	had = pm_mag_objects(class);

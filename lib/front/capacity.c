@@ -21,7 +21,9 @@
  * slots but in the budget, and gets the first only if it misses the other way soon after it
  * has missed: few misses of other spans came in between. That is so where a few
  * sizes come again and again, and not where any size may be next. A class whose
- * misses have become rare among others' gives half. The end is 2 MiB. What a stack
+ * misses have become rare among others' gives half. All classes of spans together have
+ * a sixteenth of the budget, or one span: a short thread that takes two or three of any
+ * size would else fill them, and extents are as good for it. What a stack
  * then has beyond its room goes to the arena with the CPU's next refill; that of
  * small objects stays.
  */
@@ -30,7 +32,7 @@
 
 #define PM_MAG_EASY_BYTES	(16U << 10)	/* of a class */
 #define PM_MAG_LOOKS		8		/* at classes, for room */
-#define PM_MAG_SPAN_SHARE	2		/* of the budget: the half */
+#define PM_MAG_SPAN_SHARE	16		/* of the budget, or one span */
 #define PM_MAG_SOON		4		/* misses of spans, to the next */
 #define PM_MAG_LATE		12		/* ... of the same class */
 
@@ -141,7 +143,7 @@ static bool pm_mag_has_budget(const struct pm_magazine *mag,
 	long bytes = (long)more * pm_classes[class].size;
 	long budget = (long)pm_options.magazine_bytes;
 
-	if (pm_class_is_span(class) && !pm_mag_room(mag, class) &&
+	if (pm_class_is_span(class) && READ_ONCE(mag->span_capacity) &&
 	    READ_ONCE(mag->span_capacity) + bytes > budget / PM_MAG_SPAN_SHARE)
 		return false;
 	return READ_ONCE(mag->capacity) + bytes <= budget;
