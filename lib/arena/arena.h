@@ -190,6 +190,7 @@ struct pm_heap *pm_arena_find_heap(struct pm_arena *arena, const void *obj);
 size_t pm_arena_purge_heap(struct pm_arena *arena, struct pm_heap *heap,
 			   size_t most);
 void pm_arena_flush_depots(struct pm_arena *arena);
+void pm_arena_bring_home(struct pm_arena *arena);
 bool pm_arena_decay(struct pm_arena *arena);
 size_t pm_arena_shed(struct pm_arena *arena, size_t bytes);
 size_t pm_arena_trim(struct pm_arena *arena);

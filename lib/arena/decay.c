@@ -17,12 +17,14 @@
 #include "arena/arena.h"
 #include "arena/check.h"
 #include "arena/registry.h"
+#include "back/heap.h"
 #include "back/keep.h"
 #include "back/large.h"
 #include "back/span.h"
 #include "base/options.h"
 
 #define PM_DECAY_LOOKS	4	/* at all arenas, in a decay time */
+#define PM_OUTGROWN	(2 * PM_HEAP_SIZE)	/* worth the work of bringing it home */
 
 /* Coarse time of the latest look at all arenas. */
 static u64 pm_decay_at;
@@ -38,6 +40,43 @@ static unsigned int pm_decay_freed;
 unsigned int pm_arenas_freed(void)
 {
 	return READ_ONCE(pm_decay_freed);
+}
+
+/* How often an arena wanted a heap while others had as much and more that is free. */
+static unsigned int pm_decay_outgrown;
+
+/**
+ * pm_arenas_outgrown() - a number that changes when one arena grows and others shrank
+ *
+ * Context: any.
+ */
+unsigned int pm_arenas_outgrown(void)
+{
+	return READ_ONCE(pm_decay_outgrown);
+}
+
+/**
+ * pm_arenas_note_growth() - an arena wants another heap
+ * @arena: the arena
+ *
+ * Others may have that memory, and no heap that is free as a whole: an object in a
+ * magazine or a depot keeps one.
+ *
+ * Context: arena lock held.
+ */
+void pm_arenas_note_growth(const struct pm_arena *arena)
+{
+	struct pm_arena *other;
+	size_t bytes = 0;
+	unsigned int id;
+
+	for (id = 0; id < pm_arena_table_size; id++) {
+		other = pm_arena_at(id);
+		if (other && other != arena)
+			bytes += pm_arena_kept(other);
+	}
+	if (bytes >= PM_OUTGROWN)
+		WRITE_ONCE(pm_decay_outgrown, READ_ONCE(pm_decay_outgrown) + 1);
 }
 
 /**
@@ -87,6 +126,31 @@ static struct pm_arena *pm_arena_try_enter(unsigned int id)
 	    !pm_arena_enter_or_unlock(arena, PM_CLASS_NONE))
 		return NULL;
 	return arena;
+}
+
+/**
+ * pm_arenas_bring_home() - make heaps of other arenas free as a whole
+ *
+ * Those whose arena has much that is free. The caller has seen to their magazines.
+ *
+ * Context: a mutex may be tried; no lock held.
+ */
+void pm_arenas_bring_home(void)
+{
+	unsigned int id, own = pm_options.policy->pick() % pm_arena_table_size;
+	struct pm_arena *arena;
+
+	for (id = 0; id < pm_arena_table_size; id++) {
+		arena = pm_arena_at(id);
+		if (id == own || !arena || pm_arena_kept(arena) < PM_HEAP_SIZE)
+			continue;
+		arena = pm_arena_try_enter(id);
+		if (!arena)
+			continue;
+		pm_arena_bring_home(arena);
+		pm_arena_check(arena);
+		pm_arena_unlock(arena);
+	}
 }
 
 /**

@@ -7,8 +7,13 @@
 
 #include "platform.h"
 
+struct pm_arena;
+
 size_t pm_arenas_kept(void);
 unsigned int pm_arenas_freed(void);
+unsigned int pm_arenas_outgrown(void);
+void pm_arenas_note_growth(const struct pm_arena *arena);
+void pm_arenas_bring_home(void);
 void pm_arenas_decay(void);
 void pm_arenas_shed(void);
 

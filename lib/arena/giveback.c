@@ -217,6 +217,23 @@ size_t pm_arena_shed(struct pm_arena *arena, size_t bytes)
 }
 
 /**
+ * pm_arena_bring_home() - see that no free object keeps a heap from being free
+ * @arena: the arena
+ *
+ * What is in depots and inboxes goes into slabs, and slabs without an object in use
+ * to their heaps.
+ *
+ * Context: arena lock held.
+ */
+void pm_arena_bring_home(struct pm_arena *arena)
+{
+	pm_arena_flush_depots(arena);
+	/* What the depots sent on may have come back. */
+	pm_arena_collect(arena);
+	pm_arena_release_slabs(arena);
+}
+
+/**
  * pm_arena_trim() - give back everything that is free
  * @arena: the arena
  *

@@ -29,6 +29,7 @@
  */
 #include "arena/malloc_lock.h"
 #include "arena/arena.h"
+#include "arena/decay.h"
 #include "arena/registry.h"
 #include "arena/spans.h"
 #include "back/heap.h"
@@ -216,6 +217,7 @@ static unsigned int pm_arena_take_growing(struct pm_arena *arena,
 
 	if (likely(got))
 		return got;
+	pm_arenas_note_growth(arena);
 	if (!pm_arena_grow_from_others(arena, class) &&
 	    !pm_arena_map_heap(arena, class, gfp))
 		return 0;

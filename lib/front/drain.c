@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Which CPUs have a magazine: making, publishing, setting aside and draining.
- *
- * A magazine that is set aside stays its CPU's, with all that it holds, but the
- * null magazine is published. So the next malloc or free of that CPU comes down
- * the slow path, finds the magazine, and publishes it again. That is how a
- * program whose magazines serve all that it asks for is brought by now and then,
- * as long as there is memory that could go back to the host: the fast path has no
- * clock.
+ * Which CPUs have a magazine: making, publishing and draining.
  */
 #include "arena/batch.h"
-#include "arena/decay.h"
 #include "arena/free_lock.h"
 #include "base/options.h"
 #include "base/trace.h"
@@ -29,26 +21,6 @@ static LIST_HEAD(pm_spare_mags);
  * figures]
  */
 static struct pm_magazine **pm_mags __read_mostly;
-
-/* Coarse time of the latest look at idle magazines. */
-static u64 pm_mag_tick_at;
-
-#define PM_MAG_KEPT	(8UL << 20)	/* bytes that are not worth a slow path */
-#define PM_RECLAIM_MIN_MS	10
-#define PM_RECLAIM_MAX_MS	10000
-#define PM_NO_CPU	(~0U)
-#define PM_MAG_ASIDE	64		/* times in a tick of the coarse clock */
-
-/*
- * When somebody last looked at what could go back, a tick of the coarse clock, or
- * when much had come free; and how often a magazine may still be set aside until
- * the next tick. A store that is lost costs a look.
- */
-static struct {
-	u64 at;
-	unsigned int freed;
-	unsigned int left;
-} pm_mag_look;
 
 /**
  * pm_mag_init() - lay magazines out and find out whether they can be used
@@ -193,7 +165,14 @@ static struct pm_magazine *pm_mag_withdraw(unsigned int index)
 	return NULL;
 }
 
-static bool pm_mag_drain_locked(unsigned int index)
+/**
+ * pm_mag_drain_locked() - empty a CPU's magazine
+ * @index: its number
+ *
+ * Context: may sleep; pm_mag_lock_all().
+ * Return: false when there was none, or it cannot be drained.
+ */
+bool pm_mag_drain_locked(unsigned int index)
 {
 	u64 begin = pm_trace_begin(magazine_drain);
 	struct pm_magazine *mag = pm_mag_withdraw(index);
@@ -303,121 +282,6 @@ bool pm_mag_drain_class_all_locked(unsigned int class)
 	return all;
 }
 
-static u64 pm_mag_sum_tops(const struct pm_magazine *mag)
-{
-	unsigned int class;
-	u64 sum = 0;
-
-	pm_for_each_class(class)
-		sum += (u64)READ_ONCE(mag->stack[class].top) * class;
-	return sum;
-}
-
-/*
- * Once per decay time one of those who come along looks at all magazines.
- * One whose tops have not moved belongs to a CPU that this process has left,
- * unless it is @mine: it is drained. The others' unused classes shrink.
- */
-static void pm_mag_tick(u64 now, unsigned int mine)
-{
-	u64 at = READ_ONCE(pm_mag_tick_at);
-	struct pm_magazine *mag;
-	unsigned int index;
-	u64 tops;
-
-	if (likely((s64)(now - at) < (s64)pm_options.decay_ms * 1000000) ||
-	    !mutex_trylock(&pm_mag_lock))
-		return;
-	if (at != pm_mag_tick_at)
-		goto out;
-	WRITE_ONCE(pm_mag_tick_at, now);
-	for (index = 0; index < pm_percpu_count(); index++) {
-		mag = pm_mag_at(index);
-		if (!mag)
-			continue;
-		tops = pm_mag_sum_tops(mag);
-		if (tops == mag->tops && index != mine) {
-			pm_mag_drain_locked(index);
-		} else {
-			mag->tops = tops;
-			pm_mag_shrink(mag);
-		}
-	}
-out:
-	mutex_unlock(&pm_mag_lock);
-}
-
-/*
- * Whether the next operation of this CPU is to come by: as long as something
- * could go back, and not so often that a busy program would feel it.
- */
-static bool pm_mag_may_set_aside(u64 now)
-{
-	unsigned int left = READ_ONCE(pm_mag_look.left);
-	unsigned int freed = pm_arenas_freed();
-
-	if (READ_ONCE(pm_mag_look.at) != now ||
-	    READ_ONCE(pm_mag_look.freed) != freed) {
-		WRITE_ONCE(pm_mag_look.at, now);
-		WRITE_ONCE(pm_mag_look.freed, freed);
-		left = pm_arenas_kept() > PM_MAG_KEPT ? PM_MAG_ASIDE : 0;
-		WRITE_ONCE(pm_mag_look.left, left);
-	}
-	if (!left)
-		return false;
-	WRITE_ONCE(pm_mag_look.left, left - 1);
-	return true;
-}
-
-/*
- * Set this CPU's magazine aside. The null magazine may be published at any time and
- * by anybody: no lock is needed, so nobody who drains can keep us from it, and be the
- * last that comes by.
- */
-static void pm_mag_set_aside(void)
-{
-	unsigned int index = pm_percpu_index();
-
-	if (index < pm_percpu_count())
-		pm_percpu_publish(index, NULL);		/* magazine L */
-}
-
-/**
- * pm_mag_come_by() - what is to be done now and then, by whoever comes along
- *
- * Idle magazines are drained, idle arenas give back.
- *
- * Context: no lock held.
- */
-void pm_mag_come_by(void)
-{
-	u64 now = pm_host_clock_coarse_ns();
-
-	pm_mag_tick(now, pm_percpu_index());
-	if (likely(!pm_mag_may_set_aside(now)))
-		return;
-	pm_arenas_decay();
-	pm_mag_set_aside();
-}
-
-/**
- * pm_mag_reclaim() - the same by somebody who does nothing else
- *
- * Magazines that nobody uses are drained, that of this CPU too.
- *
- * Context: may sleep, no lock held; the allocator has started.
- * Return: milliseconds after which it is worth another call.
- */
-unsigned int pm_mag_reclaim(void)
-{
-	unsigned long ms = pm_options.decay_ms / 4;
-
-	pm_mag_tick(pm_host_clock_coarse_ns(), PM_NO_CPU);
-	pm_arenas_decay();
-	ms = max_t(unsigned long, ms, PM_RECLAIM_MIN_MS);
-	return min_t(unsigned long, ms, PM_RECLAIM_MAX_MS);
-}
-
 /**
  * pm_mag_objects() - objects of a class in all magazines
  * @class: class number
@@ -437,6 +301,14 @@ size_t pm_mag_objects(unsigned int class)
 			      pm_mag_base[class]) / 8;
 	}
 	return n;
+}
+
+/**
+ * pm_mag_trylock_all() - pm_mag_lock_all(), if that can be done at once
+ */
+bool pm_mag_trylock_all(void)
+{
+	return mutex_trylock(&pm_mag_lock);
 }
 
 /**

@@ -93,6 +93,7 @@ struct pm_stack {
  *	of a class that wanted room
  * @last: per class, whether a pop or a push missed last
  * @tops: sum of all tops at that look
+ * @tops_then: sum of all tops when another CPU needed memory
  * @hand: class that was looked at last, of slabs or any, and of spans
  * @span_misses: misses of all classes of spans, cut off
  * @span_missed: per class of spans, which of these was its last
@@ -113,6 +114,7 @@ struct pm_magazine {
 	u8 span_missed[PM_NR_SPAN_CLASSES];
 	bool has_excess;
 	u64 tops;
+	u64 tops_then;
 	long capacity;
 	long span_capacity;
 	struct list_head node;

@@ -132,20 +132,30 @@ static void *one_of_forty(void *arg)
 	return NULL;
 }
 
-/* Threads that each build and free as much, one after the other. */
+/*
+ * Threads that each build and free as much, one after the other, on all CPUs in turn.
+ * Each stays where it is: what one that moves leaves behind is in use.
+ */
 static void forty(void)
 {
 	long before, peak = 0;
+	cpu_set_t set;
 	pthread_t thread;
-	int i;
+	int i, cpu = 0;
 
+	sched_getaffinity(0, sizeof(set), &set);
 	malloc_trim(0);
 	before = resident();
 	for (i = 0; i < 40; i++) {
+		do
+			cpu = (cpu + 1) % CPU_SETSIZE;
+		while (!CPU_ISSET(cpu, &set));
+		stay_on(cpu);
 		if (pthread_create(&thread, NULL, one_of_forty, &peak))
 			abort();
 		pthread_join(thread, NULL);
 	}
+	sched_setaffinity(0, sizeof(set), &set);
 	tap_diag("before %ld MiB, peak %ld MiB", before / MIB, peak / MIB);
 	PM_OK(peak <= before + 60 * MIB, "threads hold no more than one of them needs");
 	PM_OK(falls_to(before + 16 * MIB), "nor does it stay");
