@@ -8,8 +8,9 @@
 #include "platform.h"
 
 size_t pm_arenas_kept(void);
-unsigned int pm_arenas_freed(void);
+unsigned long pm_arenas_freed(void);
+void pm_arenas_note_freed(void);
 void pm_arenas_decay(void);
-void pm_arenas_shed(void);
+void pm_arenas_look(void);
 
 #endif /* PM_DECAY_H */

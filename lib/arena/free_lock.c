@@ -75,7 +75,7 @@ enum pm_slab_fault __pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 	if (likely(arena)) {
 		fault = pm_arena_put_object(arena, slab, index);
 		if (unlikely(pm_arena_leave(arena)))
-			pm_arenas_shed();
+			pm_arenas_look();
 		return fault;
 	}
 	return pm_remote_free(heap, slab, index);
@@ -154,7 +154,7 @@ void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 	if (likely(arena)) {
 		pm_arena_put_batch(arena, class, objs, n);
 		if (unlikely(pm_arena_leave(arena)))
-			pm_arenas_shed();
+			pm_arenas_look();
 		return;
 	}
 	/* retire K: the section holds off retire G. */
