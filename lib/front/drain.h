@@ -9,6 +9,7 @@
 
 struct pm_magazine *pm_mag_at(unsigned int index);
 struct pm_magazine *pm_mag_here(gfp_t gfp);
-void pm_mag_come_by(void);
+void pm_mag_come_by(const struct pm_magazine *mag);
+void pm_mag_set_all_aside(void);
 
 #endif /* PM_DRAIN_H */

@@ -93,6 +93,8 @@ struct pm_stack {
  * @last: per class, whether a pop or a push missed last
  * @tops: sum of all tops at that look
  * @hand: class that was looked at last
+ * @cpu: number of the magazine's CPU, or of the one that had it last [pm_mag_lock;
+ *	read by slow paths]
  * @capacity: bytes of objects that all limits together allow, beyond the first
  *	few of each class
  * @node: place among the spare ones [pm_mag_lock]
@@ -104,6 +106,7 @@ struct pm_magazine {
 	u8 busy[PM_CLASS_END];
 	u8 last[PM_CLASS_END];
 	u8 hand;
+	u32 cpu;
 	u64 tops;
 	long capacity;
 	struct list_head node;
