@@ -9,7 +9,7 @@
 #include "back/class.h"
 #include "back/keep.h"
 #include "base/options.h"
-#include "front/magazine.h"
+#include "front/drain.h"
 #include "api/stats.h"
 
 #define GIVEBACK_SIZE	1000
@@ -152,27 +152,32 @@ static void giveback_bound(struct pm_test *t)
 }
 
 /*
- * A program that is served by its magazines comes by all the same, and what it
- * does not need goes. It has to miss once for that: here in a class that it has
- * not used before.
+ * Keep much, and have it all decay. A CPU that goes offline meanwhile takes what
+ * its arena keeps along.
  */
-static void giveback_light_use(struct pm_test *t)
+static bool giveback_keep(struct pm_test *t, void **objs)
 {
-	void **objs = giveback_begin(t);
+	unsigned int tries;
+
+	WRITE_ONCE(pm_options.keep, 1UL << 30);
+	for (tries = 0; tries < 50 && pm_arenas_kept() <= (12UL << 20); tries++)
+		if (!giveback_cycle(t, objs))
+			return false;
+	if (!PM_EXPECT(t, tries < 50))
+		return false;
+	WRITE_ONCE(pm_options.decay_ms, 20);
+	pm_test_sleep_ms(20);
+	return true;
+}
+
+/* Little is used until most of what was kept has gone. */
+static void giveback_use_little(struct pm_test *t, size_t size)
+{
 	unsigned int tries;
 	void *p;
 
-	PM_REQUIRE(t, objs);
-	WRITE_ONCE(pm_options.keep, 1UL << 30);
-	/* A CPU that goes offline meanwhile takes what its arena keeps along. */
-	for (tries = 0; tries < 50 && pm_arenas_kept() <= (12UL << 20); tries++)
-		if (!giveback_cycle(t, objs))
-			goto out;
-	PM_EXPECT(t, pm_arenas_kept() > (12UL << 20));
-	WRITE_ONCE(pm_options.decay_ms, 20);
-	pm_test_sleep_ms(20);
 	for (tries = 0; tries < 2000; tries++) {
-		p = pm_malloc(GIVEBACK_SIZE / 2);
+		p = pm_malloc(size);
 		PM_EXPECT(t, p);
 		pm_free(p);
 		if (pm_arenas_kept() <= (8UL << 20))
@@ -180,7 +185,39 @@ static void giveback_light_use(struct pm_test *t)
 		pm_test_sleep_ms(5);
 	}
 	PM_EXPECT(t, pm_arenas_kept() <= (8UL << 20));
-out:
+}
+
+/*
+ * A program that is served by its magazines comes by all the same, and what it
+ * does not need goes. It has to miss once for that: here in a class that it has
+ * not used before.
+ */
+static void giveback_light_use(struct pm_test *t)
+{
+	void **objs = giveback_begin(t);
+
+	PM_REQUIRE(t, objs);
+	if (giveback_keep(t, objs))
+		giveback_use_little(t, GIVEBACK_SIZE / 2);
+	giveback_end(objs);
+}
+
+/*
+ * So does one whose first slow path is a free that finds a new magazine, without
+ * room: what it pushes is there for all that follows.
+ */
+static void giveback_light_free(struct pm_test *t)
+{
+	void **objs = giveback_begin(t), *p;
+
+	PM_REQUIRE(t, objs);
+	if (giveback_keep(t, objs)) {
+		p = pm_malloc(GIVEBACK_SIZE / 4);
+		PM_EXPECT(t, p);
+		pm_mag_drain_all();
+		pm_free(p);
+		giveback_use_little(t, GIVEBACK_SIZE / 4);
+	}
 	giveback_end(objs);
 }
 
@@ -284,6 +321,7 @@ static const struct pm_test_case giveback_cases[] = {
 	PM_CASE(giveback, bound),
 	PM_CASE(giveback, light_use),
 	PM_CASE(giveback, reclaim),
+	PM_CASE(giveback, light_free),
 	PM_CASE(giveback, other_arena),
 	PM_CASE(giveback, crowd),
 };

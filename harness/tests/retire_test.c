@@ -10,8 +10,13 @@
 #include "pm_test.h"
 #include "base/options.h"
 #include "base/testing.h"
+#include "arena/decay.h"
 #include "arena/depot.h"
 #include "back/pagemap.h"
+#include "front/drain.h"
+
+#define RETIRE_KEPT_SIZE	1000
+#define RETIRE_KEPT		((24UL << 20) / RETIRE_KEPT_SIZE)
 
 static bool retire_exists(unsigned int id)
 {
@@ -166,6 +171,73 @@ static void retire_late_remote_free(struct pm_test *t)
 	PM_EXPECT(t, llist_empty(&old->remote));
 	pm_arena_trim_all();
 	PM_EXPECT_EQ(t, pm_pagemap_class(p), 0);
+}
+
+/* An arena that pm_arena_retire() would choose as the heir. */
+static struct pm_arena *retire_heir(unsigned int id)
+{
+	struct pm_arena *arena = NULL;
+	unsigned int i;
+
+	for (i = 1; !arena && i < pm_arena_table_size; i++)
+		arena = pm_arena_at((id + i) % pm_arena_table_size);
+	return arena;
+}
+
+/* Free memory of @arena that stays for an hour, if nobody takes it. */
+static bool retire_make_kept(struct pm_test *t, struct pm_arena *arena)
+{
+	void **objs = pm_test_zalloc(RETIRE_KEPT * sizeof(*objs));
+	unsigned int i;
+
+	if (!PM_EXPECT(t, objs))
+		return false;
+	WRITE_ONCE(pm_options.keep, 1UL << 30);
+	WRITE_ONCE(pm_options.decay_ms, 3600 * 1000);
+	pm_test_pick(arena->id);
+	for (i = 0; i < RETIRE_KEPT; i++)
+		objs[i] = pm_malloc(RETIRE_KEPT_SIZE);
+	for (i = 0; i < RETIRE_KEPT; i++)
+		pm_free(objs[i]);
+	pm_test_release(objs, RETIRE_KEPT * sizeof(*objs));
+	pm_mag_drain_all();
+	return true;
+}
+
+/*
+ * While an arena is retired there is a moment when nobody counts what it keeps.
+ * Who comes by just then, and only hits after it, gives it back all the same.
+ */
+static void retire_uncounted(struct pm_test *t)
+{
+	struct retire_thread retiring;
+	struct pm_test_holder holder;
+	struct pm_arena *old, *heir;
+	unsigned int tries;
+	bool started;
+	void *p;
+
+	PM_NEED_MAGAZINES(t);
+	if (!pm_test_two_arenas(t, &old, NULL))
+		return;
+	heir = retire_heir(old->id);
+	p = pm_malloc(RETIRE_KEPT_SIZE / 4);
+	PM_REQUIRE(t, p && heir && retire_make_kept(t, old));
+	PM_REQUIRE(t, pm_test_hold(&holder, heir));
+	started = PM_EXPECT(t, retire_start(&retiring, old->id));
+	while (started && retire_exists(old->id))
+		pm_test_pause();
+	pm_free(p);
+	pm_test_release_lock(&holder);
+	if (started)
+		retire_wait(t, &retiring);
+	pm_test_pick(heir->id);
+	WRITE_ONCE(pm_options.decay_ms, 20);
+	for (tries = 0; tries < 2000 && pm_arenas_kept() > (8UL << 20); tries++) {
+		pm_free(pm_malloc(RETIRE_KEPT_SIZE / 4));
+		pm_test_sleep_ms(5);
+	}
+	PM_EXPECT(t, pm_arenas_kept() <= (8UL << 20));
 }
 
 /*
@@ -738,6 +810,7 @@ static const struct pm_test_case retire_cases[] = {
 	PM_CASE(retire, errors),
 	PM_CASE(retire, last),
 	PM_CASE(retire, late_remote_free),
+	PM_CASE(retire, uncounted),
 	PM_CASE(retire, late_batch),
 	PM_CASE(retire, stale_owner),
 	PM_CASE(retire, stale_depot),

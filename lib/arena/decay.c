@@ -29,17 +29,34 @@
 /* Coarse time of the latest look at all arenas. */
 static u64 pm_decay_at;
 
-/* How often much had come free. A count that is lost is one look that is late. */
-static unsigned int pm_decay_freed;
+/* How often much had come free. [atomic] */
+static unsigned long pm_decay_freed;
 
 /**
  * pm_arenas_freed() - a number that changes whenever much has come free
  *
+ * Whoever reads it before pm_arenas_kept() counts all that came free before the
+ * number became this one.
+ *
  * Context: any.
  */
-unsigned int pm_arenas_freed(void)
+unsigned long pm_arenas_freed(void)
 {
-	return READ_ONCE(pm_decay_freed);
+	/* Pairs with the increment: what came free before it is seen. */
+	return smp_load_acquire(&pm_decay_freed);
+}
+
+/**
+ * pm_arenas_note_freed() - much has come free, or is counted again
+ *
+ * Context: any, after that. A full barrier.
+ */
+void pm_arenas_note_freed(void)
+{
+	unsigned long freed = READ_ONCE(pm_decay_freed);
+
+	while (!try_cmpxchg(&pm_decay_freed, &freed, freed + 1))
+		;
 }
 
 /* How often an arena wanted a heap while others had as much and more that is free. */
@@ -181,20 +198,17 @@ void pm_arenas_decay(void)
 	pm_extents_decay();
 }
 
-/**
- * pm_arenas_shed() - give back free memory that is beyond what is kept
- *
- * Half of what may be kept stays, so that the next one to look has some time.
- *
- * Context: a mutex may be tried; no lock held.
+/*
+ * Free memory that is beyond what is kept goes. Half of what may be kept stays, so
+ * that the next one to look has some time.
  */
-void pm_arenas_shed(void)
+static void pm_arenas_shed(void)
 {
 	size_t kept = pm_arenas_kept(), bound, want, bytes;
 	struct pm_arena *arena;
 	unsigned int id;
 
-	WRITE_ONCE(pm_decay_freed, READ_ONCE(pm_decay_freed) + 1);
+	pm_arenas_note_freed();
 	pm_keep_set_live(pm_arenas_live());
 	bound = pm_keep_bound();
 	if (likely(kept <= bound))
@@ -210,4 +224,17 @@ void pm_arenas_shed(void)
 		pm_arena_check(arena);
 		pm_arena_unlock(arena);
 	}
+}
+
+/**
+ * pm_arenas_look() - give back what is too much and what no arena needed
+ *
+ * For those who have left an arena: see pm_arena_leave().
+ *
+ * Context: a mutex may be tried; no lock held.
+ */
+void pm_arenas_look(void)
+{
+	pm_arenas_shed();
+	pm_arenas_decay();
 }

@@ -10,11 +10,12 @@
 struct pm_arena;
 
 size_t pm_arenas_kept(void);
-unsigned int pm_arenas_freed(void);
+unsigned long pm_arenas_freed(void);
+void pm_arenas_note_freed(void);
 unsigned int pm_arenas_outgrown(void);
 void pm_arenas_note_growth(const struct pm_arena *arena);
 void pm_arenas_bring_home(void);
 void pm_arenas_decay(void);
-void pm_arenas_shed(void);
+void pm_arenas_look(void);
 
 #endif /* PM_DECAY_H */

@@ -11,7 +11,6 @@
  */
 #include "arena/arena.h"
 #include "arena/check.h"
-#include "back/extent.h"
 #include "base/options.h"
 #include "base/trace.h"
 
@@ -227,12 +226,9 @@ bool pm_arena_enter_or_unlock(struct pm_arena *arena, unsigned int class)
  * pm_arena_leave() - let the lock go, after a look at what is not needed
  * @arena: the arena
  *
- * A thread that allocates small objects only also looks after the large ones that
- * others left.
- *
  * Context: arena lock held, and no other.
- * Return: whether so much was freed that all arenas are worth a look:
- * pm_arenas_shed().
+ * Return: whether all arenas are worth a look, by pm_arenas_look(): much was freed,
+ * or this one's decay time was over, and others' may be, which nobody uses.
  */
 bool pm_arena_leave(struct pm_arena *arena)
 {
@@ -244,7 +240,5 @@ bool pm_arena_leave(struct pm_arena *arena)
 		pm_arena_watch(arena);
 	pm_arena_check(arena);
 	pm_arena_unlock(arena);
-	if (unlikely(decayed))
-		pm_extents_decay();
-	return much;
+	return much || decayed;
 }

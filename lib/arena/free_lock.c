@@ -78,7 +78,7 @@ enum pm_slab_fault __pm_free_lock(struct pm_heap *heap, struct pm_slab *slab,
 	if (likely(arena)) {
 		fault = pm_arena_put_object(arena, slab, index);
 		if (unlikely(pm_arena_leave(arena)))
-			pm_arenas_shed();
+			pm_arenas_look();
 		return fault;
 	}
 	return pm_remote_free(heap, slab, index);
@@ -144,7 +144,7 @@ static void pm_free_lock_spans(unsigned int class, void **objs, unsigned int n)
 		} else if (pm_arena_enter_or_unlock(arena, class)) {
 			kept = pm_arena_keep_spans(arena, class, objs, n);
 			if (unlikely(pm_arena_leave(arena)))
-				pm_arenas_shed();
+				pm_arenas_look();
 		}
 	}
 	pm_span_put_all(class, objs + kept, n - kept);
@@ -185,7 +185,7 @@ void pm_free_lock_batch(unsigned int class, void **objs, unsigned int n)
 	if (likely(arena)) {
 		pm_arena_put_batch(arena, class, objs, n);
 		if (unlikely(pm_arena_leave(arena)))
-			pm_arenas_shed();
+			pm_arenas_look();
 		return;
 	}
 	/* retire K: the section holds off retire G. */

@@ -347,7 +347,8 @@ unsigned int __pm_malloc_lock(unsigned int class, void **objs, unsigned int n,
 		arena = pm_arena_lock_slow(class, busy, gfp);
 	if (likely(arena)) {
 		got = pm_arena_take_growing(arena, class, objs, n, gfp);
-		pm_arena_leave(arena);
+		if (unlikely(pm_arena_leave(arena)))
+			pm_arenas_look();
 	}
 	return likely(got) ? got : pm_malloc_ask_all(class, objs, gfp);
 }

@@ -21,8 +21,10 @@ static u8 *pm_leaf_class(struct pm_leaf *leaf, const void *p)
  */
 static void *pm_node_provide(void **entry, size_t size, gfp_t gfp)
 {
-	void *node = READ_ONCE(*entry), *won;
+	void *node, *won;
 
+	/* Pairs with the exchange below: another's node is seen with its zeroes. */
+	node = smp_load_acquire(entry);
 	if (node)
 		return node;
 	node = pm_inject_fails(&pm_inject.meta) ? NULL :
@@ -83,7 +85,8 @@ static bool pm_place_provide(struct pm_heap **entry, gfp_t gfp)
 {
 	struct pm_place_heaps *place;
 
-	if (pm_is_table(READ_ONCE(*entry)))
+	/* Pairs with the exchange below. */
+	if (pm_is_table(smp_load_acquire(entry)))
 		return true;
 	place = pm_inject_fails(&pm_inject.meta) ? NULL :
 		pm_meta_alloc(sizeof(*place), gfp);

@@ -100,12 +100,16 @@ struct pm_magazine *pm_mag_here(gfp_t gfp)
 	mag = pm_mag_at(index);
 	if (!mag) {
 		mag = pm_mag_new(gfp);
-		if (mag)
+		if (mag) {
 			trace_magazine_install(index, 0, 0, 0);
+			WRITE_ONCE(mag->cpu, index);
+		}
 		WRITE_ONCE(pm_mags[index], mag);
 	}
-	if (mag && !pm_percpu_get(index))
+	if (mag && !pm_percpu_get(index)) {
 		pm_percpu_publish(index, mag);		/* magazine F */
+		smp_mb();	/* pm_mag_set_all_aside() finds F, or we what it is for */
+	}
 	mutex_unlock(&pm_mag_lock);
 	return mag;
 }

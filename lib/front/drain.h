@@ -13,6 +13,7 @@ bool pm_mag_drain_locked(unsigned int index);
 bool pm_mag_trylock_all(void);
 
 /* visit.c */
-void pm_mag_come_by(void);
+void pm_mag_come_by(const struct pm_magazine *mag);
+void pm_mag_set_all_aside(void);
 
 #endif /* PM_DRAIN_H */

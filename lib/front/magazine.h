@@ -98,6 +98,8 @@ struct pm_stack {
  * @span_misses: misses of all classes of spans, cut off
  * @span_missed: per class of spans, which of these was its last
  * @has_excess: a class of spans may have more objects than its limit allows
+ * @cpu: number of the magazine's CPU, or of the one that had it last [pm_mag_lock;
+ *	read by slow paths]
  * @capacity: bytes of objects that all limits together allow, beyond the first
  *	few of each class of slabs
  * @span_capacity: of these, bytes of spans
@@ -113,6 +115,7 @@ struct pm_magazine {
 	u8 span_misses;
 	u8 span_missed[PM_NR_SPAN_CLASSES];
 	bool has_excess;
+	u32 cpu;
 	u64 tops;
 	u64 tops_then;
 	long capacity;

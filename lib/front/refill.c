@@ -112,37 +112,15 @@ static noinline void pm_mag_shed(const struct pm_magazine *mag)
 	}
 }
 
-/**
- * pm_mag_refill() - a pop found nothing: get an object and more
- * @class: class number
- * @gfp: context
- *
- * Context: may sleep; @gfp without permission to sleep gets NULL.
- * Return: an object, whose mark is to be spent, or NULL.
- */
-void *pm_mag_refill(unsigned int class, gfp_t gfp)
+/* Get an object from an arena, and more for the magazine. */
+static void *pm_mag_refill_batch(struct pm_magazine *mag, unsigned int class,
+				 gfp_t gfp)
 {
 	u64 begin = pm_trace_begin(magazine_refill);
 	void *objs[PM_BATCH_MAX + 1];
-	struct pm_magazine *mag;
 	unsigned int n = 0, got, pushed;
 	int carrier = -1;
 
-	pm_mag_count_miss();
-	if (!gfpflags_allow_blocking(gfp))
-		return NULL;
-	/* Nothing was started yet: that is for the caller. */
-	if (unlikely(!pm_arena_ready()))
-		return NULL;
-	mag = pm_mag_here(gfp);
-	/* It may have been set aside, or is another CPU's than a moment ago. */
-	if (mag && pm_mag_has_object(mag, class)) {
-		objs[0] = pm_percpu_pop(class);
-		if (objs[0]) {
-			pm_mag_come_by();
-			return objs[0];
-		}
-	}
 	if (likely(mag)) {
 		pm_mag_grow(mag, class, PM_MISS_EMPTY);
 		n = pm_mag_want(mag, class);
@@ -164,13 +142,42 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 		pm_inflight_end(carrier);
 	if (unlikely(!got))
 		return NULL;
-	if (got > 1 || pm_class_is_span(class)) {
+	if (got > 1 || pm_class_is_span(class))
 		pm_batch_provide(gfp);
-		pm_mag_come_by();
-	}
-	if (likely(mag) && unlikely(pm_mag_take_excess(mag)))
-		pm_mag_shed(mag);
 	return objs[0];
+}
+
+/**
+ * pm_mag_refill() - a pop found nothing: get an object and more
+ * @class: class number
+ * @gfp: context
+ *
+ * Context: may sleep; @gfp without permission to sleep gets NULL.
+ * Return: an object, whose mark is to be spent, or NULL.
+ */
+void *pm_mag_refill(unsigned int class, gfp_t gfp)
+{
+	struct pm_magazine *mag;
+	void *obj = NULL;
+
+	pm_mag_count_miss();
+	if (!gfpflags_allow_blocking(gfp))
+		return NULL;
+	/* Nothing was started yet: that is for the caller. */
+	if (unlikely(!pm_arena_ready()))
+		return NULL;
+	mag = pm_mag_here(gfp);
+	/* It may have been set aside, or is another CPU's than a moment ago. */
+	if (mag && pm_mag_has_object(mag, class))
+		obj = pm_percpu_pop(class);
+	if (!obj)
+		obj = pm_mag_refill_batch(mag, class, gfp);
+	if (likely(mag)) {
+		pm_mag_come_by(mag);
+		if (unlikely(pm_mag_take_excess(mag)))
+			pm_mag_shed(mag);
+	}
+	return obj;
 }
 
 /**
@@ -225,6 +232,33 @@ static bool pm_mag_send_home(unsigned int class, void *obj)
 	return true;
 }
 
+/* Find room for @obj in the magazine, or make some. */
+static bool pm_mag_push(struct pm_magazine *mag, unsigned int class, void *obj)
+{
+	unsigned int n;
+
+	if (unlikely(pm_mag_sends_home(mag, class, obj))) {
+		/* The first one only: a CPU that only frees needs room. */
+		if (!pm_mag_room(mag, class))
+			pm_mag_grow(mag, class, PM_MISS_FULL);
+		return pm_mag_send_home(class, obj);
+	}
+	/* It may have been set aside. */
+	if (pm_mag_room_left(mag, class) && pm_percpu_push(class, obj))
+		return true;
+	if (pm_mag_grow(mag, class, PM_MISS_FULL) &&
+	    pm_percpu_push(class, obj))
+		return true;
+	n = min_t(unsigned int, pm_classes[class].batch,
+		  (pm_mag_room(mag, class) + 1) / 2 +
+		  pm_mag_excess(mag, class));
+	/* Nothing at all, when the stack lost its room a moment ago. */
+	if (n)
+		pm_mag_flush_batch(class, n, pm_free_lock_batch);
+	/* It may still find no room, on a CPU that we have moved to. */
+	return pm_percpu_push(class, obj);
+}
+
 /**
  * pm_mag_flush() - a push found no room: make some
  * @class: class number
@@ -237,32 +271,13 @@ static bool pm_mag_send_home(unsigned int class, void *obj)
 bool pm_mag_flush(unsigned int class, void *obj)
 {
 	struct pm_magazine *mag = pm_mag_here(GFP_NOWAIT);
-	unsigned int n;
+	bool pushed;
 
 	pm_mag_count_miss();
 	if (unlikely(!mag))
 		return false;
-	if (unlikely(pm_mag_sends_home(mag, class, obj))) {
-		/* The first one only: a CPU that only frees needs room. */
-		if (!pm_mag_room(mag, class))
-			pm_mag_grow(mag, class, PM_MISS_FULL);
-		return pm_mag_send_home(class, obj);
-	}
-	/* It may have been set aside. */
-	if (pm_mag_room_left(mag, class) && pm_percpu_push(class, obj)) {
-		if (pm_context_may_lock())
-			pm_mag_come_by();
-		return true;
-	}
-	if (pm_mag_grow(mag, class, PM_MISS_FULL) &&
-	    pm_percpu_push(class, obj))
-		return true;
-	n = min_t(unsigned int, pm_classes[class].batch,
-		  (pm_mag_room(mag, class) + 1) / 2 +
-		  pm_mag_excess(mag, class));
-	/* Nothing at all, when the stack lost its room a moment ago. */
-	if (n)
-		pm_mag_flush_batch(class, n, pm_free_lock_batch);
-	/* It may still find no room, on a CPU that we have moved to. */
-	return pm_percpu_push(class, obj);
+	pushed = pm_mag_push(mag, class, obj);
+	if (pm_context_may_lock())
+		pm_mag_come_by(mag);
+	return pushed;
 }

@@ -33,7 +33,7 @@ static u64 pm_mag_tick_at;
  */
 static struct {
 	u64 at;
-	unsigned int freed;
+	unsigned long freed;
 	unsigned int left;
 	unsigned int outgrown;
 } pm_mag_look;
@@ -83,38 +83,55 @@ out:
 }
 
 /*
+ * Set a CPU's magazine aside. The null magazine may be published at any time and
+ * by anybody: no lock is needed, so nobody who drains can keep us from it, and be the
+ * last that comes by.
+ */
+static void pm_mag_set_aside(unsigned int index)
+{
+	if (pm_percpu_get(index))
+		pm_percpu_publish(index, NULL);		/* magazine L */
+}
+
+/**
+ * pm_mag_set_all_aside() - have every CPU come by at its next operation
+ *
+ * For memory that could go back and that no slow path saw, or that was freed by a
+ * thread which is gone.
+ *
+ * Context: any.
+ */
+void pm_mag_set_all_aside(void)
+{
+	unsigned int index;
+
+	for (index = 0; index < pm_percpu_count(); index++)
+		pm_mag_set_aside(index);
+}
+
+/*
  * Whether the next operation of this CPU is to come by: as long as something
  * could go back, and not so often that a busy program would feel it.
  */
 static bool pm_mag_may_set_aside(u64 now)
 {
-	unsigned int left = READ_ONCE(pm_mag_look.left);
-	unsigned int freed = pm_arenas_freed();
+	unsigned long freed = pm_arenas_freed();
+	bool tick = READ_ONCE(pm_mag_look.at) != now;
+	unsigned int left;
 
-	if (READ_ONCE(pm_mag_look.at) != now ||
-	    READ_ONCE(pm_mag_look.freed) != freed) {
-		WRITE_ONCE(pm_mag_look.at, now);
-		WRITE_ONCE(pm_mag_look.freed, freed);
+	if (tick || READ_ONCE(pm_mag_look.freed) != freed) {
 		left = pm_arenas_kept() > PM_MAG_KEPT ? PM_MAG_ASIDE : 0;
 		WRITE_ONCE(pm_mag_look.left, left);
+		WRITE_ONCE(pm_mag_look.freed, freed);
+		WRITE_ONCE(pm_mag_look.at, now);
+		if (tick && left)
+			pm_mag_set_all_aside();
 	}
+	left = READ_ONCE(pm_mag_look.left);
 	if (!left)
 		return false;
 	WRITE_ONCE(pm_mag_look.left, left - 1);
 	return true;
-}
-
-/*
- * Set this CPU's magazine aside. The null magazine may be published at any time and
- * by anybody: no lock is needed, so nobody who drains can keep us from it, and be the
- * last that comes by.
- */
-static void pm_mag_set_aside(void)
-{
-	unsigned int index = pm_percpu_index();
-
-	if (index < pm_percpu_count())
-		pm_percpu_publish(index, NULL);		/* magazine L */
 }
 
 /*
@@ -147,22 +164,25 @@ static noinline void pm_mag_bring_home(void)
 
 /**
  * pm_mag_come_by() - what is to be done now and then, by whoever comes along
+ * @mag: magazine that pm_mag_here() found
  *
- * Idle magazines are drained, idle arenas give back.
+ * Idle magazines are drained, idle arenas give back. Whoever published a magazine
+ * ends here: one that is not set aside again serves fast paths, which never look.
  *
  * Context: no lock held.
  */
-void pm_mag_come_by(void)
+void pm_mag_come_by(const struct pm_magazine *mag)
 {
 	u64 now = pm_host_clock_coarse_ns();
 
-	pm_mag_tick(now, pm_percpu_index());
+	pm_mag_tick(now, READ_ONCE(mag->cpu));
 	if (unlikely(pm_arenas_outgrown() != READ_ONCE(pm_mag_look.outgrown)))
 		pm_mag_bring_home();
 	if (likely(!pm_mag_may_set_aside(now)))
 		return;
 	pm_arenas_decay();
-	pm_mag_set_aside();
+	/* The thread may run elsewhere by now. */
+	pm_mag_set_aside(READ_ONCE(mag->cpu));
 }
 
 /**

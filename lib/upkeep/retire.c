@@ -55,10 +55,11 @@
  *   - Without P the batch that G finds would go into the retired arena's depot.
  */
 #include "arena/arena.h"
+#include "arena/decay.h"
 #include "arena/registry.h"
 #include "base/options.h"
 #include "base/trace.h"
-#include "front/magazine.h"
+#include "front/drain.h"
 #include "pmalloc.h"
 
 /* The arena with the next number that exists, round the table. */
@@ -154,6 +155,9 @@ int pm_arena_retire(unsigned int cpu)
 	synchronize_srcu(&pm_srcu);
 
 	pm_retire_rest(arena, to);
+	/* Whoever looked between A and D has not seen what could go back. */
+	pm_arenas_note_freed();
+	pm_mag_set_all_aside();
 	trace_arena_retire(cpu, 0, pm_trace_since(begin), pm_arena_id(to));
 out:
 	mutex_unlock(&pm_registry);

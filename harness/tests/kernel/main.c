@@ -170,7 +170,8 @@ static int __init pmalloc_test_forget(void)
 
 #define PIECE_ORDER	2	/* a slab of the small classes */
 #define PIECE_LONG_ORDER 10	/* as long as blocks get */
-#define PIECE_OBJECTS	10000
+/* More than what the kernel finds in one piece when it looks for memory. */
+#define PIECE_OBJECTS	100000
 #define PIECE_SIZE	200
 
 static void __init pieces_take(struct list_head *kept, unsigned int order)
