@@ -36,9 +36,17 @@ static gfp_t pm_gfp_under_lock(gfp_t gfp)
 /* ---- heaps ------------------------------------------------------------- */
 
 /*
- * Memory that has been up for long is in pieces: rather a heap of one slab
- * than none. Up to order 3 the kernel goes to great lengths to have some.
+ * For a block that could be shorter, or of pages that do not follow each other.
+ * Memory that has been up for long is in pieces, and then the kernel takes tenths of
+ * a second to find one, or, up to order 3, does not return without one.
  */
+static gfp_t pm_gfp_no_effort(gfp_t gfp)
+{
+	return (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY | __GFP_NOMEMALLOC |
+	       __GFP_NOWARN;
+}
+
+/* Rather a heap of one slab than none. */
 void *pm_host_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp)
 {
 	int order = get_order(*size), last = get_order(least);
@@ -46,7 +54,8 @@ void *pm_host_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp)
 
 	gfp = pm_gfp_under_lock(gfp) | __GFP_COMP | __GFP_NORETRY;
 	for (; !page && order >= last; order--) {
-		page = alloc_pages(gfp, order);
+		page = alloc_pages(order > last ? pm_gfp_no_effort(gfp) : gfp,
+				   order);
 		*size = PAGE_SIZE << order;
 	}
 	if (!page)
@@ -197,8 +206,8 @@ struct pm_meta_tail {
 /*
  * kmalloc() aligns sizes that are a power of two to their size; its other
  * classes, 96 and 192, are never hit by what is rounded up to one. Above a
- * page whole pages are taken. What is longer still comes from vmalloc() where
- * the context may sleep.
+ * page whole pages are taken. What is longer still, or not to be had, comes from
+ * vmalloc() where the context may sleep.
  */
 #define PM_META_PAGES	(64UL << 10)
 
@@ -210,11 +219,15 @@ static size_t pm_meta_room(size_t size)
 
 static void *pm_meta_get(size_t room, gfp_t gfp)
 {
+	void *ptr = NULL;
+
 	if (room <= PAGE_SIZE)
 		return kmalloc(room, gfp);
-	if (room <= PM_META_PAGES || !gfpflags_allow_blocking(gfp))
+	if (!gfpflags_allow_blocking(gfp))
 		return alloc_pages_exact(room, gfp);
-	return __vmalloc(room, gfp);
+	if (room <= PM_META_PAGES)
+		ptr = alloc_pages_exact(room, pm_gfp_no_effort(gfp));
+	return ptr ? ptr : __vmalloc(room, gfp);
 }
 
 static void pm_meta_put(void *ptr, size_t room)
