@@ -321,10 +321,40 @@ __cold void pm_bug(const char *what, const char *file, int line)
 	abort();
 }
 
+/* Append a text. Return: where it ends, or @end when there is no room for all. */
+static char *pm_put_text(char *at, const char *end, const char *text)
+{
+	while (*text && at < end)
+		*at++ = *text++;
+	return at;
+}
+
+static char *pm_put_number(char *at, const char *end, unsigned int number)
+{
+	char digits[12], *first = digits + sizeof(digits) - 1;
+
+	*first = 0;
+	do {
+		*--first = '0' + number % 10;
+		number /= 10;
+	} while (number);
+	return pm_put_text(at, end, first);
+}
+
+/*
+ * Every process comes by here at its start: printf() would bring in pages of the C
+ * library, code and tables, that a small program has no other use for.
+ */
 int pm_host_describe(char *buf, size_t size)
 {
-	return scnprintf(buf, size, "userspace, pid %d, %s", (int)getpid(),
-			 pm_percpu_mode());
+	char *at = buf, *end = buf + size - 1;
+
+	at = pm_put_text(at, end, "userspace, pid ");
+	at = pm_put_number(at, end, getpid());
+	at = pm_put_text(at, end, ", ");
+	at = pm_put_text(at, end, pm_percpu_mode());
+	*at = 0;
+	return at - buf;
 }
 
 u64 pm_host_random(void)
