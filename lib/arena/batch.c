@@ -37,12 +37,13 @@
  */
 #include "arena/batch.h"
 
-#define PM_BATCH_CHUNK		14		/* batches made at a time */
+#define PM_BATCH_CHUNK		14		/* batches in one piece of memory */
 #define PM_BATCH_CHUNKS		256
+#define PM_BATCH_FIRST		3		/* as many as a page has room for */
 #define PM_BATCH_CHUNK_BYTES	(PM_BATCH_CHUNK * sizeof(struct pm_batch))
 
 static struct pm_batch *pm_batch_chunk[PM_BATCH_CHUNKS];
-static unsigned int pm_batch_chunks;	/* [pm_batch_lock] */
+static unsigned int pm_batch_made;	/* [pm_batch_lock] */
 static u64 pm_batch_head;		/* changes << 32 | index + 1 */
 static DEFINE_MUTEX(pm_batch_lock);
 
@@ -89,43 +90,58 @@ void pm_batch_put(struct pm_batch *batch)
 	} while (!try_cmpxchg(&pm_batch_head, &head, next));
 }
 
+/* Make one more. Return: false when there is no memory for it. */
+static bool pm_batch_make(gfp_t gfp)
+{
+	unsigned int index = pm_batch_made;
+	struct pm_batch **chunk = &pm_batch_chunk[index / PM_BATCH_CHUNK];
+	struct pm_batch *batch;
+
+	lockdep_assert_held(&pm_batch_lock);
+	if (index == PM_BATCH_CHUNK * PM_BATCH_CHUNKS)
+		return false;
+	/* It may be there already: pm_batch_restart_all(). */
+	if (!*chunk)
+		*chunk = pm_meta_alloc(PM_BATCH_CHUNK_BYTES, gfp);
+	if (!*chunk)
+		return false;
+	batch = pm_batch_at(index);
+	batch->self = index;
+	/* Before it is spare: whoever counts those that are missing misses it. */
+	WRITE_ONCE(pm_batch_made, index + 1);
+	/* Published by the exchange in pm_batch_put(). */
+	pm_batch_put(batch);
+	return true;
+}
+
 /**
  * pm_batch_provide() - allocate spare batches, if there are few
  * @gfp: context
  *
- * Called by allocation, which may wait, for free, which may not.
+ * Called by allocation, which may wait, for free, which may not. A batch that is
+ * made is written to: most programs do with the first few, so it begins with these.
  *
  * Context: no lock held.
  */
 void pm_batch_provide(gfp_t gfp)
 {
-	struct pm_batch *chunk;
-	unsigned int i;
+	unsigned int more;
 
 	if (likely((u32)READ_ONCE(pm_batch_head)) ||
 	    !mutex_trylock(&pm_batch_lock))
 		return;
-	if (pm_batch_chunks < PM_BATCH_CHUNKS) {
-		chunk = pm_meta_alloc(PM_BATCH_CHUNK_BYTES, gfp);
-		if (chunk) {
-			/* Published by the exchange in pm_batch_put(). */
-			pm_batch_chunk[pm_batch_chunks] = chunk;
-			for (i = 0; i < PM_BATCH_CHUNK; i++) {
-				chunk[i].self = pm_batch_chunks *
-						PM_BATCH_CHUNK + i;
-				pm_batch_put(&chunk[i]);
-			}
-			pm_batch_chunks++;
-		}
-	}
+	more = min_t(unsigned int, PM_BATCH_CHUNK,
+		     max_t(unsigned int, pm_batch_made, PM_BATCH_FIRST));
+	while (more-- && pm_batch_make(gfp))
+		;
 	mutex_unlock(&pm_batch_lock);
 }
 
 /**
  * pm_batch_lock_all() - keep batches from being made, for fork()
  *
- * A chunk that is half in use must not be seen: the child would make another
- * with the same indices.
+ * One that is made and not yet spare would look like one that was in the hands of
+ * a thread that is not in the child.
  */
 void pm_batch_lock_all(void)
 {
@@ -181,7 +197,7 @@ static unsigned int pm_batch_count_spare(void)
  */
 void pm_batch_restart_all(bool inside)
 {
-	unsigned int total = pm_batch_chunks * PM_BATCH_CHUNK, i;
+	unsigned int total = pm_batch_made, i;
 
 	/* Mostly none is missing, and nothing is written to. */
 	if (!inside && pm_batch_count_spare() + pm_batch_kept < total) {
@@ -191,11 +207,6 @@ void pm_batch_restart_all(bool inside)
 				pm_batch_put(pm_batch_at(i));
 	}
 	pm_batch_kept = 0;
-	/* Made by half by a thread that is not here: its indices are in use. */
-	if (pm_mutex_is_others(&pm_batch_lock) &&
-	    pm_batch_chunks < PM_BATCH_CHUNKS &&
-	    pm_batch_chunk[pm_batch_chunks])
-		pm_batch_chunks++;
 	pm_mutex_restart(&pm_batch_lock);
 }
 
@@ -208,8 +219,10 @@ void pm_batch_exit(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < pm_batch_chunks; i++)
+	for (i = 0; i < PM_BATCH_CHUNKS && pm_batch_chunk[i]; i++) {
 		pm_meta_free(pm_batch_chunk[i], PM_BATCH_CHUNK_BYTES);
-	pm_batch_chunks = 0;
+		pm_batch_chunk[i] = NULL;
+	}
+	pm_batch_made = 0;
 	pm_batch_head = 0;
 }
