@@ -176,7 +176,10 @@ static void pm_forker_put(struct pm_forker *f)
  */
 bool pm_urcu_is_forsaken;
 
-static bool pm_has_threads(void)
+/**
+ * pm_has_threads() - whether there are, or may be, other threads
+ */
+bool pm_has_threads(void)
 {
 	return !&__libc_single_threaded || !__libc_single_threaded;
 }

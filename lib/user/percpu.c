@@ -6,6 +6,7 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include "front/magazine.h"
 #include "base/options.h"
 #include "user.h"
@@ -45,12 +46,6 @@ __thread struct pm_tls pm_tls __attribute__((tls_model("initial-exec"))) = {
 
 static_assert(sizeof(struct pm_tls) <= 64, "static TLS is scarce");
 
-/* Missing in C libraries before 2.35. */
-extern const ptrdiff_t pm_libc_rseq_offset __asm__("__rseq_offset")
-	__attribute__((weak));
-extern const unsigned int pm_libc_rseq_size __asm__("__rseq_size")
-	__attribute__((weak));
-
 enum pm_percpu_state {
 	PM_PERCPU_UNKNOWN,
 	PM_PERCPU_LIBC,
@@ -62,6 +57,41 @@ enum pm_percpu_state {
 };
 
 static enum pm_percpu_state pm_percpu_state;
+
+/*
+ * The table of magazines is part of the file, for the words before it are set before
+ * anything of ours runs. Whoever reads one page of a file gets its neighbours
+ * mapped, and the dynamic linker has read one: so every process had all of the table,
+ * 64 KiB, of which it uses a few words. As long as nobody has written to it, it is as
+ * in the file, and can go. A library that is loaded late may find threads, and leaves
+ * it.
+ */
+static void pm_percpu_let_go(void)
+{
+	char *from = (char *)ALIGN((unsigned long)pm_percpu.mag, PAGE_SIZE);
+	char *end = (char *)ALIGN_DOWN((unsigned long)&pm_percpu.mag[PM_MAX_CPUS],
+				       PAGE_SIZE);
+	static bool is_gone;
+
+	if (is_gone || pm_has_threads())
+		return;
+	is_gone = true;
+	pm_syscall(SYS_madvise, from, end - from, MADV_DONTNEED);
+}
+
+/* For a program that never calls malloc(), and before those that do. */
+static void __attribute__((constructor)) pm_percpu_start(void)
+{
+	if (pm_percpu_state == PM_PERCPU_UNKNOWN)
+		pm_percpu_let_go();
+}
+
+/* Missing in C libraries before 2.35. */
+extern const ptrdiff_t pm_libc_rseq_offset __asm__("__rseq_offset")
+	__attribute__((weak));
+extern const unsigned int pm_libc_rseq_size __asm__("__rseq_size")
+	__attribute__((weak));
+
 static pthread_key_t pm_rseq_key;
 
 static bool pm_has_libc_area(void)
@@ -168,6 +198,8 @@ bool pm_percpu_init(void)
 	unsigned int index;
 	int saved = errno;
 
+	/* Other constructors may have come before ours. */
+	pm_percpu_let_go();
 	for (index = 0; index < pm_percpu_count(); index++)
 		pm_percpu_publish(index, NULL);
 	if (getauxval(AT_RSEQ_FEATURE_SIZE) < PM_MM_CID_OFFSET + 4)

@@ -37,6 +37,7 @@ bool pm_filter_allows(bool listed);
 void pm_pages_lock(void);
 void pm_pages_unlock(bool child);
 void pm_fork_init(void);
+bool pm_has_threads(void);
 bool pm_call_shares(long nr, const void *arg, size_t size);
 void pm_vfork_begin(void);
 void pm_vfork_stays(void);
