@@ -94,6 +94,9 @@
 
 #include "pm_env.h"
 
+/* Most pages that a host is asked about at once. */
+#define PM_PAGES_AT_ONCE	1024UL
+
 /**
  * pm_host_heap_map() - get the memory of a heap
  * @size: in: bytes wanted, a multiple of 16 KiB up to 1 << PM_HEAP_SHIFT.
@@ -147,13 +150,26 @@ void pm_host_populate(void *addr, size_t size);
 /**
  * pm_host_resident() - how much of a range has pages
  * @addr: start, a multiple of the page size
- * @size: bytes, likewise, up to 1024 pages
+ * @size: bytes, likewise, up to PM_PAGES_AT_ONCE pages
  *
  * Context: no lock held. The range may be anybody's by now.
  * Return: bytes, all of @size where memory always has pages; negative when the
  * host cannot tell.
  */
 long pm_host_resident(const void *addr, size_t size);
+
+/**
+ * pm_host_pages() - which pages of a range are there
+ * @addr: start, a multiple of the page size
+ * @pages: how many, up to PM_PAGES_AT_ONCE
+ * @has: out: a bit for each, set where it is there
+ *
+ * For figures: a page may come or go meanwhile.
+ *
+ * Context: any lock held. The range may be anybody's by now.
+ * Return: whether @has was written; false when the host cannot tell.
+ */
+bool pm_host_pages(const void *addr, size_t pages, unsigned long *has);
 
 /**
  * pm_host_large_map() - get the memory of a large object
@@ -225,6 +241,14 @@ void pm_meta_free(void *ptr, size_t size);
  * Return: bytes, free ones kept for reuse included.
  */
 size_t pm_meta_bytes(void);
+
+/**
+ * pm_meta_resident() - bytes of them that have pages
+ *
+ * Context: any lock held.
+ * Return: bytes, negative when the host cannot tell.
+ */
+long pm_meta_resident(void);
 
 /**
  * pm_host_nr_cpus() - CPU numbers that can ever occur

@@ -9,6 +9,7 @@
 #include "api/stats.h"
 #include "arena/registry.h"
 #include "base/options.h"
+#include "front/magazine.h"
 
 struct pm_writer {
 	char *buf;
@@ -169,6 +170,48 @@ static void pm_text_totals(struct pm_writer *w, const struct pm_totals *t)
 		 t->large_cached >> 10, t->meta >> 10);
 }
 
+/* A line of the table of parts; what the host cannot tell is no number. */
+static void pm_text_bytes(struct pm_writer *w, const char *name, int cpu,
+			  const struct pm_bytes *b, const char *how)
+{
+	if (cpu < 0)
+		pm_write(w, "%-12s", name);
+	else
+		pm_write(w, "%-6s %5d", name, cpu);
+	pm_write(w, " %12llu", PM_LLU(b->bytes >> 10));
+	if (how)
+		pm_write(w, " %12llu  %s", PM_LLU(b->resident >> 10), how);
+	pm_write(w, "\n");
+}
+
+static void pm_text_magazines(struct pm_writer *w, const char *how)
+{
+	struct pm_bytes mag;
+	unsigned int index;
+
+	for (index = 0; index < pm_percpu_count(); index++)
+		if (pm_magazine_bytes(index, &mag))
+			pm_text_bytes(w, "  CPU", index, &mag, how);
+}
+
+static void pm_text_parts(struct pm_writer *w, const struct pm_totals *t)
+{
+	struct pm_parts parts;
+	const char *how;
+	unsigned int n;
+
+	pm_get_parts(&parts, t);
+	pm_write(w, "memory (KiB)       bytes%s\n",
+		 parts.is_measured ? "     resident" : "");
+	for (n = 0; n < PM_NR_PARTS; n++) {
+		how = parts.is_measured ? pm_part_how(n) : NULL;
+		pm_text_bytes(w, pm_part_name(n), -1, &parts.part[n], how);
+		if (n == PM_PART_magazine)
+			pm_text_magazines(w, how);
+	}
+	pm_text_bytes(w, "sum", -1, &parts.sum, parts.is_measured ? "" : NULL);
+}
+
 static void pm_text_caches(struct pm_writer *w)
 {
 	struct pm_class_figures fig;
@@ -204,6 +247,7 @@ static void pm_text(struct pm_writer *w)
 	pm_text_waits(w);
 	pm_text_caches(w);
 	pm_get_totals(&totals);
+	pm_text_parts(w, &totals);
 	pm_text_totals(w, &totals);
 }
 
@@ -298,12 +342,63 @@ static void pm_json_classes(struct pm_writer *w)
 	pm_write(w, "],");
 }
 
+/* Members of an object that has others; null is what the host cannot tell. */
+static void pm_json_bytes(struct pm_writer *w, const struct pm_bytes *b,
+			  bool is_measured)
+{
+	pm_write(w, "\"bytes\":%llu,\"resident\":", PM_LLU(b->bytes));
+	if (is_measured)
+		pm_write(w, "%llu", PM_LLU(b->resident));
+	else
+		pm_write(w, "null");
+}
+
+static void pm_json_magazines(struct pm_writer *w, bool is_measured)
+{
+	struct pm_bytes mag;
+	unsigned int index;
+	bool first = true;
+
+	pm_write(w, ",\"cpus\":[");
+	for (index = 0; index < pm_percpu_count(); index++) {
+		if (!pm_magazine_bytes(index, &mag))
+			continue;
+		pm_write(w, "%s{\"cpu\":%u,", pm_comma(&first), index);
+		pm_json_bytes(w, &mag, is_measured);
+		pm_write(w, "}");
+	}
+	pm_write(w, "]");
+}
+
+static void pm_json_parts(struct pm_writer *w, const struct pm_totals *t)
+{
+	struct pm_parts parts;
+	bool first = true;
+	unsigned int n;
+
+	pm_get_parts(&parts, t);
+	pm_write(w, "\"memory\":[");
+	for (n = 0; n < PM_NR_PARTS; n++) {
+		pm_write(w, "%s{\"part\":\"%s\",", pm_comma(&first),
+			 pm_part_name(n));
+		pm_json_bytes(w, &parts.part[n], parts.is_measured);
+		pm_write(w, ",\"how\":\"%s\"", pm_part_how(n));
+		if (n == PM_PART_magazine)
+			pm_json_magazines(w, parts.is_measured);
+		pm_write(w, "}");
+	}
+	pm_write(w, "],\"memory_sum\":{");
+	pm_json_bytes(w, &parts.sum, parts.is_measured);
+	pm_write(w, "},");
+}
+
 static void pm_json_totals(struct pm_writer *w)
 {
 	bool first = true;
 	struct pm_totals t;
 
 	pm_get_totals(&t);
+	pm_json_parts(w, &t);
 	pm_write(w, "\"total\":{");
 #define PM_JSON_TOTAL(name, expression)					\
 	pm_write(w, "%s\"" #name "\":%zu", pm_comma(&first), t.name);

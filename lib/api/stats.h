@@ -127,6 +127,24 @@ enum pm_format { PM_TEXT, PM_JSON, PM_XML };
 	T(heaps, A(heaps))						\
 	T(misuse, G(misuse))
 
+/*
+ * All memory by what it is used for: P(name, how), a member of struct pm_totals,
+ * and how the part of it that has pages is found. The sum over all is what is
+ * mapped, and descriptors. Reports have them in this order.
+ *
+ *	measured	the host is asked which pages are there
+ *	counted		so many objects, times their size, of those up to a page;
+ *			measured for longer ones
+ */
+#define PM_PARTS(P)							\
+	P(live, measured)						\
+	P(magazine, counted)						\
+	P(depot, counted)						\
+	P(slab_free, measured)						\
+	P(heap_free, measured)						\
+	P(large_cached, measured)					\
+	P(meta, measured)
+
 /**
  * enum pm_field_how - how a figure is found
  * @PM_FIELD_VALUE: it is there
@@ -169,11 +187,39 @@ struct pm_field {
 #define PM_NR_ARENA_CLASS_FIELDS (0 PM_ARENA_CLASS_FIGURES(PM_ONE_MORE))
 #define PM_NR_CLASS_FIELDS	(0 PM_CLASS_FIGURES(PM_ONE_MORE))
 #define PM_NR_TOTAL_FIELDS	(0 PM_TOTALS(PM_ONE_MORE))
+#define PM_NR_PARTS		(0 PM_PARTS(PM_ONE_MORE))
 
 extern const struct pm_field pm_arena_fields[PM_NR_ARENA_FIELDS];
 extern const struct pm_field pm_arena_class_fields[PM_NR_ARENA_CLASS_FIELDS];
 extern const struct pm_field pm_class_fields[PM_NR_CLASS_FIELDS];
 extern const struct pm_field pm_total_fields[PM_NR_TOTAL_FIELDS];
+extern const struct pm_field pm_part_fields[PM_NR_PARTS];
+
+#define PM_PART_NUMBER(name, how)	PM_PART_##name,
+
+enum pm_part_number { PM_PARTS(PM_PART_NUMBER) };
+
+/**
+ * struct pm_bytes - how long something is
+ * @bytes: bytes of address space
+ * @resident: of these, bytes that have pages
+ */
+struct pm_bytes {
+	u64 bytes;
+	u64 resident;
+};
+
+/**
+ * struct pm_parts - all memory by what it is used for
+ * @part: by number of the part
+ * @sum: over all of them
+ * @is_measured: the resident bytes are there: the host can tell
+ */
+struct pm_parts {
+	struct pm_bytes part[PM_NR_PARTS];
+	struct pm_bytes sum;
+	bool is_measured;
+};
 
 #define PM_FIGURE_MEMBER(name, ...)	u64 name;
 #define PM_FIGURE_LIST(name, array)					\
@@ -217,6 +263,10 @@ bool pm_arena_figures(unsigned int id, struct pm_arena_figures *fig);
 bool pm_arena_class_figures(unsigned int id, unsigned int class,
 			    struct pm_arena_class_figures *fig);
 void pm_class_figures(unsigned int class, struct pm_class_figures *fig);
+void pm_get_parts(struct pm_parts *parts, const struct pm_totals *t);
+const char *pm_part_name(unsigned int n);
+const char *pm_part_how(unsigned int n);
+bool pm_magazine_bytes(unsigned int index, struct pm_bytes *mag);
 size_t pm_report_as(char *buf, size_t size, enum pm_format format);
 
 #endif /* PM_STATS_H */

@@ -6,6 +6,7 @@
 #define PM_EXTENT_H
 
 #include "platform.h"
+#include "back/resident.h"
 
 /**
  * struct pm_extent - an extent: a run of pages, a span's, a large object's or free
@@ -72,6 +73,7 @@ void pm_extent_each_fresh(const struct pm_extent *e, char *from, char *to,
 void pm_extents_decay(void);
 size_t pm_extents_purge(void);
 size_t pm_extents_mapped(void);
+void pm_extents_resident(struct pm_resident *sum);
 bool pm_extents_are_warm(size_t size);
 void pm_extents_lock_all(void);
 void pm_extents_unlock_all(bool child);

@@ -349,3 +349,66 @@ size_t pm_heap_purge(struct pm_heap *heap, size_t most)
 	}
 	return units * PM_UNIT_SIZE;
 }
+
+/* Resident bytes of the objects of a slab that are not in it. */
+static size_t pm_slab_out_resident(const struct pm_slab *slab,
+				   const struct pm_pages *pages)
+{
+	size_t size = pm_classes[pm_slab_class(slab)].size, bytes = 0;
+	unsigned int index;
+
+	for (index = 0; index < pm_slab_capacity(slab); index++)
+		if (!pm_slab_object_is_free(slab, index))
+			bytes += pm_pages_bytes(pages,
+						pm_slab_object(slab, index), size);
+	return bytes;
+}
+
+static void pm_slab_resident(const struct pm_slab *slab,
+			     const struct pm_pages *pages,
+			     struct pm_resident *sum)
+{
+	size_t bytes, out;
+
+	bytes = pm_pages_bytes(pages, pm_slab_object(slab, 0),
+			       pm_slab_bytes(slab));
+	/* Nearly always all is there: then nobody has to look at each object. */
+	if (bytes == pm_slab_bytes(slab))
+		out = (pm_slab_capacity(slab) - pm_slab_nr_free(slab)) *
+		      pm_classes[pm_slab_class(slab)].size;
+	else
+		out = pm_slab_out_resident(slab, pages);
+	sum->out += out;
+	sum->slab_free += bytes - out;
+}
+
+/**
+ * pm_heap_resident() - add up what of a heap has pages
+ * @heap: the heap
+ * @sum: what is added to
+ *
+ * Context: the owner's lock is held.
+ */
+void pm_heap_resident(struct pm_heap *heap, struct pm_resident *sum)
+{
+	const struct pm_slab *slab;
+	struct pm_pages pages;
+	unsigned int unit = 0;
+
+	static_assert(PM_HEAP_SIZE <= PM_PAGES_AT_ONCE * PAGE_SIZE,
+		      "a heap is looked at as a whole");
+	lockdep_assert_held(heap->lock);
+	if (!pm_pages_look(&pages, heap->base, pm_heap_bytes(heap)))
+		return;
+	while (unit < heap->nr_units) {
+		if (test_bit(unit, heap->free)) {
+			sum->heap_free += pm_pages_bytes(&pages,
+				heap->base + unit * PM_UNIT_SIZE, PM_UNIT_SIZE);
+			unit++;
+			continue;
+		}
+		slab = &heap->slab[unit];
+		pm_slab_resident(slab, &pages, sum);
+		unit += pm_classes[pm_slab_class(slab)].units;
+	}
+}

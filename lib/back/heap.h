@@ -17,6 +17,7 @@
 
 #include "platform.h"
 #include "back/class.h"
+#include "back/resident.h"
 #include "back/slab.h"
 
 #define PM_HEAP_SIZE		(1UL << PM_HEAP_SHIFT)
@@ -69,6 +70,7 @@ void pm_heap_open_slab(struct pm_slab *slab, bool common);
 unsigned int pm_heap_take(struct pm_slab *slab, void **objs, unsigned int n,
 			  bool common);
 size_t pm_heap_purge(struct pm_heap *heap, size_t most);
+void pm_heap_resident(struct pm_heap *heap, struct pm_resident *sum);
 
 /**
  * pm_heap_owner() - arena that a heap belongs to

@@ -275,6 +275,40 @@ void pm_pagemap_each_large(void (*visit)(struct pm_extent *large))
 	}
 }
 
+/**
+ * pm_pagemap_next_large() - the next span or large object by address
+ * @unit: in: unit of address space to begin with, 0 for the first. out: where to
+ *	go on
+ *
+ * Context: any. As long as the extent lock is held nobody uses the descriptor for
+ * something else.
+ * Return: descriptor, or NULL when no more come.
+ */
+struct pm_extent *pm_pagemap_next_large(unsigned long *unit)
+{
+	const struct pm_region *region;
+	struct pm_extent *large;
+	struct pm_leaf *leaf;
+
+	while (*unit < PM_LEAVES << (PM_LEAF_SHIFT - PM_UNIT_SHIFT)) {
+		leaf = pm_leaf_of(*unit << PM_UNIT_SHIFT);
+		if (!leaf) {
+			*unit = ALIGN(*unit + 1, 1UL << (PM_LEAF_SHIFT - PM_UNIT_SHIFT));
+			continue;
+		}
+		region = READ_ONCE(leaf->region[(u32)(*unit << PM_UNIT_SHIFT) >>
+						PM_REGION_SHIFT]);
+		if (!region) {
+			*unit = ALIGN(*unit + 1, PM_REGION_UNITS);
+			continue;
+		}
+		large = READ_ONCE(region->large[(*unit)++ & (PM_REGION_UNITS - 1)]);
+		if (large)
+			return large;
+	}
+	return NULL;
+}
+
 static void pm_leaf_destroy(struct pm_leaf *leaf)
 {
 	unsigned long i;

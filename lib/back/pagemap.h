@@ -201,6 +201,7 @@ bool pm_pagemap_add_large(struct pm_extent *large, const void *p, gfp_t gfp);
 struct pm_extent *pm_pagemap_large(const void *p);
 bool pm_pagemap_take_large(struct pm_extent *large, const void *p);
 void pm_pagemap_each_large(void (*visit)(struct pm_extent *large));
+struct pm_extent *pm_pagemap_next_large(unsigned long *unit);
 void pm_pagemap_destroy(void);
 
 #endif /* PM_PAGEMAP_H */

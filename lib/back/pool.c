@@ -424,6 +424,26 @@ void pm_pool_expel_all(struct list_head *out)
 }
 
 /**
+ * pm_pool_resident() - bytes of the free extents that have pages
+ *
+ * All of each is looked at: where pages are huge, some lie where nobody wrote.
+ *
+ * Context: the extent lock is held.
+ */
+size_t pm_pool_resident(void)
+{
+	struct pm_extent *e;
+	unsigned int bin;
+	size_t bytes = 0;
+
+	lockdep_assert_held(&pm_pool.lock);
+	for (bin = pm_bin_next(0); bin < PM_NR_BINS; bin = pm_bin_next(bin + 1))
+		list_for_each_entry(e, &pm_pool.bin[bin], node)
+			bytes += pm_resident_bytes(e->addr, e->size);
+	return bytes;
+}
+
+/**
  * pm_extent_carve() - cut a part out of a free extent
  * @e: the extent, long enough for both
  * @size: bytes

@@ -86,6 +86,12 @@ long pm_host_resident(const void *addr, size_t size)
 	return size;
 }
 
+bool pm_host_pages(const void *addr, size_t pages, unsigned long *has)
+{
+	bitmap_fill(has, pages);
+	return true;
+}
+
 /* ---- what cannot be freed here and now --------------------------------- */
 
 /**
@@ -283,6 +289,11 @@ void pm_meta_free(void *ptr, size_t size)
 size_t pm_meta_bytes(void)
 {
 	return atomic_long_read(&pm_meta_total);
+}
+
+long pm_meta_resident(void)
+{
+	return pm_meta_bytes();
 }
 
 /* ---- late frees, and the end ------------------------------------------- */

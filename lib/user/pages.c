@@ -16,6 +16,7 @@
 #define PM_HEAP_MIN_SIZE	(16UL * PM_UNIT_SIZE)
 #define PM_META_CHUNK		(128UL << 10)
 #define PM_META_BINS		40
+#define PM_META_MAP		ALIGN(sizeof(struct pm_meta_map), SMP_CACHE_BYTES)
 
 /* Guards what follows; innermost of all locks. */
 static DEFINE_MUTEX(pm_page_lock);
@@ -166,20 +167,36 @@ void pm_host_populate(void *addr, size_t size)
 	errno = saved;
 }
 
+bool pm_host_pages(const void *addr, size_t pages, unsigned long *has)
+{
+	unsigned char there[PM_PAGES_AT_ONCE];
+	int saved = errno;
+	bool known;
+	size_t i;
+
+	pages = min_t(size_t, pages, sizeof(there));
+	known = pm_filter_allows(false) &&
+		!mincore((void *)addr, pages * PAGE_SIZE, there);
+	errno = saved;
+	if (!known)
+		return false;
+	memset(has, 0, BITS_TO_LONGS(pages) * sizeof(*has));
+	for (i = 0; i < pages; i++)
+		if (there[i] & 1)
+			__set_bit(i, has);
+	return true;
+}
+
 long pm_host_resident(const void *addr, size_t size)
 {
-	unsigned char there[1024];
-	size_t pages = min_t(size_t, size / PAGE_SIZE, sizeof(there)), i;
-	int saved = errno;
+	unsigned long has[BITS_TO_LONGS(PM_PAGES_AT_ONCE)];
+	size_t pages = min_t(size_t, size / PAGE_SIZE, PM_PAGES_AT_ONCE), w;
 	long bytes = 0;
 
-	if (!pm_filter_allows(false) ||
-	    mincore((void *)addr, pages * PAGE_SIZE, there)) {
-		errno = saved;
+	if (!pm_host_pages(addr, pages, has))
 		return -1;
-	}
-	for (i = 0; i < pages; i++)
-		bytes += there[i] & 1 ? PAGE_SIZE : 0;
+	for (w = 0; w < BITS_TO_LONGS(pages); w++)
+		bytes += hweight_long(has[w]) * PAGE_SIZE;
 	return bytes;
 }
 
@@ -250,11 +267,26 @@ struct pm_meta_bin {
 	void *free;
 };
 
+/**
+ * struct pm_meta_map - a mapping for descriptors; one lies in it, or in another
+ * @next: the one before
+ * @at: its first byte
+ * @size: its bytes
+ *
+ * They stay for good, so whoever has one may look at all that follow.
+ */
+struct pm_meta_map {
+	struct pm_meta_map *next;
+	char *at;
+	size_t size;
+};
+
 static struct {
 	char *at;
 	char *end;
 	struct pm_meta_bin bin[PM_META_BINS];
-} pm_meta; /* [page lock] */
+	struct pm_meta_map *maps;
+} pm_meta; /* [page lock; @maps is read without it] */
 
 /* Bytes of all that was mapped for descriptors. [page lock] */
 size_t pm_meta_total;
@@ -273,33 +305,72 @@ static struct pm_meta_bin *pm_meta_bin(size_t size)
 	return NULL;
 }
 
-static void *pm_meta_carve(size_t size)
+/* @map says that there are @size bytes at @at. */
+static void pm_meta_note(struct pm_meta_map *map, char *at, size_t size)
+{
+	lockdep_assert_held(&pm_page_lock);
+	map->at = at;
+	map->size = size;
+	map->next = pm_meta.maps;
+	/* Complete before it is found: pm_meta_resident(). */
+	smp_store_release(&pm_meta.maps, map);
+	pm_meta_total += size;
+}
+
+static bool pm_meta_has(size_t size)
+{
+	return (size_t)(pm_meta.end - pm_meta.at) >= size;
+}
+
+static void *pm_meta_cut(size_t size)
+{
+	char *p = pm_meta.at;
+
+	lockdep_assert_held(&pm_page_lock);
+	pm_meta.at += size;
+	return p;
+}
+
+/* A new chunk, in which @size bytes are left; what the old one has left stays. */
+static bool pm_meta_chunk(size_t size)
 {
 	size_t chunk = PM_META_CHUNK;
 	char *p;
 
-	lockdep_assert_held(&pm_page_lock);
-	if ((size_t)(pm_meta.end - pm_meta.at) >= size) {
-		p = pm_meta.at;
-		pm_meta.at += size;
-		return p;
-	}
-	/* A long one has pages of its own; what a chunk has left stays. */
-	if (size >= PM_META_CHUNK / 2) {
-		p = pm_map(NULL, ALIGN(size, PAGE_SIZE), 0);
-		if (p)
-			pm_meta_total += ALIGN(size, PAGE_SIZE);
-		return p;
-	}
+	size += PM_META_MAP;
 	while (!(p = pm_map(NULL, chunk, 0))) {
 		chunk /= 2;
 		if (chunk < ALIGN(size, PAGE_SIZE))
-			return NULL;
+			return false;
 	}
-	pm_meta_total += chunk;
-	pm_meta.at = p + size;
+	pm_meta.at = p;
 	pm_meta.end = p + chunk;
+	pm_meta_note(pm_meta_cut(PM_META_MAP), p, chunk);
+	return true;
+}
+
+/* Pages of its own. */
+static void *pm_meta_alone(size_t size)
+{
+	char *p;
+
+	size = ALIGN(size, PAGE_SIZE);
+	if (!pm_meta_has(PM_META_MAP) && !pm_meta_chunk(PM_META_MAP))
+		return NULL;
+	p = pm_map(NULL, size, 0);
+	if (p)
+		pm_meta_note(pm_meta_cut(PM_META_MAP), p, size);
 	return p;
+}
+
+static void *pm_meta_carve(size_t size)
+{
+	lockdep_assert_held(&pm_page_lock);
+	if (pm_meta_has(size))
+		return pm_meta_cut(size);
+	if (size >= PM_META_CHUNK / 2)
+		return pm_meta_alone(size);
+	return pm_meta_chunk(size) ? pm_meta_cut(size) : NULL;
 }
 
 void *pm_meta_alloc(size_t size, gfp_t gfp __maybe_unused)
@@ -345,6 +416,26 @@ void pm_meta_free(void *ptr, size_t size)
 size_t pm_meta_bytes(void)
 {
 	return READ_ONCE(pm_meta_total);
+}
+
+long pm_meta_resident(void)
+{
+	/* Pairs with pm_meta_note(). */
+	const struct pm_meta_map *map = smp_load_acquire(&pm_meta.maps);
+	long bytes = 0, some;
+	size_t at, n;
+
+	for (; map; map = map->next) {
+		for (at = 0; at < map->size; at += n) {
+			n = min_t(size_t, map->size - at,
+				  PM_PAGES_AT_ONCE * PAGE_SIZE);
+			some = pm_host_resident(map->at + at, n);
+			if (some < 0)
+				return some;
+			bytes += some;
+		}
+	}
+	return bytes;
 }
 
 void pm_pages_lock(void)
