@@ -15,6 +15,7 @@
 #include "api/stats.h"
 #include "arena/registry.h"
 #include "arena/resident.h"
+#include "back/extent.h"
 #include "front/magazine.h"
 
 #define PM_FIELD_P(_name, _how)						\

@@ -180,7 +180,8 @@ static void pm_text_bytes(struct pm_writer *w, const char *name, int cpu,
 		pm_write(w, "%-6s %5d", name, cpu);
 	pm_write(w, " %12llu", PM_LLU(b->bytes >> 10));
 	if (how)
-		pm_write(w, " %12llu  %s", PM_LLU(b->resident >> 10), how);
+		pm_write(w, " %12llu%s%s", PM_LLU(b->resident >> 10),
+			 *how ? "  " : "", how);
 	pm_write(w, "\n");
 }
 

@@ -8,7 +8,7 @@ abi-dir		:= harness/program/abi
 # What harness/program/run preloads the library into; the longest come first.
 abi-programs	:= stress fork forkhandler forkpairs vfork oracle threads signals \
 		   malloc realloc aligned legacy report cxx plugin_host clone names \
-		   step descriptors rseq sandbox resident reclaim thp
+		   step descriptors rseq sandbox resident parts reclaim thp
 # What the scripts start, and how.
 abi-scripts	:= limit.sh reclaim.sh startup.sh late.sh elf.sh step.sh
 abi-helpers	:= late limit lifecycle forkexit filter
