@@ -53,6 +53,9 @@ def show(process, args, first):
     if first:
         print("pmalloc: %s, pid %d" % (process.name, process.pid))
         lines = view.summary(process.report, args.classes)
+        resident = process.source.resident()
+        if resident:
+            lines.append("resident: %s, the whole process" % view.size(resident))
     else:
         lines = ["", time.strftime("%H:%M:%S")] + rates(process, args.classes)
     print("\n".join(lines), flush=True)

@@ -678,20 +678,22 @@ class Process:
 
     # -- magazines, classes, totals
 
-    def _magazine_objects(self):
-        """Per class the objects in all magazines."""
-        objects = [0] * len(self.class_size)
+    def _magazines(self):
+        """Per CPU that has a magazine, its number and the objects per class."""
         table = self.tables["magazine"]
         null = self.places["magazine_null"].at
         base = self._list("magazine_base")
-        for at in self._list("magazine_table", self._number("magazine_indexes")):
+        for cpu, at in enumerate(self._list("magazine_table",
+                                            self._number("magazine_indexes"))):
             if at in (0, null):
                 continue
             copy = self.memory.read(at, table.bytes)
-            for number, top in enumerate(table.by_name["top"].values(copy)):
-                if number:
-                    objects[number] += max(0, top - base[number]) // 8
-        return objects
+            tops = table.by_name["top"].values(copy)
+            yield cpu, [max(0, top - first) // 8 if number else 0
+                        for number, (top, first) in enumerate(zip(tops, base))]
+
+    def _object_bytes(self, objects):
+        return sum(n * size for n, size in zip(objects, self.class_size))
 
     def _classes(self, copies, magazine):
         fields = self.tables["class"].fields
@@ -715,10 +717,30 @@ class Process:
         others = {name: self._number(name) for name in self.places
                   if self.places[name].count == 1}
         others.update(arenas=len(arenas), magazine_objects=sum(magazine),
-                      magazine_bytes=sum(n * size for n, size
-                                         in zip(magazine, self.class_size)))
+                      magazine_bytes=self._object_bytes(magazine))
         return {field.name: _sum_of(field.terms, {"A": summed, "G": others})
                 for field in self.tables["total"].fields}
+
+    def _memory(self, total, magazines):
+        """The parts of the memory. What has pages only the process can tell."""
+        if "memory" not in self.tables:
+            return {}
+        parts = [{"part": field.name, "bytes": _sum_of(field.terms, {"T": total}),
+                  "resident": None} for field in self.tables["memory"].fields]
+        for part in parts:
+            if part["part"] == "magazine":
+                part["cpus"] = [{"cpu": cpu, "bytes": self._object_bytes(objects),
+                                 "resident": None} for cpu, objects in magazines]
+        return {"memory": parts, "memory_sum": {
+            "bytes": sum(part["bytes"] for part in parts), "resident": None}}
+
+    def resident(self):
+        """Resident bytes of the whole process, None where that is not told."""
+        try:
+            with open("/proc/%d/smaps_rollup" % self.pid, encoding="ascii") as file:
+                return int(re.search(r"^Rss: *(\d+) kB", file.read(), re.M)[1]) * 1024
+        except (OSError, TypeError):
+            return None
 
     def _policy(self):
         place = self.places["policy"]
@@ -732,12 +754,15 @@ class Process:
             raise NotPmalloc("process %d runs another program now" % self.pid)
         self._learn_classes()
         copies = self._still_arenas()
-        magazine = self._magazine_objects()
+        magazines = list(self._magazines())
+        magazine = [sum(n) for n in zip([0] * len(self.class_size),
+                                        *(objects for _, objects in magazines))]
         arenas = [self._arena_figures(copy) for copy in copies]
+        total = self._totals(arenas, magazine)
         return {"policy": self._policy(), "arena_slots": self._number("arena_slots"),
                 "cpus": self._number("cpus"), "host": self._text("host"),
                 "arenas": arenas, "classes": list(self._classes(copies, magazine)),
-                "total": self._totals(arenas, magazine)}
+                **self._memory(total, magazines), "total": total}
 
 
 def open_process(pid):

@@ -300,13 +300,37 @@ def headline(report):
 def memory(report):
     """Where the bytes are, in one line."""
     total = report["total"]
-    return "memory: live %s in %s objects (large %s), free: magazines %s, " \
-        "depots %s, slabs %s, heaps %s, large %s; mapped %s" % (
-            size(total["live"]), scaled(total["live_objects"]),
-            size(total["large"]), size(total["magazine"]),
-            size(total["depot"]), size(total["slab_free"]),
-            size(total["heap_free"]), size(total["large_cached"]),
-            size(total["mapped"]))
+    parts = ["live %s in %s objects (large %s)" % (
+        size(total["live"]), scaled(total["live_objects"]), size(total["large"]))]
+    parts += ["%s %s" % (part["part"], size(part["bytes"]))
+              for part in report.get("memory", []) if part["part"] != "live"]
+    return "memory: %s; mapped %s" % (", ".join(parts), size(total["mapped"]))
+
+
+def parts_columns(measured):
+    """The columns of the table of memory by what it is used for."""
+    columns = [
+        Column("memory", 14, lambda e, s: e["part"], lambda e: e["part"], True),
+        Column("bytes", 7, lambda e, s: size(e["bytes"]), lambda e: e["bytes"]),
+    ]
+    if measured:
+        columns.append(Column("resident", 8, lambda e, s: size(e["resident"]),
+                              lambda e: e["resident"]))
+    return columns
+
+
+def parts(report):
+    """Memory by what it is used for, as lines of text."""
+    if "memory" not in report:
+        return []
+    entries = []
+    for part in report["memory"]:
+        entries.append(part)
+        entries += [dict(cpu, part="  CPU %d" % cpu["cpu"])
+                    for cpu in part.get("cpus", [])]
+    entries.append(dict(report["memory_sum"], part="sum"))
+    measured = report["memory_sum"]["resident"] is not None
+    return [""] + table(parts_columns(measured), entries)
 
 
 HISTOGRAM_MARKS = 40
@@ -355,6 +379,7 @@ def summary(report, classes=False):
         lines += [""] + table(class_columns(False), hottest)
         lines += histogram(arenas)
     lines += caches(report)
+    lines += parts(report)
     lines.append(memory(report))
     return lines
 

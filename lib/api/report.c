@@ -7,51 +7,10 @@
 #include "api/cache.h"
 #include "api/start.h"
 #include "api/stats.h"
+#include "api/writer.h"
 #include "arena/registry.h"
 #include "base/options.h"
 #include "front/magazine.h"
-
-struct pm_writer {
-	char *buf;
-	size_t size;
-	size_t len;
-};
-
-static __printf(2, 3) void pm_write(struct pm_writer *w, const char *fmt, ...)
-{
-	char piece[320];
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	n = vsnprintf(piece, sizeof(piece), fmt, args);
-	va_end(args);
-	if (n < 0)
-		return;
-	n = min_t(int, n, sizeof(piece) - 1);
-	if (w->len < w->size) {
-		size_t room = w->size - w->len - 1;
-		size_t copy = min_t(size_t, n, room);
-
-		memcpy(w->buf + w->len, piece, copy);
-		w->buf[w->len + copy] = 0;
-	}
-	w->len += n;
-}
-
-/* Kernel and C library disagree about what a u64 is to printf(). */
-#define PM_LLU(n)	((unsigned long long)(n))
-
-/* A duration as a person reads it; whole numbers, the largest unit. */
-static void pm_write_ns(struct pm_writer *w, u64 ns)
-{
-	static const char *const unit[] = { "ns", "us", "ms", "s" };
-	unsigned int u = 0;
-
-	for (; ns >= 1000 && u < ARRAY_SIZE(unit) - 1; u++)
-		ns /= 1000;
-	pm_write(w, "%llu %s", PM_LLU(ns), unit[u]);
-}
 
 static void pm_write_head(struct pm_writer *w, enum pm_format format)
 {
@@ -254,15 +213,6 @@ static void pm_text(struct pm_writer *w)
 
 /* ---- JSON -------------------------------------------------------------- */
 
-/* A comma before all but the first of a list. */
-static const char *pm_comma(bool *first)
-{
-	const char *comma = *first ? "" : ",";
-
-	*first = false;
-	return comma;
-}
-
 /* Members of an object, as the table names them and @value has them. */
 static void pm_json_members(struct pm_writer *w, const struct pm_field *field,
 			    unsigned int nr, const u64 *value, bool first)
@@ -383,7 +333,6 @@ static void pm_json_parts(struct pm_writer *w, const struct pm_totals *t)
 		pm_write(w, "%s{\"part\":\"%s\",", pm_comma(&first),
 			 pm_part_name(n));
 		pm_json_bytes(w, &parts.part[n], parts.is_measured);
-		pm_write(w, ",\"how\":\"%s\"", pm_part_how(n));
 		if (n == PM_PART_magazine)
 			pm_json_magazines(w, parts.is_measured);
 		pm_write(w, "}");

@@ -28,14 +28,12 @@
  */
 #include "back/pool.h"
 #include "back/keep.h"
-#include "back/pagemap.h"
 #include "base/limit.h"
 #include "base/options.h"
 #include "base/testing.h"
 #include "base/trace.h"
 
 #define PM_CACHE_MAX_OBJECT	(32UL << 20)	/* longer ones are not kept */
-#define PM_LOOK_EXTENTS		16		/* places noted at once */
 #define PM_DECAY_STEPS		16		/* extents to clean at once */
 #define PM_TRIM_BYTES		(256UL << 10)	/* least to give back at once */
 
@@ -122,8 +120,12 @@ static void pm_pool_decay(struct list_head *out)
 	}
 }
 
-/* Take in what was freed while the lock was busy. */
-static void pm_pool_collect(void)
+/**
+ * pm_pool_collect() - take in what was freed while the lock was busy
+ *
+ * Context: the extent lock is held.
+ */
+void pm_pool_collect(void)
 {
 	struct llist_node *node;
 	struct pm_extent *e;
@@ -375,82 +377,11 @@ void pm_extent_replace(struct pm_extent *from, struct pm_extent *to)
 }
 
 /**
- * pm_extents_are_warm() - whether a request would get pages that are there
- * @size: bytes, a multiple of the page size
- *
- * Context: may sleep.
- */
-bool pm_extents_are_warm(size_t size)
-{
-	bool warm;
-
-	mutex_lock(&pm_pool.lock);
-	pm_pool_prepare();
-	pm_pool_collect();
-	warm = pm_pool_is_warm(size);
-	mutex_unlock(&pm_pool.lock);
-	return warm;
-}
-
-/**
  * pm_extents_mapped() - bytes of all extents, those in use too
  */
 size_t pm_extents_mapped(void)
 {
 	return READ_ONCE(pm_pool.mapped);
-}
-
-/* Where some of the extents in use lie. */
-struct pm_extent_places {
-	struct {
-		const void *addr;
-		size_t size;
-	} at[PM_LOOK_EXTENTS];
-	unsigned int nr;
-};
-
-/* Those that begin at @unit or later; @unit goes on. */
-static void pm_extents_find(struct pm_extent_places *places, unsigned long *unit)
-{
-	const struct pm_extent *e;
-
-	places->nr = 0;
-	mutex_lock(&pm_pool.lock);
-	while (places->nr < PM_LOOK_EXTENTS && (e = pm_pagemap_next_large(unit))) {
-		places->at[places->nr].addr = e->addr;
-		places->at[places->nr].size = READ_ONCE(e->size);
-		places->nr++;
-	}
-	mutex_unlock(&pm_pool.lock);
-}
-
-/**
- * pm_extents_resident() - add up what of the extents has pages
- * @sum: what is added to
- *
- * Those in use are looked at without the lock: there can be very many, and a
- * range that has become another's meanwhile is as good as one that will a moment
- * later.
- *
- * Context: within an SRCU section, may sleep.
- */
-void pm_extents_resident(struct pm_resident *sum)
-{
-	struct pm_extent_places places;
-	unsigned long unit = 0;
-	unsigned int i;
-
-	do {
-		pm_extents_find(&places, &unit);
-		for (i = 0; i < places.nr; i++)
-			sum->out += pm_resident_bytes(places.at[i].addr,
-						      places.at[i].size);
-	} while (places.nr == PM_LOOK_EXTENTS);
-	mutex_lock(&pm_pool.lock);
-	pm_pool_prepare();
-	pm_pool_collect();
-	sum->cached += pm_pool_resident();
-	mutex_unlock(&pm_pool.lock);
 }
 
 /**

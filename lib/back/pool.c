@@ -77,8 +77,14 @@ static unsigned int pm_bin_of(size_t size)
 	return (shift - PAGE_SHIFT) * 4 + ((size >> (shift - 2)) & 3);
 }
 
-/* First bin from @bin on that is not empty, PM_NR_BINS when all are. */
-static unsigned int pm_bin_next(unsigned int bin)
+/**
+ * pm_bin_next() - first bin that is not empty
+ * @bin: where to begin
+ *
+ * Context: the extent lock is held.
+ * Return: number of the bin, PM_NR_BINS when all from @bin on are empty.
+ */
+unsigned int pm_bin_next(unsigned int bin)
 {
 	unsigned int w = bin / BITS_PER_LONG;
 	unsigned long bits;
@@ -421,26 +427,6 @@ void pm_pool_expel_all(struct list_head *out)
 		list_for_each_entry_safe(e, next, &pm_pool.bin[bin], node)
 			if (pm_extent_can_go(e))
 				pm_extent_expel(e, out);
-}
-
-/**
- * pm_pool_resident() - bytes of the free extents that have pages
- *
- * All of each is looked at: where pages are huge, some lie where nobody wrote.
- *
- * Context: the extent lock is held.
- */
-size_t pm_pool_resident(void)
-{
-	struct pm_extent *e;
-	unsigned int bin;
-	size_t bytes = 0;
-
-	lockdep_assert_held(&pm_pool.lock);
-	for (bin = pm_bin_next(0); bin < PM_NR_BINS; bin = pm_bin_next(bin + 1))
-		list_for_each_entry(e, &pm_pool.bin[bin], node)
-			bytes += pm_resident_bytes(e->addr, e->size);
-	return bytes;
 }
 
 /**

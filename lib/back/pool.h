@@ -6,7 +6,6 @@
 #define PM_POOL_H
 
 #include "back/extent.h"
-#include "back/resident.h"
 
 #define PM_NR_BINS		(4 * (PM_ADDR_BITS - PAGE_SHIFT))
 #define PM_BIN_WORDS		BITS_TO_LONGS(PM_NR_BINS)
@@ -55,7 +54,8 @@ void pm_chunk_link(struct pm_extent *e);
 void pm_extent_expel(struct pm_extent *e, struct list_head *out);
 bool pm_extent_can_go(const struct pm_extent *e);
 void pm_pool_expel_all(struct list_head *out);
-size_t pm_pool_resident(void);
+void pm_pool_collect(void);
+unsigned int pm_bin_next(unsigned int bin);
 struct pm_extent *pm_extent_carve(struct pm_extent *e, size_t size,
 				  size_t align);
 struct pm_extent *pm_pool_get(size_t size, size_t align);

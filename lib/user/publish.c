@@ -34,6 +34,9 @@
  * A process can have several copies of the library. The place "alive" says of
  * each whether anybody has allocated with it.
  *
+ * What has pages is not here: only the process itself can tell a page of an object
+ * from that of a free one. A report does; see api/parts.c.
+ *
  * What waits in an arena's inbox or remote list counts as live for such a
  * reader; a report takes that in first.
  */
@@ -189,6 +192,7 @@ static const struct pm_table pm_tables[] = {
 		 PM_NR_ARENA_CLASS_FIELDS, 0),
 	PM_TABLE("class", pm_class_fields, PM_NR_CLASS_FIELDS, 0),
 	PM_TABLE("total", pm_total_fields, PM_NR_TOTAL_FIELDS, 0),
+	PM_TABLE("memory", pm_part_fields, PM_NR_PARTS, 0),
 	PM_TABLE("arena_state", pm_arena_state, ARRAY_SIZE(pm_arena_state), 0),
 	PM_TABLE("policy", pm_policy_state, ARRAY_SIZE(pm_policy_state), 0),
 	PM_TABLE("magazine", pm_magazine_state, ARRAY_SIZE(pm_magazine_state),

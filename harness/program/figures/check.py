@@ -122,6 +122,16 @@ def difference(a, b, path="report"):
         yield "%s is %s outside, %s inside" % (path, a, b)
 
 
+def without_resident(report):
+    """A report without what only the process itself can find out."""
+    report = dict(report, memory=[dict(part, resident=None) for part in report["memory"]],
+                  memory_sum=dict(report["memory_sum"], resident=None))
+    for part in report["memory"]:
+        if "cpus" in part:
+            part["cpus"] = [dict(cpu, resident=None) for cpu in part["cpus"]]
+    return report
+
+
 def sums_agree(report):
     """Whether classes and histograms add up to their arena's; at rest only."""
     for arena in report["arenas"]:
@@ -151,6 +161,9 @@ def watch(name, load, reads):
                "only %d reads saw something new" % moved)
         result(not back, "%s: no figure goes back" % name, *back[:5])
         inside = json.loads(load.ask("report"))
+        result(all(part["resident"] is not None for part in inside["memory"]),
+               "%s: says of itself what is resident" % name)
+        inside = without_resident(inside)
         outside = process.read()
         result(outside == inside, "%s: agrees with its own report" % name,
                *list(difference(outside, inside))[:10])
