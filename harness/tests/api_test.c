@@ -264,6 +264,38 @@ static void api_report(struct pm_test *t)
 	PM_EXPECT_EQ(t, buf[len - 2], '}');
 }
 
+/* The report splits memory into its parts, in their order, of which each is known. */
+static void api_parts(struct pm_test *t)
+{
+	static const char *const part[] = {
+		"live", "magazine", "depot", "slab_free", "heap_free",
+		"large_cached", "meta",
+	};
+	static char buf[256 << 10];
+	void *p = pm_malloc(100);
+	const char *at = buf;
+	char key[64];
+	unsigned int i;
+
+	PM_REQUIRE(t, p);
+	PM_REQUIRE(t, pm_report(buf, sizeof(buf), true) < sizeof(buf));
+	for (i = 0; i < ARRAY_SIZE(part) && at; i++) {
+		scnprintf(key, sizeof(key), "{\"part\":\"%s\",\"bytes\":",
+			  part[i]);
+		at = strstr(at, key);
+		PM_EXPECT(t, at);
+	}
+	PM_EXPECT(t, strstr(buf, "\"memory_sum\":{\"bytes\":"));
+	PM_EXPECT(t, !strstr(buf, "\"resident\":null"));
+	PM_REQUIRE(t, pm_report(buf, sizeof(buf), false) < sizeof(buf));
+	for (at = buf, i = 0; i < ARRAY_SIZE(part) && at; i++) {
+		scnprintf(key, sizeof(key), "\n%-12s ", part[i]);
+		at = strstr(at, key);
+		PM_EXPECT(t, at);
+	}
+	pm_free(p);
+}
+
 /* ---- misuse ------------------------------------------------------------ */
 
 /*
@@ -503,6 +535,7 @@ static const struct pm_test_case api_cases[] = {
 	PM_CASE(api, free_sized),
 	PM_CASE(api, totals),
 	PM_CASE(api, report),
+	PM_CASE(api, parts),
 	PM_CASE(api, double_free),
 	PM_CASE(api, interior),
 	PM_CASE(api, foreign),

@@ -395,7 +395,7 @@ void pm_heap_resident(struct pm_heap *heap, struct pm_resident *sum)
 	struct pm_pages pages;
 	unsigned int unit = 0;
 
-	static_assert(PM_HEAP_SIZE <= PM_PAGES_AT_ONCE * PAGE_SIZE,
+	static_assert((PM_HEAP_SIZE >> PAGE_SHIFT) <= PM_PAGES_AT_ONCE,
 		      "a heap is looked at as a whole");
 	lockdep_assert_held(heap->lock);
 	if (!pm_pages_look(&pages, heap->base, pm_heap_bytes(heap)))
