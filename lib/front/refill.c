@@ -152,7 +152,8 @@ static void *pm_mag_refill_batch(struct pm_magazine *mag, unsigned int class,
  * @class: class number
  * @gfp: context
  *
- * Context: may sleep; @gfp without permission to sleep gets NULL.
+ * Context: as @gfp says. Without permission to sleep there is what the CPU's
+ * magazine has, which may be set aside.
  * Return: an object, whose mark is to be spent, or NULL.
  */
 void *pm_mag_refill(unsigned int class, gfp_t gfp)
@@ -161,8 +162,6 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 	void *obj = NULL;
 
 	pm_mag_count_miss();
-	if (!gfpflags_allow_blocking(gfp))
-		return NULL;
 	/* Nothing was started yet: that is for the caller. */
 	if (unlikely(!pm_arena_ready()))
 		return NULL;
@@ -170,9 +169,9 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 	/* It may have been set aside, or is another CPU's than a moment ago. */
 	if (mag && pm_mag_has_object(mag, class))
 		obj = pm_percpu_pop(class);
-	if (!obj)
+	if (!obj && gfpflags_allow_blocking(gfp))
 		obj = pm_mag_refill_batch(mag, class, gfp);
-	if (likely(mag)) {
+	if (likely(mag) && pm_context_may_lock()) {
 		pm_mag_come_by(mag);
 		if (unlikely(pm_mag_take_excess(mag)))
 			pm_mag_shed(mag);

@@ -166,6 +166,7 @@ PM_EXPORT_TEST(pm_mag_at);
 PM_EXPORT_TEST(pm_mag_base);
 PM_EXPORT_TEST(pm_mag_drain);
 PM_EXPORT_TEST(pm_mag_drain_all);
+PM_EXPORT_TEST(pm_mag_set_all_aside);
 PM_EXPORT_TEST(pm_mag_flush);
 PM_EXPORT_TEST(pm_mag_get_counts);
 PM_EXPORT_TEST(pm_mag_lock_all);
