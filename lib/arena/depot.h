@@ -48,6 +48,15 @@ static inline unsigned int pm_depot_nr(const struct pm_depot *depot)
 }
 
 /**
+ * pm_depot_objs() - the objects in a depot, to be looked at
+ * @depot: the depot
+ */
+static inline void *const *pm_depot_objs(const struct pm_depot *depot)
+{
+	return depot->objs;
+}
+
+/**
  * pm_depot_unneeded() - objects that were not needed since the last decay
  * @depot: the depot
  */

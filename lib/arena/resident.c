@@ -37,7 +37,8 @@ size_t pm_arena_depot_resident(const struct pm_arena *arena)
 	lockdep_assert_held(&arena->lock);
 	pm_for_each_class(class) {
 		depot = &arena->depot[class];
-		bytes += pm_resident_objects(depot->objs, pm_depot_nr(depot),
+		bytes += pm_resident_objects(pm_depot_objs(depot),
+					     pm_depot_nr(depot),
 					     pm_class_bytes(class));
 	}
 	return bytes;

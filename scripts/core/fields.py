@@ -30,9 +30,9 @@ from clang.cindex import CursorKind                         # noqa: E402
 OWNERS = {
     "pm_slab": ("back/slab.[ch]",),
     "pm_heap": ("back/heap.[ch]",),
-    "pm_extent": ("back/extent.[ch]", "back/pool.[ch]"),
+    "pm_extent": ("back/extent*.[ch]", "back/pool.[ch]"),
     "pm_extent_counts": ("back/extent.[ch]", "back/pool.[ch]", "user/publish.c"),
-    "pm_pool": ("back/extent.[ch]", "back/pool.[ch]"),
+    "pm_pool": ("back/extent*.[ch]", "back/pool.[ch]"),
     "pm_span_counts": ("back/span.[ch]", "user/publish.c"),
     "pm_large_counts": ("back/large.[ch]", "user/publish.c"),
     "pm_region": ("back/pagemap.[ch]",),
@@ -50,6 +50,7 @@ OWNERS = {
     "pm_magazine": ("front/*.[ch]", "user/rseq-*.h", "kernel/pm_percpu.h"),
     "pm_stack": ("front/*.[ch]", "user/rseq-*.h", "kernel/pm_percpu.h"),
     "pm_misuse_note": ("base/misuse.[ch]",),
+    "pm_writer": ("api/writer.[ch]", "api/report.c"),
     "pm_cache": ("api/cache*.[ch]", "user/publish.c"),
 }
 
@@ -65,7 +66,8 @@ LINKS = {
 VALUES = {
     "pm_class", "pm_class_starts", "pm_starts", "pm_options", "pm_policy", "pm_inject",
     "pm_holder", "pm_wait", "pm_left", "pm_cache_id",
-    "pm_large_stats", "pm_span_stats", "pm_totals", "pm_field", "pm_arena_figures",
+    "pm_large_stats", "pm_span_stats", "pm_totals", "pm_bytes", "pm_pages",
+    "pm_parts", "pm_resident", "pm_field", "pm_arena_figures",
     "pm_arena_class_figures", "pm_class_figures",
 }
 

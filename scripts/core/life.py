@@ -160,7 +160,7 @@ class Life:
 PICTURE = None
 TRIALS = (
     (PICTURE, "-> pm_depot_take()", "-> pm_depot_get()", "there is no function pm_depot_get()"),
-    (PICTURE, "pm_mag_refill()", "pm_mag_flush()",
+    (PICTURE, "pm_mag_refill_batch()", "pm_mag_flush()",
      "pm_mag_flush() does not call pm_percpu_push_batch()"),
     (PICTURE, "[magazine lock, fence]", "[arena lock]",
      "magazine -> flight: no sign of arena lock"),
@@ -175,7 +175,7 @@ TRIALS = (
     ("lib/kernel/pm_percpu.h", "pm_percpu_pop(", "pm_percpu_get_one(",
      "there is no function pm_percpu_pop()"),
     ("lib/front/refill.c", "pm_percpu_push_batch(", "pm_push_plainly(",
-     "pm_mag_refill() does not call pm_percpu_push_batch()"),
+     "pm_mag_refill_batch() does not call pm_percpu_push_batch()"),
     ("lib/back/slab.c", "test_and_set_bit(", "__test_and_set_bit(", "no sign of atomic bit"),
     ("lib/arena/giveback.c", "lockdep_assert_held(&arena->lock);", "",
      "depot -> slab: no sign of arena lock"),
