@@ -24,6 +24,7 @@ OPTIONS = (
     ("decay_ms", "MS", "how long freed memory stays with the process"),
     ("large_cache", "BYTES", "how much of freed large objects is kept"),
     ("keep", "BYTES", "how much free memory stays for the decay time"),
+    ("reclaim", "off|thread", "what gives back besides those who allocate and free"),
     ("soft_limit", "BYTES", "what is free goes back beyond so much"),
     ("hard_limit", "BYTES", "requests fail beyond so much"),
     ("rseq", "auto|own|off", "whose restartable sequences magazines use"),
