@@ -231,11 +231,12 @@ static bool pm_mag_send_home(unsigned int class, void *obj)
 	return true;
 }
 
-/* Find room for @obj in the magazine, or make some. */
+/*
+ * Find room for @obj in the magazine. Return: false when there is none, and some is
+ * to be made.
+ */
 static bool pm_mag_push(struct pm_magazine *mag, unsigned int class, void *obj)
 {
-	unsigned int n;
-
 	if (unlikely(pm_mag_sends_home(mag, class, obj))) {
 		/* The first one only: a CPU that only frees needs room. */
 		if (!pm_mag_room(mag, class))
@@ -245,23 +246,18 @@ static bool pm_mag_push(struct pm_magazine *mag, unsigned int class, void *obj)
 	/* It may have been set aside. */
 	if (pm_mag_room_left(mag, class) && pm_percpu_push(class, obj))
 		return true;
-	if (pm_mag_grow(mag, class, PM_MISS_FULL) &&
-	    pm_percpu_push(class, obj))
-		return true;
-	n = min_t(unsigned int, pm_classes[class].batch,
-		  (pm_mag_room(mag, class) + 1) / 2 +
-		  pm_mag_excess(mag, class));
-	/* Nothing at all, when the stack lost its room a moment ago. */
-	if (n)
-		pm_mag_flush_batch(class, n, pm_free_lock_batch);
-	/* It may still find no room, on a CPU that we have moved to. */
-	return pm_percpu_push(class, obj);
+	return pm_mag_grow(mag, class, PM_MISS_FULL) &&
+	       pm_percpu_push(class, obj);
 }
 
 /**
  * pm_mag_flush() - a push found no room: make some
  * @class: class number
  * @obj: object, marked
+ *
+ * Who frees so much that the magazine is full does not come by: that would use up, in
+ * a moment, how often magazines may be set aside in a tick, and those who use little
+ * afterwards would not come by either.
  *
  * Context: any. Never waits for a lock.
  * Return: false when there is no magazine to be had; then the object is
@@ -270,13 +266,22 @@ static bool pm_mag_push(struct pm_magazine *mag, unsigned int class, void *obj)
 bool pm_mag_flush(unsigned int class, void *obj)
 {
 	struct pm_magazine *mag = pm_mag_here(GFP_NOWAIT);
-	bool pushed;
+	unsigned int n;
 
 	pm_mag_count_miss();
 	if (unlikely(!mag))
 		return false;
-	pushed = pm_mag_push(mag, class, obj);
-	if (pm_context_may_lock())
-		pm_mag_come_by(mag);
-	return pushed;
+	if (pm_mag_push(mag, class, obj)) {
+		if (pm_context_may_lock())
+			pm_mag_come_by(mag);
+		return true;
+	}
+	n = min_t(unsigned int, pm_classes[class].batch,
+		  (pm_mag_room(mag, class) + 1) / 2 +
+		  pm_mag_excess(mag, class));
+	/* Nothing at all, when the stack lost its room a moment ago. */
+	if (n)
+		pm_mag_flush_batch(class, n, pm_free_lock_batch);
+	/* It may still find no room, on a CPU that we have moved to. */
+	return pm_percpu_push(class, obj);
 }
