@@ -10,6 +10,7 @@
 #include "back/keep.h"
 #include "base/options.h"
 #include "front/drain.h"
+#include "front/visit.h"
 #include "api/stats.h"
 
 #define GIVEBACK_SIZE	1000

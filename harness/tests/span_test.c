@@ -13,6 +13,7 @@
 #include "front/capacity.h"
 #include "front/drain.h"
 #include "front/magazine.h"
+#include "front/visit.h"
 
 /* Spans of a class that are no free extents. */
 static u64 span_out(unsigned int class)

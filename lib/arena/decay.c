@@ -17,14 +17,12 @@
 #include "arena/arena.h"
 #include "arena/check.h"
 #include "arena/registry.h"
-#include "back/heap.h"
 #include "back/keep.h"
 #include "back/large.h"
 #include "back/span.h"
 #include "base/options.h"
 
 #define PM_DECAY_LOOKS	4	/* at all arenas, in a decay time */
-#define PM_OUTGROWN	(2 * PM_HEAP_SIZE)	/* worth the work of bringing it home */
 
 /* Coarse time of the latest look at all arenas. */
 static u64 pm_decay_at;
@@ -59,41 +57,25 @@ void pm_arenas_note_freed(void)
 		;
 }
 
-/* How often an arena wanted a heap while others had as much and more that is free. */
-static unsigned int pm_decay_outgrown;
-
 /**
- * pm_arenas_outgrown() - a number that changes when one arena grows and others shrank
+ * pm_arenas_kept_beside() - bytes of free units that could go back to the host
+ * @but: arena that does not count, or NULL
  *
  * Context: any.
+ * Return: a snapshot.
  */
-unsigned int pm_arenas_outgrown(void)
+size_t pm_arenas_kept_beside(const struct pm_arena *but)
 {
-	return READ_ONCE(pm_decay_outgrown);
-}
-
-/**
- * pm_arenas_note_growth() - an arena wants another heap
- * @arena: the arena
- *
- * Others may have that memory, and no heap that is free as a whole: an object in a
- * magazine or a depot keeps one.
- *
- * Context: arena lock held.
- */
-void pm_arenas_note_growth(const struct pm_arena *arena)
-{
-	struct pm_arena *other;
+	struct pm_arena *arena;
 	size_t bytes = 0;
 	unsigned int id;
 
 	for (id = 0; id < pm_arena_table_size; id++) {
-		other = pm_arena_at(id);
-		if (other && other != arena)
-			bytes += pm_arena_kept(other);
+		arena = pm_arena_at(id);
+		if (arena && arena != but)
+			bytes += pm_arena_kept(arena);
 	}
-	if (bytes >= PM_OUTGROWN)
-		WRITE_ONCE(pm_decay_outgrown, READ_ONCE(pm_decay_outgrown) + 1);
+	return bytes;
 }
 
 /**
@@ -104,16 +86,7 @@ void pm_arenas_note_growth(const struct pm_arena *arena)
  */
 size_t pm_arenas_kept(void)
 {
-	size_t bytes = pm_extents_dirty();
-	struct pm_arena *arena;
-	unsigned int id;
-
-	for (id = 0; id < pm_arena_table_size; id++) {
-		arena = pm_arena_at(id);
-		if (arena)
-			bytes += pm_arena_kept(arena);
-	}
-	return bytes;
+	return pm_extents_dirty() + pm_arenas_kept_beside(NULL);
 }
 
 /* Bytes that are in use, as seen from here: free objects in slabs, too. */
@@ -131,11 +104,16 @@ static size_t pm_arenas_live(void)
 	return bytes;
 }
 
-/*
- * The arena of a number, locked and entered, if that can be done at once. It
- * needs no read-side section: see malloc_lock.c.
+/**
+ * pm_arena_try_enter() - the arena of a number, locked and entered
+ * @id: number
+ *
+ * It needs no read-side section: see malloc_lock.c.
+ *
+ * Context: a mutex may be tried.
+ * Return: the arena, or NULL when there is none, or its lock cannot be had at once.
  */
-static struct pm_arena *pm_arena_try_enter(unsigned int id)
+struct pm_arena *pm_arena_try_enter(unsigned int id)
 {
 	struct pm_arena *arena = pm_arena_at(id);
 
@@ -143,31 +121,6 @@ static struct pm_arena *pm_arena_try_enter(unsigned int id)
 	    !pm_arena_enter_or_unlock(arena, PM_CLASS_NONE))
 		return NULL;
 	return arena;
-}
-
-/**
- * pm_arenas_bring_home() - make heaps of other arenas free as a whole
- *
- * Those whose arena has much that is free. The caller has seen to their magazines.
- *
- * Context: a mutex may be tried; no lock held.
- */
-void pm_arenas_bring_home(void)
-{
-	unsigned int id, own = pm_options.policy->pick() % pm_arena_table_size;
-	struct pm_arena *arena;
-
-	for (id = 0; id < pm_arena_table_size; id++) {
-		arena = pm_arena_at(id);
-		if (id == own || !arena || pm_arena_kept(arena) < PM_HEAP_SIZE)
-			continue;
-		arena = pm_arena_try_enter(id);
-		if (!arena)
-			continue;
-		pm_arena_bring_home(arena);
-		pm_arena_check(arena);
-		pm_arena_unlock(arena);
-	}
 }
 
 /**

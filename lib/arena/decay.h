@@ -9,12 +9,11 @@
 
 struct pm_arena;
 
+size_t pm_arenas_kept_beside(const struct pm_arena *but);
 size_t pm_arenas_kept(void);
 unsigned long pm_arenas_freed(void);
 void pm_arenas_note_freed(void);
-unsigned int pm_arenas_outgrown(void);
-void pm_arenas_note_growth(const struct pm_arena *arena);
-void pm_arenas_bring_home(void);
+struct pm_arena *pm_arena_try_enter(unsigned int id);
 void pm_arenas_decay(void);
 void pm_arenas_look(void);
 

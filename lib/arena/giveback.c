@@ -12,7 +12,6 @@
  * those that nobody uses.
  */
 #include "arena/arena.h"
-#include "arena/spans.h"
 #include "back/heap.h"
 #include "base/options.h"
 #include "base/trace.h"
@@ -245,11 +244,8 @@ size_t pm_arena_trim(struct pm_arena *arena)
 	size_t before = arena->stats.purged;
 
 	lockdep_assert_held(&arena->lock);
-	pm_arena_flush_depots(arena);
+	pm_arena_bring_home(arena);
 	pm_arena_release_depots(arena);
-	/* What the depots sent on may have come back. */
-	pm_arena_collect(arena);
-	pm_arena_release_slabs(arena);
 	pm_arena_purge(arena, SIZE_MAX, true);
 	return arena->stats.purged - before;
 }

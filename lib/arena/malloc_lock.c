@@ -30,6 +30,7 @@
 #include "arena/malloc_lock.h"
 #include "arena/arena.h"
 #include "arena/decay.h"
+#include "arena/home.h"
 #include "arena/registry.h"
 #include "arena/spans.h"
 #include "back/heap.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Which CPUs have a magazine, how one is taken from a CPU, and what is done now and then.
+ * Which CPUs have a magazine, and how one is taken from a CPU.
  */
 #ifndef PM_DRAIN_H
 #define PM_DRAIN_H
@@ -11,9 +11,5 @@ struct pm_magazine *pm_mag_at(unsigned int index);
 struct pm_magazine *pm_mag_here(gfp_t gfp);
 bool pm_mag_drain_locked(unsigned int index);
 bool pm_mag_trylock_all(void);
-
-/* visit.c */
-void pm_mag_come_by(const struct pm_magazine *mag);
-void pm_mag_set_all_aside(void);
 
 #endif /* PM_DRAIN_H */

@@ -167,7 +167,6 @@ bool pm_mag_drain(unsigned int index);
 bool pm_mag_drain_all(void);
 bool pm_mag_drain_all_locked(void);
 bool pm_mag_drain_class_all_locked(unsigned int class);
-unsigned int pm_mag_reclaim(void);
 size_t pm_mag_objects(unsigned int class);
 bool pm_mag_held(unsigned int index, size_t *bytes, size_t *resident);
 void pm_mag_get_counts(u64 *hits, u64 *misses);

@@ -18,6 +18,7 @@
 #include "front/drain.h"
 #include "front/magazine.h"
 #include "front/inflight.h"
+#include "front/visit.h"
 
 static struct {
 	atomic_long_t hits;

@@ -10,8 +10,26 @@
  * that could go back to the host: a magazine that is set aside stays its CPU's, with
  * all that it holds, but the null magazine is published. The next malloc or free of
  * that CPU comes down the slow path, finds the magazine, and publishes it again.
+ *
+ * Nobody is to publish one and leave it so while there is something to give back:
+ *
+ *   - The magazine that was published is set aside, not that of the CPU which runs the
+ *     thread by then. The other one would stay.
+ *   - Whoever looks reads how often much came free, and then counts it. Whoever has much
+ *     come free without a slow path (a CPU's arena is retired) adds to that number, and
+ *     then sets all magazines aside. So the look counts it, or the next one is due; and
+ *     a full barrier behind publishing and behind the number sees that one of the two
+ *     finds the other.
+ *   - A look is good for a tick of the clock. Its time is written last, so whoever finds
+ *     that finds what the look said.
+ *
+ * The limits. A busy program would feel it if each of its operations came by, so there
+ * is a number of times for a tick. What comes to an end with these used up, and then only
+ * hits, keeps what it has, up to the bound of back/keep.c.
  */
+#include "front/visit.h"
 #include "arena/decay.h"
+#include "arena/home.h"
 #include "base/options.h"
 #include "front/capacity.h"
 #include "front/drain.h"
@@ -48,6 +66,16 @@ static u64 pm_mag_sum_tops(const struct pm_magazine *mag)
 	return sum;
 }
 
+/* Whether nothing has moved since @then was noted; it is noted again. */
+static bool pm_mag_was_idle(const struct pm_magazine *mag, u64 *then)
+{
+	u64 tops = pm_mag_sum_tops(mag);
+	bool idle = tops == *then;
+
+	*then = tops;
+	return idle;
+}
+
 /*
  * Once per decay time one of those who come along looks at all magazines.
  * One whose tops have not moved belongs to a CPU that this process has left,
@@ -58,7 +86,6 @@ static void pm_mag_tick(u64 now, unsigned int mine)
 	u64 at = READ_ONCE(pm_mag_tick_at);
 	struct pm_magazine *mag;
 	unsigned int index;
-	u64 tops;
 
 	if (likely((s64)(now - at) < (s64)pm_options.decay_ms * 1000000) ||
 	    !pm_mag_trylock_all())
@@ -70,13 +97,10 @@ static void pm_mag_tick(u64 now, unsigned int mine)
 		mag = pm_mag_at(index);
 		if (!mag)
 			continue;
-		tops = pm_mag_sum_tops(mag);
-		if (tops == mag->tops && index != mine) {
+		if (pm_mag_was_idle(mag, &mag->tops) && index != mine)
 			pm_mag_drain_locked(index);
-		} else {
-			mag->tops = tops;
+		else
 			pm_mag_shrink(mag);
-		}
 	}
 out:
 	pm_mag_unlock_all();
@@ -143,20 +167,15 @@ static noinline void pm_mag_bring_home(void)
 {
 	unsigned int index, mine = pm_percpu_index();
 	struct pm_magazine *mag;
-	u64 tops;
 
 	WRITE_ONCE(pm_mag_look.outgrown, pm_arenas_outgrown());
 	if (!pm_mag_trylock_all())
 		return;
 	for (index = 0; index < pm_percpu_count(); index++) {
 		mag = pm_mag_at(index);
-		if (!mag || index == mine)
-			continue;
-		tops = pm_mag_sum_tops(mag);
-		if (tops == mag->tops_then)
+		if (mag && index != mine &&
+		    pm_mag_was_idle(mag, &mag->tops_then))
 			pm_mag_drain_locked(index);
-		else
-			mag->tops_then = tops;
 	}
 	pm_mag_unlock_all();
 	pm_arenas_bring_home();
@@ -167,7 +186,7 @@ static noinline void pm_mag_bring_home(void)
  * @mag: magazine that pm_mag_here() found
  *
  * Idle magazines are drained, idle arenas give back. Whoever published a magazine
- * ends here: one that is not set aside again serves fast paths, which never look.
+ * ends here, but for those who flush: see pm_mag_flush().
  *
  * Context: no lock held.
  */

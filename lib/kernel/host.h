@@ -13,10 +13,12 @@ size_t pm_pages_mapped(void);
 
 /* percpu.c */
 void pm_percpu_reset(void);
-void pm_reclaim_init(void);
-void pm_reclaim_exit(void);
 int pm_hotplug_init(void);
 void pm_hotplug_exit(void);
+
+/* reclaim.c */
+void pm_reclaim_init(void);
+void pm_reclaim_exit(void);
 
 /* shrinker.c */
 int pm_shrinker_init(void);

@@ -8,7 +8,7 @@
  */
 #include <linux/workqueue.h>
 #include "base/options.h"
-#include "front/magazine.h"
+#include "front/visit.h"
 #include "host.h"
 
 static void pm_reclaim(struct work_struct *work);

@@ -33,6 +33,7 @@
 #include "back/slab.h"
 #include "api/stats.h"
 #include "front/inflight.h"
+#include "front/visit.h"
 
 #define PM_EXPORT_TEST(symbol)						\
 	EXPORT_SYMBOL_NS_GPL(symbol,					\

@@ -59,7 +59,7 @@
 #include "arena/registry.h"
 #include "base/options.h"
 #include "base/trace.h"
-#include "front/drain.h"
+#include "front/visit.h"
 #include "pmalloc.h"
 
 /* The arena with the next number that exists, round the table. */

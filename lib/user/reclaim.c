@@ -24,7 +24,7 @@
 #include "user.h"
 #include "api/start.h"
 #include "base/options.h"
-#include "front/magazine.h"
+#include "front/visit.h"
 
 #define PM_RECLAIM_STACK	(128UL << 10)	/* bytes, what is thread-local included */
 

@@ -7,8 +7,8 @@
  */
 #include <malloc.h>
 #include <pthread.h>
-#include <sched.h>
 #include <time.h>
+#include "cpu.h"
 #include "tap.h"
 
 #define MIB		(1L << 20)
@@ -18,7 +18,7 @@
 
 static char *objs[OBJECTS];
 
-/* Resident bytes, asked for without allocating. */
+/* Resident bytes, asked for through stdio: a little work for the allocator as well. */
 static long resident(void)
 {
 	char line[128] = "";
@@ -85,15 +85,6 @@ static void unbuild(void)
 		free(objs[i]);
 }
 
-static void stay_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
 /* Little work, from a magazine, until no more than @most is resident. */
 static bool falls_to(long most)
 {
@@ -137,7 +128,7 @@ static void hop(void)
 	for (cpu = 0; cpu < CPU_SETSIZE && n < 4; cpu++) {
 		if (!CPU_ISSET(cpu, &set))
 			continue;
-		stay_on(cpu);
+		pin(cpu);
 		build();
 		peak = resident() > peak ? resident() : peak;
 		first = first ? first : peak;
@@ -183,7 +174,7 @@ static void forty(void)
 		do
 			cpu = (cpu + 1) % CPU_SETSIZE;
 		while (!CPU_ISSET(cpu, &set));
-		stay_on(cpu);
+		pin(cpu);
 		if (pthread_create(&thread, NULL, one_of_forty, &peak))
 			abort();
 		pthread_join(thread, NULL);
