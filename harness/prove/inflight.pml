@@ -21,7 +21,7 @@
  *
  * What stands for what:
  *
- *	refill		pm_mag_refill()
+ *	refill		pm_mag_refill_batch()
  *	flush		pm_mag_flush_batch()
  *	INSTALL		pm_mag_here()
  *	BEGIN, END	pm_inflight_begin(), pm_inflight_end()

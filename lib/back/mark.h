@@ -28,7 +28,7 @@
  *	G  pm_serve() takes an object under the arena's lock, and goes to E
  *	H  pm_mag_flush_batch() carries objects to their slabs as they are
  *	I  pm_slab_put_run() drops an object whose bit is set
- *	J  pm_mag_refill() carries objects to a magazine as they are
+ *	J  pm_mag_refill_batch() carries objects to a magazine as they are
  *
  * What is lost without each:
  *

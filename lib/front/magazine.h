@@ -44,7 +44,7 @@
  *	H  pm_percpu_fence() returns when no section that began before runs;
  *	   where it cannot, the magazine is published again
  *	I  pm_mag_retire() has the magazine for itself and empties it
- *	J  pm_mag_refill() pushes a batch in one section with one commit
+ *	J  pm_mag_refill_batch() pushes a batch in one section with one commit
  *	K  pm_mag_flush_batch() pops a batch in one section with one commit
  *	L  pm_mag_set_aside() publishes the null magazine; the magazine stays
  *	   its CPU's, for F and G to find
