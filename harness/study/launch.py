@@ -20,6 +20,7 @@ OPTIONS = (
     ("arenas", "N", "how many arenas there are at most"),
     ("magazine", "on|off", "per-CPU magazines in front of the arenas"),
     ("magazine_bytes", "BYTES", "what the magazine of a CPU may hold"),
+    ("cache_bytes", "BYTES", "what all magazines and depots may hold"),
     ("cpu_id", "cpu|mm_cid", "what numbers magazines"),
     ("decay_ms", "MS", "how long freed memory stays with the process"),
     ("large_cache", "BYTES", "how much of freed large objects is kept"),

@@ -4,7 +4,10 @@
  */
 #include "pm_test.h"
 #include "arena/depot.h"
+#include "arena/arena.h"
+#include "back/share.h"
 #include "back/pagemap.h"
+#include "base/options.h"
 
 #define DEPOT_CLASS	12
 
@@ -222,6 +225,53 @@ static void depot_batch(struct pm_test *t)
 	pm_free_lock_batch(DEPOT_CLASS, again, n);
 }
 
+/* Batches of many classes go home. */
+static void depot_many_classes(struct pm_test *t)
+{
+	void *objs[PM_BATCH_MAX];
+	unsigned int class, n;
+
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++) {
+		n = __pm_malloc_lock(class, objs, pm_classes[class].batch, GFP_KERNEL);
+		if (PM_EXPECT(t, n))
+			pm_free_lock_batch(class, objs, n);
+	}
+}
+
+/* All depots of an arena have its share; and when it shrinks so do they. */
+static void depot_share(struct pm_test *t)
+{
+	struct pm_arena *arena = pm_test_arena(0);
+	size_t before;
+
+	PM_REQUIRE(t, arena);
+	WRITE_ONCE(pm_options.decay_ms, 1UL << 40);
+	depot_many_classes(t);
+	before = READ_ONCE(arena->depot_bytes);
+	PM_EXPECT(t, before > (512UL << 10));
+	PM_EXPECT(t, before <= pm_share_of_depots());
+	WRITE_ONCE(pm_options.cache_bytes, 1UL << 20);
+	pm_share_set_live(0);
+	PM_EXPECT(t, pm_share_of_depots() <= (512UL << 10));
+	/* Nothing more has room. */
+	depot_many_classes(t);
+	PM_EXPECT(t, READ_ONCE(arena->depot_bytes) <= before);
+	WRITE_ONCE(pm_options.decay_ms, 0);
+	while (READ_ONCE(arena->depot_bytes) > pm_share_of_depots()) {
+		before = READ_ONCE(arena->depot_bytes);
+		pm_arena_lock(arena, PM_CLASS_NONE);
+		pm_arena_decay(arena);
+		pm_arena_unlock(arena);
+		if (!PM_EXPECT(t, READ_ONCE(arena->depot_bytes) < before))
+			break;
+	}
+	/* What is live counts. */
+	pm_share_set_live(1UL << 30);
+	PM_EXPECT(t, pm_share_of_depots() >= (64UL << 20) / pm_arena_table_size);
+	WRITE_ONCE(pm_options.cache_bytes, 32UL << 20);
+	pm_share_set_live(0);
+}
+
 /* The owner's lock is busy: the whole batch waits in its inbox. */
 static void depot_inbox(struct pm_test *t)
 {
@@ -362,6 +412,7 @@ static const struct pm_test_case depot_cases[] = {
 	PM_CASE(depot, low),
 	PM_CASE(depot, spares),
 	PM_CASE(depot, batch),
+	PM_CASE(depot, share),
 	PM_CASE(depot, inbox),
 	PM_CASE(depot, no_spares),
 	PM_CASE(depot, mixed_owners),

@@ -4,7 +4,9 @@
  * magazine can be drained while its CPU uses it.
  */
 #include "pm_test.h"
-#include "front/magazine.h"
+#include "back/share.h"
+#include "front/capacity.h"
+#include "front/drain.h"
 #include "base/options.h"
 #include "api/stats.h"
 
@@ -231,6 +233,42 @@ static void magazine_budget_spent(struct pm_test *t)
 	WRITE_ONCE(pm_options.magazine_bytes, saved);
 }
 
+/* All magazines together have a share, and one gives what is beyond its own. */
+static void magazine_share(struct pm_test *t)
+{
+	unsigned int class, i, n, tries;
+	struct pm_magazine *mag = NULL;
+	void *objs[64];
+
+	PM_NEED_MAGAZINES(t);
+	pm_trim();
+	for (class = 1; class < PM_NR_SLAB_CLASSES; class++)
+		for (tries = 0; tries < 8; tries++) {
+			for (n = 0; n < ARRAY_SIZE(objs); n++)
+				objs[n] = pm_malloc(pm_classes[class].size);
+			for (i = 0; i < n; i++)
+				pm_free(objs[i]);
+		}
+	for (i = 0; i < pm_percpu_count(); i++)
+		if (pm_mag_at(i) && (!mag || mag->capacity < pm_mag_at(i)->capacity))
+			mag = pm_mag_at(i);
+	PM_REQUIRE(t, mag);
+	PM_EXPECT(t, mag->capacity > (1L << 20));
+	WRITE_ONCE(pm_options.cache_bytes, 256UL << 10);
+	pm_share_set_live(0);
+	PM_EXPECT(t, pm_share_of_magazine() <= (128UL << 10));
+	pm_mag_lock_all();
+	/* Every class may be in use. */
+	for (tries = 0; tries < 16 && mag->capacity > (long)pm_share_of_magazine(); tries++) {
+		memset(mag->busy, 1, sizeof(mag->busy));
+		pm_mag_shrink(mag);
+	}
+	PM_EXPECT(t, mag->capacity <= (long)pm_share_of_magazine());
+	pm_mag_unlock_all();
+	WRITE_ONCE(pm_options.cache_bytes, 32UL << 20);
+	pm_share_set_live(0);
+}
+
 /* Allocate and free @n objects of 64 bytes, all and all. */
 static void magazine_all_and_all(struct pm_test *t, void **objs, unsigned int n)
 {
@@ -372,6 +410,7 @@ static const struct pm_test_case magazine_cases[] = {
 	PM_CASE(magazine, consumer),
 	PM_CASE(magazine, budget),
 	PM_CASE(magazine, budget_spent),
+	PM_CASE(magazine, share),
 	PM_CASE(magazine, budget_moves),
 	PM_CASE(magazine, drain),
 };

@@ -25,6 +25,7 @@
  *     without its owner's lock.
  */
 #include "arena/arena.h"
+#include "arena/depots.h"
 #include "arena/remote.h"
 #include "back/heap.h"
 #include "back/pagemap.h"
@@ -359,7 +360,7 @@ void pm_arena_put_batch(struct pm_arena *arena, unsigned int class,
 	lockdep_assert_held(&arena->lock);
 	arena->stats.batches_in++;
 	if (likely(!arena->retired))			/* retire P */
-		kept = pm_depot_put(&arena->depot[class], class, objs, n);
+		kept = pm_arena_depot_put(arena, class, objs, n);
 	pm_arena_put(arena, class, objs + kept, n - kept);
 }
 
@@ -457,7 +458,7 @@ unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
 	void *obj;
 
 	lockdep_assert_held(&arena->lock);
-	depot = pm_depot_take(&arena->depot[class], objs, n);
+	depot = pm_arena_depot_take(arena, class, objs, n);
 	taken = depot;
 	while (taken < n) {
 		if (!list_empty(partial))

@@ -80,6 +80,7 @@ struct pm_arena_stats {
  * @nr_acquired: per class, times that the lock was taken on its behalf
  * @stats: what happened here
  * @depot: per class, free objects that magazines exchange with
+ * @depot_bytes: bytes of all that is in them
  * @inbox: batches for the depot from those who found the lock busy
  *	[lock-less]
  * @remote: slabs with objects that were freed without the lock [lock-less]
@@ -109,6 +110,7 @@ struct pm_arena {
 	u64 nr_acquired[PM_CLASS_END];
 	struct pm_arena_stats stats;
 	struct pm_depot depot[PM_CLASS_END];
+	size_t depot_bytes;
 	struct llist_head inbox ____cacheline_aligned_in_smp;
 	struct llist_head remote;
 	struct list_head node;

@@ -253,14 +253,20 @@ static const char *pm_arena_walk(const struct pm_arena *arena)
  */
 const char *pm_arena_fault(const struct pm_arena *arena)
 {
+	size_t depots = 0;
 	unsigned int class;
 
 	lockdep_assert_held(&arena->lock);
 	if (arena->retired && arena->nr_heaps)
 		return "arena: retired with heaps";
-	pm_for_each_class(class)
+	pm_for_each_class(class) {
 		if (arena->nr_out[class] < 0)
 			return "arena: more objects came back than went out";
+		depots += (size_t)pm_depot_nr(&arena->depot[class]) *
+			  pm_classes[class].size;
+	}
+	if (depots != arena->depot_bytes)
+		return "arena: depots have more or fewer bytes than it counts";
 	if (arena->slab_bytes > arena->heap_bytes)
 		return "arena: more slabs than heaps hold";
 	return arena->lockstat.acquired % 16 ? NULL : pm_arena_walk(arena);

@@ -19,6 +19,7 @@
 #include "arena/registry.h"
 #include "back/keep.h"
 #include "back/large.h"
+#include "back/share.h"
 #include "back/span.h"
 #include "base/options.h"
 
@@ -104,6 +105,15 @@ static size_t pm_arenas_live(void)
 	return bytes;
 }
 
+/* What may be kept and cached follows what is live. */
+static void pm_arenas_look_at_live(void)
+{
+	size_t live = pm_arenas_live();
+
+	pm_keep_set_live(live);
+	pm_share_set_live(live);
+}
+
 /**
  * pm_arena_try_enter() - the arena of a number, locked and entered
  * @id: number
@@ -139,7 +149,7 @@ void pm_arenas_decay(void)
 	if ((s64)(now - at) < (s64)pm_options.decay_ms * 1000000 / PM_DECAY_LOOKS ||
 	    cmpxchg(&pm_decay_at, at, now) != at)
 		return;
-	pm_keep_set_live(pm_arenas_live());
+	pm_arenas_look_at_live();
 	for (id = 0; id < pm_arena_table_size; id++) {
 		arena = pm_arena_try_enter(id);
 		if (!arena)
@@ -162,7 +172,7 @@ static void pm_arenas_shed(void)
 	unsigned int id;
 
 	pm_arenas_note_freed();
-	pm_keep_set_live(pm_arenas_live());
+	pm_arenas_look_at_live();
 	bound = pm_keep_bound();
 	if (likely(kept <= bound))
 		return;

@@ -12,6 +12,7 @@
  * those that nobody uses.
  */
 #include "arena/arena.h"
+#include "arena/depots.h"
 #include "back/heap.h"
 #include "base/options.h"
 #include "base/trace.h"
@@ -27,14 +28,13 @@
 void pm_arena_shrink_depot(struct pm_arena *arena, unsigned int class,
 				  unsigned int n)
 {
-	struct pm_depot *depot = &arena->depot[class];
 	void *objs[PM_BATCH_MAX];
 	unsigned int got;
 
 	lockdep_assert_held(&arena->lock);
 	while (n) {
-		got = pm_depot_take_oldest(depot, objs,
-					   min_t(unsigned int, n, PM_BATCH_MAX));
+		got = pm_arena_depot_take_oldest(arena, class, objs,
+						 min_t(unsigned int, n, PM_BATCH_MAX));
 		if (!got)
 			break;
 		pm_arena_put(arena, class, objs, got);
@@ -72,15 +72,13 @@ static void pm_arena_release_depots(struct pm_arena *arena)
 /* What a depot did not need for a decay time goes to the slabs. */
 static void pm_arena_decay_depots(struct pm_arena *arena)
 {
-	struct pm_depot *depot;
 	unsigned int class, n;
 
 	pm_for_each_class(class) {
-		depot = &arena->depot[class];
-		n = pm_depot_unneeded(depot);
+		n = pm_arena_depot_surplus(arena, class);
 		if (n)
 			pm_arena_shrink_depot(arena, class, n);
-		pm_depot_decayed(depot);
+		pm_depot_decayed(&arena->depot[class]);
 	}
 }
 

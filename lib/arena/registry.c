@@ -8,6 +8,7 @@
  */
 #include "arena/registry.h"
 #include "arena/arena.h"
+#include "back/share.h"
 #include "base/trace.h"
 
 DEFINE_SRCU(pm_srcu);
@@ -19,6 +20,9 @@ unsigned int pm_arena_table_size __read_mostly;
 
 /* Arenas by number. [written under the registry; readers SRCU] */
 struct pm_arena **pm_arena_table __read_mostly;
+
+/* Arenas in the table. [registry] */
+static unsigned int pm_nr_arenas;
 
 /* Odd while an arena's figures move to its heir. [registry] */
 u32 pm_arenas_seq;
@@ -123,6 +127,7 @@ bool pm_arena_create(unsigned int id, gfp_t gfp)
 	list_add_tail_rcu(&arena->node, &pm_arenas);
 	/* Pairs with pm_arena_at(): the arena is complete before its number. */
 	smp_store_release(&pm_arena_table[id], arena);
+	pm_share_set_arenas(++pm_nr_arenas);
 	trace_arena_create(id, 0, 0, 0);
 out:
 	mutex_unlock(&pm_registry);
@@ -157,6 +162,7 @@ void pm_registry_unlink(struct pm_arena *arena)
 	WRITE_ONCE(pm_retiring, arena);
 	WRITE_ONCE(pm_arena_table[arena->id], NULL);
 	list_del_rcu(&arena->node);
+	pm_share_set_arenas(--pm_nr_arenas);
 }
 
 /**

@@ -11,6 +11,7 @@
  * What decays from a depot, and what a trim finds there, become extents again.
  */
 #include "arena/spans.h"
+#include "arena/depots.h"
 
 /* Of all classes together. */
 #define PM_SPAN_DEPOTS_BYTES	(1UL << 20)
@@ -82,7 +83,7 @@ unsigned int pm_arena_take_spans(struct pm_arena *arena, unsigned int class,
 				 void **objs, unsigned int n)
 {
 	lockdep_assert_held(&arena->lock);
-	n = pm_depot_take(&arena->depot[class], objs, n);
+	n = pm_arena_depot_take(arena, class, objs, n);
 	arena->stats.batches_out += n > 1;
 	return n;
 }
@@ -103,5 +104,5 @@ unsigned int pm_arena_keep_spans(struct pm_arena *arena, unsigned int class,
 	lockdep_assert_held(&arena->lock);
 	arena->stats.batches_in++;
 	n = min_t(unsigned int, n, pm_arena_span_room(arena, class));
-	return pm_depot_put(&arena->depot[class], class, objs, n);
+	return pm_arena_depot_put(arena, class, objs, n);
 }

@@ -11,6 +11,7 @@
 struct pm_options pm_options __read_mostly = {
 	.magazine = true,
 	.magazine_bytes = 4UL << 20,
+	.cache_bytes = 32UL << 20,
 	.decay_ms = 1000,
 	.large_cache = 256UL << 20,
 	.keep = 32UL << 20,
@@ -66,6 +67,11 @@ static bool pm_set_magazine(const char *value)
 static bool pm_set_magazine_bytes(const char *value)
 {
 	return pm_set_number(value, &pm_options.magazine_bytes);
+}
+
+static bool pm_set_cache_bytes(const char *value)
+{
+	return pm_set_number(value, &pm_options.cache_bytes);
 }
 
 static bool pm_set_cpu_id(const char *value)
@@ -214,6 +220,7 @@ static const struct pm_option {
 	{ "arenas", pm_set_arenas, "a number of arenas, 64 per CPU at most, 0 for the policy's" },
 	{ "magazine", pm_set_magazine, "on or off" },
 	{ "magazine_bytes", pm_set_magazine_bytes, "bytes per CPU" },
+	{ "cache_bytes", pm_set_cache_bytes, "bytes" },
 	{ "cpu_id", pm_set_cpu_id, "cpu or mm_cid" },
 	{ "rseq", pm_set_rseq, "auto, own or off" },
 	{ "decay_ms", pm_set_decay, "milliseconds" },
@@ -251,7 +258,7 @@ static void pm_option_parse(char *text)
 		return;
 	}
 	scnprintf(line, sizeof(line),
-		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cpu_id, rseq, decay_ms, large_cache, keep, reclaim, soft_limit, hard_limit, populate, thp, stats, stats_file, misuse, delay",
+		  "pmalloc: unknown option \"%.40s\", ignored; there are arena, arenas, magazine, magazine_bytes, cache_bytes, cpu_id, rseq, decay_ms, large_cache, keep, reclaim, soft_limit, hard_limit, populate, thp, stats, stats_file, misuse, delay",
 		  text);
 	pm_host_say(line);
 }

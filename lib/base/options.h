@@ -49,6 +49,8 @@ enum pm_misuse_mode {
  * @arenas: number of arenas, 0 lets the policy decide
  * @magazine: put per-CPU magazines in front of the arenas
  * @magazine_bytes: bytes of objects that a CPU's magazine may hold
+ * @cache_bytes: bytes of objects that all magazines and depots may hold, or an eighth
+ *	of what is live
  * @mm_cid: number magazines by the kernel's compact ids, not by CPU
  * @rseq: whose rseq area sections may use
  * @decay_ms: milliseconds that free memory stays before it is purged
@@ -73,6 +75,7 @@ struct pm_options {
 	unsigned long arenas;
 	bool magazine;
 	unsigned long magazine_bytes;
+	unsigned long cache_bytes;
 	bool mm_cid;
 	enum pm_rseq rseq;
 	unsigned long decay_ms;

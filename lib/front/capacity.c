@@ -28,6 +28,7 @@
  * small objects stays.
  */
 #include "front/capacity.h"
+#include "back/share.h"
 #include "base/options.h"
 
 #define PM_MAG_EASY_BYTES	(16U << 10)	/* of a class */
@@ -141,7 +142,7 @@ static bool pm_mag_has_budget(const struct pm_magazine *mag,
 			      unsigned int class, unsigned int more)
 {
 	long bytes = (long)more * pm_classes[class].size;
-	long budget = (long)pm_options.magazine_bytes;
+	long budget = (long)pm_share_of_magazine();
 
 	if (pm_class_is_span(class) && READ_ONCE(mag->span_capacity) &&
 	    READ_ONCE(mag->span_capacity) + bytes > budget / PM_MAG_SPAN_SHARE)
@@ -344,19 +345,21 @@ void pm_mag_take_all_room(struct pm_magazine *mag, unsigned int class)
  * pm_mag_shrink() - classes that were not used give room back
  * @mag: the magazine
  *
- * A class without a miss since the last look gives half of its room back;
+ * A class without a miss since the last look gives half of its room back, and each
+ * when the magazine has more than its share;
  * objects above the new limit stay until they are popped. A user of the
  * magazine may grow the limit at the same time: one of the two is lost.
  */
 void pm_mag_shrink(struct pm_magazine *mag)
 {
+	bool over = READ_ONCE(mag->capacity) > (long)pm_share_of_magazine();
 	unsigned int class, room, first;
 	long capacity[2] = { 0 };
 
 	pm_for_each_class(class) {
 		room = pm_mag_room(mag, class);
 		first = pm_mag_first_slots(class);
-		if (room > first && !READ_ONCE(mag->busy[class]))
+		if (room > first && (over || !READ_ONCE(mag->busy[class])))
 			room = pm_mag_give_half(mag, class, room);
 		WRITE_ONCE(mag->busy[class], 0);
 		if (room > first)

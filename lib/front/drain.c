@@ -4,6 +4,7 @@
  */
 #include "arena/batch.h"
 #include "arena/free_lock.h"
+#include "back/share.h"
 #include "base/options.h"
 #include "base/trace.h"
 #include "front/capacity.h"
@@ -21,6 +22,9 @@ static LIST_HEAD(pm_spare_mags);
  * figures]
  */
 static struct pm_magazine **pm_mags __read_mostly;
+
+/* CPUs that have one. [pm_mag_lock] */
+static unsigned int pm_nr_mags;
 
 /**
  * pm_mag_init() - lay magazines out and find out whether they can be used
@@ -103,6 +107,7 @@ struct pm_magazine *pm_mag_here(gfp_t gfp)
 		if (mag) {
 			trace_magazine_install(index, 0, 0, 0);
 			WRITE_ONCE(mag->cpu, index);
+			pm_share_set_magazines(++pm_nr_mags);
 		}
 		WRITE_ONCE(pm_mags[index], mag);
 	}
@@ -185,6 +190,7 @@ bool pm_mag_drain_locked(unsigned int index)
 	if (!mag)
 		return false;
 	WRITE_ONCE(pm_mags[index], NULL);
+	pm_share_set_magazines(--pm_nr_mags);
 	objects = pm_mag_retire(mag);			/* magazine I */
 	trace_magazine_drain(index, 0, pm_trace_since(begin), objects);
 	return true;

@@ -38,6 +38,8 @@
 	  "per-CPU magazines in front of the arenas: on (default), off") \
 	X(magazine_bytes, "4194304", \
 	  "bytes of free objects that a CPU's magazine may hold (default 4 MiB)") \
+	X(cache_bytes, NULL, \
+	  "bytes of free objects that all magazines and depots may hold (default 32 MiB, or an eighth of what is live)") \
 	X(decay_ms, NULL, \
 	  "milliseconds that free memory stays before it is given back") \
 	X(large_cache, "16777216", \
