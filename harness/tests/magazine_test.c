@@ -269,6 +269,52 @@ static void magazine_share(struct pm_test *t)
 	pm_share_set_live(0);
 }
 
+/* Return: the most slots of a class that a magazine has. */
+static unsigned int magazine_most_room(unsigned int class)
+{
+	unsigned int i, most = 0;
+
+	for (i = 0; i < pm_percpu_count(); i++)
+		if (pm_mag_at(i))
+			most = max_t(unsigned int, most, pm_mag_room(pm_mag_at(i), class));
+	return most;
+}
+
+/*
+ * A CPU that only allocates gains little from a large stack, so the stack grows with
+ * the CPU's share: many CPUs would each hold that much otherwise.
+ */
+static void magazine_share_easy(struct pm_test *t)
+{
+	unsigned int class = pm_class_of(64), i;
+	void **p, **last = NULL;
+
+	PM_NEED_MAGAZINES(t);
+	WRITE_ONCE(pm_options.cache_bytes, 64UL << 10);
+	pm_share_set_live(0);
+	pm_trim();
+	pm_mag_lock_all();
+	for (i = 0; i < pm_percpu_count() * 8; i++)
+		if (pm_mag_at(i / 8))
+			pm_mag_shrink(pm_mag_at(i / 8));
+	pm_mag_unlock_all();
+	PM_EXPECT(t, magazine_most_room(class) <= PM_MAG_FIRST_SLOTS);
+	for (i = 0; i < 512; i++) {
+		p = pm_malloc(64);
+		PM_REQUIRE(t, p);
+		*p = last;
+		last = p;
+	}
+	/* 32 KiB are all magazines'; room for the 512 would be as much. */
+	PM_EXPECT(t, magazine_most_room(class) <= 4 * PM_MAG_FIRST_SLOTS);
+	for (p = last; p; p = last) {
+		last = *p;
+		pm_free(p);
+	}
+	WRITE_ONCE(pm_options.cache_bytes, 32UL << 20);
+	pm_share_set_live(0);
+}
+
 /* Allocate and free @n objects of 64 bytes, all and all. */
 static void magazine_all_and_all(struct pm_test *t, void **objs, unsigned int n)
 {
@@ -411,6 +457,7 @@ static const struct pm_test_case magazine_cases[] = {
 	PM_CASE(magazine, budget),
 	PM_CASE(magazine, budget_spent),
 	PM_CASE(magazine, share),
+	PM_CASE(magazine, share_easy),
 	PM_CASE(magazine, budget_moves),
 	PM_CASE(magazine, drain),
 };

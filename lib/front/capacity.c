@@ -3,7 +3,8 @@
  * How many objects a magazine may hold.
  *
  * A stack begins with room for a few objects and doubles on every
- * miss (a pop that finds it empty, a push that finds it full) up to 16 KiB.
+ * miss (a pop that finds it empty, a push that finds it full) up to 16 KiB, or
+ * less where many CPUs share what the process may cache.
  * From there on it doubles when misses of the two kinds alternate: then more
  * room would have saved both. A CPU that only allocates, or only frees, gains
  * nothing from a large stack, and what it holds is of no use to others. The
@@ -32,6 +33,7 @@
 #include "base/options.h"
 
 #define PM_MAG_EASY_BYTES	(16U << 10)	/* of a class */
+#define PM_MAG_EASY_PART	128		/* ... and of the CPU's share */
 #define PM_MAG_LOOKS		8		/* at classes, for room */
 #define PM_MAG_SPAN_SHARE	16		/* of the budget, or one span */
 #define PM_MAG_SOON		4		/* misses of spans, to the next */
@@ -213,6 +215,14 @@ static bool pm_mag_add_room(struct pm_magazine *mag, unsigned int class,
 	return true;
 }
 
+/* Whether a stack that misses in one direction only has what it may have. */
+static bool pm_mag_has_enough(unsigned int class, unsigned int room)
+{
+	return room * pm_classes[class].size >=
+	       min_t(size_t, PM_MAG_EASY_BYTES,
+		     pm_share_of_magazine() / PM_MAG_EASY_PART);
+}
+
 /* Count a miss of a class of spans. Return: how many there were since its last one. */
 static u8 pm_mag_misses_since(struct pm_magazine *mag, unsigned int class)
 {
@@ -265,8 +275,7 @@ bool pm_mag_grow(struct pm_magazine *mag, unsigned int class,
 	WRITE_ONCE(mag->last[class], miss);
 	if (pm_class_is_span(class))
 		return pm_mag_grow_spans(mag, class, turned);
-	if (room >= max ||
-	    (!turned && room * pm_classes[class].size >= PM_MAG_EASY_BYTES))
+	if (room >= max || (!turned && pm_mag_has_enough(class, room)))
 		return false;
 	more = room ? room : PM_MAG_FIRST_SLOTS;
 	more = min_t(unsigned int, more, max - room);
