@@ -22,6 +22,7 @@
 #include "back/heap.h"
 #include "back/keep.h"
 #include "back/large.h"
+#include "back/share.h"
 #include "back/span.h"
 #include "arena/lockstat.h"
 #include "front/capacity.h"
@@ -138,6 +139,7 @@ PM_EXPORT_TEST(pm_arena_put_slab);
 PM_EXPORT_TEST(pm_arena_unmap_heap);
 
 PM_EXPORT_TEST(pm_arena_at);
+PM_EXPORT_TEST(pm_arena_lock);
 PM_EXPORT_TEST(pm_arena_lock_all);
 PM_EXPORT_TEST(pm_arena_lock_uncounted);
 PM_EXPORT_TEST(pm_arena_ready);
@@ -174,7 +176,11 @@ PM_EXPORT_TEST(pm_mag_lock_all);
 PM_EXPORT_TEST(pm_mag_objects);
 PM_EXPORT_TEST(pm_mag_reclaim);
 PM_EXPORT_TEST(pm_mag_refill);
+PM_EXPORT_TEST(pm_mag_room);
 PM_EXPORT_TEST(pm_mag_shrink);
+PM_EXPORT_TEST(pm_share_of_depots);
+PM_EXPORT_TEST(pm_share_of_magazine);
+PM_EXPORT_TEST(pm_share_set_live);
 PM_EXPORT_TEST(pm_mag_unlock_all);
 PM_EXPORT_TEST(pm_mark_secret);
 #if PM_DEBUG
