@@ -61,7 +61,7 @@ $(info No source of liburcu: the library shares liburcu with the program; see tw
 endif
 endif
 
-user-objs	:= host.o urcu-$(urcu).o percpu.o pages.o fork.o vfork.o calls.o \
+user-objs	:= host.o urcu-$(urcu).o percpu.o pages.o huge.o fork.o vfork.o calls.o \
 	   filter.o publish.o malloc.o reclaim.o report.o new.o \
 	   trace.o
 core-srcs	:= $(pmalloc-core:%.o=lib/%.c)

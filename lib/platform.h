@@ -102,7 +102,6 @@
  * @size: in: bytes wanted, a multiple of 16 KiB up to 1 << PM_HEAP_SHIFT.
  *	out: bytes given, which may be fewer when the host is short of memory
  * @least: fewer bytes than that are of no use, a power of two
- * @huge: the arena is large enough for huge pages to pay
  * @gfp: context
  *
  * The memory starts at a multiple of 1 << PM_HEAP_SHIFT. Where it is shorter
@@ -112,7 +111,7 @@
  * Context: arena lock held, sleeps as @gfp allows.
  * Return: zeroed memory, or NULL.
  */
-void *pm_host_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp);
+void *pm_host_heap_map(size_t *size, size_t least, gfp_t gfp);
 
 /**
  * pm_host_heap_unmap() - give a heap's memory back
@@ -122,6 +121,38 @@ void *pm_host_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp);
  * Context: arena lock held.
  */
 void pm_host_heap_unmap(void *addr, size_t size);
+
+/**
+ * pm_host_huge() - ask for huge pages, or let memory have none
+ * @addr: start, a multiple of the size of a huge page
+ * @size: bytes, likewise
+ * @yes: ask
+ *
+ * Pages that are there stay as they are.
+ *
+ * Context: any lock held.
+ * Return: whether the host was asked for huge pages and knows of them.
+ */
+bool pm_host_huge(void *addr, size_t size, bool yes);
+
+/**
+ * struct pm_huge_cost - what fresh memory costs
+ * @small_ns: as much of it as a huge page is, by the pages that heaps get otherwise
+ * @huge_ns: ... by one huge page
+ */
+struct pm_huge_cost {
+	u32 small_ns;
+	u32 huge_ns;
+};
+
+/**
+ * pm_host_huge_cost() - measure what a huge page costs, and what it stands for
+ * @cost: result
+ *
+ * Context: any lock held. Takes a millisecond or so.
+ * Return: false when the host gives none, or cannot be asked.
+ */
+bool pm_host_huge_cost(struct pm_huge_cost *cost);
 
 /**
  * pm_host_purge() - let the host take back pages whose content is not needed

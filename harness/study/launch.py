@@ -30,7 +30,7 @@ OPTIONS = (
     ("hard_limit", "BYTES", "requests fail beyond so much"),
     ("rseq", "auto|own|off", "whose restartable sequences magazines use"),
     ("populate", "on|off", "ask for pages before they are used"),
-    ("thp", "on|off", "ask for transparent huge pages"),
+    ("thp", "auto|on|off", "ask for transparent huge pages"),
     ("misuse", "abort|report|ignore", "what follows a line that names bad "
      "input"),
     ("delay", "arena:TIME", "lengthen each hold of an arena's lock, as "

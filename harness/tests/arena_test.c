@@ -151,7 +151,9 @@ static void arena_waits(struct pm_test *t)
 	ns = own->waits.class[7].wait_ns;
 	if (PM_EXPECT(t, pm_thread_start(&wait.thread, arena_wait_main,
 					 &wait))) {
-		while (pm_lockwait_contended(&own->waits) == contended)
+		/* A thread may lose its CPU after it has tried, before it waits. */
+		while (pm_lockwait_contended(&own->waits) == contended ||
+		       !atomic_long_read(&own->waits.waiters))
 			pm_test_pause();
 		pm_test_sleep_ms(5);
 		PM_EXPECT(t, !READ_ONCE(wait.p));

@@ -4,7 +4,9 @@
  * and their pages are purged.
  */
 #include "pm_test.h"
+#include "base/options.h"
 #include "base/testing.h"
+#include "back/huge.h"
 #include "back/pagemap.h"
 
 struct heap_env {
@@ -439,6 +441,78 @@ static void heap_clobbered(struct pm_test *t)
 	heap_end(&env);
 }
 
+/* Free units of a heap that have pages: as many as its count says. */
+static void heap_expect_dirty(struct pm_test *t, struct heap_env *env,
+			      const struct pm_heap *heap, unsigned int units)
+{
+	PM_EXPECT_EQ(t, heap->nr_dirty, units);
+	PM_EXPECT_EQ(t, env->arena->dirty_units, units);
+	heap_expect_sound(t, heap);
+}
+
+/*
+ * A huge page brings pages to units that nobody uses. They count as free ones with
+ * pages, go back, and the heap asks for none again.
+ */
+static void heap_huge(struct pm_test *t)
+{
+	unsigned int class = pm_class_of(16), thp = pm_options.thp, i;
+	struct pm_heap *heap = NULL;
+	struct pm_slab *slab, *next;
+	struct heap_env env;
+
+	if (!heap_begin(t, &env))
+		return;
+	pm_options.thp = PM_THP_ON;
+	for (i = 0; i < 4; i++) {
+		heap = pm_arena_map_heap(env.arena, class, GFP_KERNEL);
+		if (!PM_EXPECT(t, heap))
+			goto out;
+		PM_EXPECT(t, !heap->huge || i == 3);
+	}
+	slab = pm_test_cut_slab(heap, class);
+	if (!PM_EXPECT(t, slab))
+		goto out;
+	/* A kernel's heaps ask for none; then only what was used has pages. */
+	heap_expect_dirty(t, &env, heap, heap->huge ? 127 : 0);
+	next = pm_test_cut_slab(heap, class);
+	if (PM_EXPECT(t, next)) {
+		heap_expect_dirty(t, &env, heap, heap->huge ? 126 : 0);
+		pm_arena_put_slab(env.arena, next);
+		heap_expect_dirty(t, &env, heap, heap->huge ? 127 : 1);
+	}
+	memset(slab->base, 0xa5, PM_UNIT_SIZE);
+	if (pm_arena_purge_heap(env.arena, heap, SIZE_MAX)) {
+		PM_EXPECT(t, !heap->huge);
+		heap_expect_dirty(t, &env, heap, 0);
+	}
+	PM_EXPECT_EQ(t, slab->base[PM_UNIT_SIZE - 1], (char)0xa5);
+	pm_arena_put_slab(env.arena, slab);
+out:
+	pm_options.thp = thp;
+	heap_end(&env);
+}
+
+/* A huge page has to be clearly cheaper than what it stands for. */
+static void heap_huge_judged(struct pm_test *t)
+{
+	static const struct {
+		struct pm_huge_cost cost;
+		enum pm_huge_verdict verdict;
+	} row[] = {
+		{ { .small_ns = 650000, .huge_ns = 110000 }, PM_HUGE_CHEAPER },
+		{ { .small_ns = 130000, .huge_ns = 210000 }, PM_HUGE_DEARER },
+		{ { .small_ns = 1000, .huge_ns = 799 }, PM_HUGE_CHEAPER },
+		{ { .small_ns = 1000, .huge_ns = 800 }, PM_HUGE_DEARER },
+		{ { .small_ns = (u32)-1, .huge_ns = (u32)-1 }, PM_HUGE_DEARER },
+		{ { .small_ns = (u32)-1, .huge_ns = 1 }, PM_HUGE_CHEAPER },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(row); i++)
+		PM_EXPECT_EQ(t, pm_huge_judge(&row[i].cost), row[i].verdict);
+}
+
 static const struct pm_test_case heap_cases[] = {
 	PM_CASE(heap, create),
 	PM_CASE(heap, create_fails),
@@ -448,6 +522,8 @@ static const struct pm_test_case heap_cases[] = {
 	PM_CASE(heap, full),
 	PM_CASE(heap, purge),
 	PM_CASE(heap, bare),
+	PM_CASE(heap, huge),
+	PM_CASE(heap, huge_judged),
 	PM_CASE(heap, against_model),
 	PM_CASE(heap, clobbered),
 };

@@ -5,6 +5,7 @@
  * Nothing here allocates, and no lock is held while text is written.
  */
 #include "api/cache.h"
+#include "api/choices.h"
 #include "api/start.h"
 #include "api/stats.h"
 #include "api/writer.h"
@@ -209,6 +210,7 @@ static void pm_text(struct pm_writer *w)
 	pm_get_totals(&totals);
 	pm_text_parts(w, &totals);
 	pm_text_totals(w, &totals);
+	pm_write_choices(w, PM_TEXT);
 }
 
 /* ---- JSON -------------------------------------------------------------- */
@@ -373,6 +375,7 @@ static void pm_json(struct pm_writer *w)
 	}
 	pm_write(w, "],");
 	pm_json_classes(w);
+	pm_write_choices(w, PM_JSON);
 	pm_json_totals(w);
 }
 

@@ -28,6 +28,7 @@
 #include "arena/depots.h"
 #include "arena/remote.h"
 #include "back/heap.h"
+#include "back/huge.h"
 #include "back/pagemap.h"
 #include "back/span.h"
 #include "base/misuse.h"
@@ -74,10 +75,9 @@ void pm_arena_delete(struct pm_arena *arena)
 /* ---- heaps and slabs --------------------------------------------------- */
 
 /*
- * From this many heaps of an arena on the next ones ask for huge pages, when
- * the user chose so: less than that, and the pages that are mapped along with
- * those that are used weigh more than the faults they save. It is a choice
- * because clearing them may cost more than they save.
+ * From this many heaps of an arena on the next ones may ask for huge pages: with
+ * less than that the pages that come along with those that are used weigh more
+ * than the faults that they save.
  */
 #define PM_HEAPS_HUGE	4
 
@@ -95,7 +95,7 @@ struct pm_heap *pm_arena_map_heap(struct pm_arena *arena, unsigned int class,
 {
 	u64 begin = pm_trace_begin(heap_map);
 	size_t least = pm_classes[class].units * PM_UNIT_SIZE;
-	bool huge = pm_options.thp && arena->nr_heaps >= PM_HEAPS_HUGE;
+	bool huge = arena->nr_heaps >= PM_HEAPS_HUGE && pm_huge_pay();
 	struct pm_heap *heap;
 
 	lockdep_assert_held(&arena->lock);
@@ -138,7 +138,10 @@ struct pm_slab *pm_arena_cut_slab(struct pm_arena *arena, struct pm_heap *heap,
 				pm_arena_class_is_common(arena, class));
 	if (!slab)
 		return NULL;
-	pm_arena_less_dirty(arena, dirty - pm_heap_nr_dirty(heap));
+	if (likely(pm_heap_nr_dirty(heap) <= dirty))
+		pm_arena_less_dirty(arena, dirty - pm_heap_nr_dirty(heap));
+	else
+		pm_arena_more_dirty(arena, pm_heap_nr_dirty(heap) - dirty);
 	WRITE_ONCE(arena->slab_bytes, arena->slab_bytes + pm_slab_bytes(slab));
 	return slab;
 }

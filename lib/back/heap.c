@@ -15,6 +15,12 @@
 #include "back/pagemap.h"
 #include "base/testing.h"
 
+/* Units of a huge page, and a heap has a whole number of them where there are any. */
+#define PM_HUGE_UNITS		128
+
+/* In pm_heap.marked: there are pages, but no marks. No class has the number. */
+#define PM_MARKED_FOR_NONE	255
+
 static size_t pm_heap_meta_size(unsigned int units)
 {
 	return offsetof(struct pm_heap, slab) + units * sizeof(struct pm_slab);
@@ -49,7 +55,7 @@ static struct pm_heap *pm_heap_describe(struct pm_arena *arena,
  * Memory for a heap of @size bytes, @least or more; the host may give less, and
  * so does a limit.
  */
-static char *pm_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp)
+static char *pm_heap_map(size_t *size, size_t least, gfp_t gfp)
 {
 	size_t taken = *size;
 	char *base;
@@ -60,7 +66,7 @@ static char *pm_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp)
 			return NULL;
 	}
 	*size = taken;
-	base = pm_host_heap_map(size, least, huge, gfp);
+	base = pm_host_heap_map(size, least, gfp);
 	if (!base)
 		pm_limit_give(taken);
 	else
@@ -79,7 +85,7 @@ static void pm_heap_unmap(char *base, size_t size)
  * @arena: its owner to be
  * @lock: that one's lock
  * @least: bytes of the slab that it is wanted for
- * @huge: huge pages are asked for
+ * @huge: huge pages are to be asked for
  * @gfp: context
  *
  * A host that is short of memory may give a short one.
@@ -98,7 +104,7 @@ struct pm_heap *pm_heap_create(struct pm_arena *arena, struct mutex *lock,
 	if (pm_inject_fails(&pm_inject.heap_map))
 		return NULL;
 	for (;;) {
-		base = pm_heap_map(&size, least, huge, gfp);
+		base = pm_heap_map(&size, least, gfp);
 		if (!base)
 			return NULL;
 		heap = size < least ? NULL :
@@ -111,6 +117,7 @@ struct pm_heap *pm_heap_create(struct pm_arena *arena, struct mutex *lock,
 		if (size < least || size < PM_HEAP_SIZE / 16)
 			return NULL;
 	}
+	heap->huge = huge && size == PM_HEAP_SIZE && pm_host_huge(base, size, true);
 	return heap;
 }
 
@@ -237,6 +244,28 @@ unsigned int pm_heap_take(struct pm_slab *slab, void **objs, unsigned int n,
 	return pm_slab_take(slab, objs, n);
 }
 
+/*
+ * Where nothing has pages a huge page comes, and brings those of all units in it.
+ * The free ones may go back like what was used. If the host has no huge page at the
+ * moment they have none, and giving them back is for nothing.
+ */
+static void pm_heap_note_huge(struct pm_heap *heap, unsigned int first)
+{
+	unsigned int unit = ALIGN_DOWN(first, PM_HUGE_UNITS);
+	unsigned int end = unit + PM_HUGE_UNITS;
+
+	if (likely(!heap->huge) || heap->marked[first * PM_UNIT_STEPS])
+		return;
+	for (; unit < end; unit++) {
+		if (!test_bit(unit, heap->free) ||
+		    heap->marked[unit * PM_UNIT_STEPS])
+			continue;
+		heap->marked[unit * PM_UNIT_STEPS] = PM_MARKED_FOR_NONE;
+		__set_bit(unit, heap->dirty);
+		heap->nr_dirty++;
+	}
+}
+
 /**
  * pm_heap_get_slab() - cut a slab from a heap
  * @heap: the heap
@@ -262,6 +291,7 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class,
 	first = pm_heap_find(heap, class);
 	if (first < 0)
 		return NULL;
+	pm_heap_note_huge(heap, first);
 	for (i = 0; i < units; i++) {
 		__clear_bit(first + i, heap->free);
 		if (!test_bit(first + i, heap->dirty))
@@ -311,6 +341,9 @@ static bool pm_heap_purge_run(struct pm_heap *heap, unsigned int unit,
 {
 	unsigned int end = unit + n;
 
+	/* Else the host may make it whole again, with pages that nobody needs. */
+	if (heap->huge)
+		heap->huge = pm_host_huge(heap->base, pm_heap_bytes(heap), false);
 	if (!pm_host_purge(heap->base + unit * PM_UNIT_SIZE, n * PM_UNIT_SIZE))
 		return false;
 	heap->nr_dirty -= n;

@@ -35,12 +35,14 @@ struct pm_arena;
  * @nr_units: units that it has, set once
  * @nr_free: units that belong to no slab [arena lock]
  * @nr_dirty: free units that were written and not purged since [arena lock]
+ * @huge: it asked for huge pages and has given none back [arena lock]
  * @remote_refs: remote frees on their way plus slabs on a remote list; the
  *	heap may not go while it is not 0
  * @node: place in pm_arena.heaps [arena lock]
  * @free: bitmap of free units [arena lock]
  * @dirty: bitmap of units to purge: those of @free that have pages [arena lock]
- * @marked: per step, class of the objects that were marked in it last; 0 while
+ * @marked: per step, class of the objects that were marked in it last, 255 if it has
+ *	pages all the same; 0 while
  *	it has no pages as far as we know, which it shares with all steps that
  *	follow in its unit [arena lock]
  * @slab: descriptors, one per unit of which the first of each slab is used
@@ -52,6 +54,7 @@ struct pm_heap {
 	u16 nr_units;
 	u16 nr_free;
 	u16 nr_dirty;
+	bool huge;
 	atomic_long_t remote_refs;
 	struct list_head node;
 	unsigned long free[BITS_TO_LONGS(PM_HEAP_UNITS)];

@@ -16,6 +16,7 @@ struct pm_options pm_options __read_mostly = {
 	.large_cache = 256UL << 20,
 	.keep = 32UL << 20,
 	.populate = true,
+	.thp = PM_THP_AUTO,
 };
 
 /* Those that can be chosen, up to one without a name. */
@@ -79,6 +80,18 @@ static bool pm_set_cpu_id(const char *value)
 	return pm_set_choice(value, "mm_cid", "cpu", &pm_options.mm_cid);
 }
 
+/* One of some names, by its number. Return: whether it is one. */
+static bool pm_set_name(const char *value, const char *const *names,
+			unsigned int n, unsigned int *choice)
+{
+	while (n--)
+		if (!strcmp(value, names[n])) {
+			*choice = n;
+			return true;
+		}
+	return false;
+}
+
 static bool pm_set_rseq(const char *value)
 {
 	static const char *const names[] = {
@@ -86,14 +99,8 @@ static bool pm_set_rseq(const char *value)
 		[PM_RSEQ_OWN] = "own",
 		[PM_RSEQ_OFF] = "off",
 	};
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(value, names[i])) {
-			pm_options.rseq = i;
-			return true;
-		}
-	return false;
+	return pm_set_name(value, names, ARRAY_SIZE(names), &pm_options.rseq);
 }
 
 static bool pm_set_decay(const char *value)
@@ -133,7 +140,13 @@ static bool pm_set_populate(const char *value)
 
 static bool pm_set_thp(const char *value)
 {
-	return pm_set_choice(value, "on", "off", &pm_options.thp);
+	static const char *const names[] = {
+		[PM_THP_OFF] = "off",
+		[PM_THP_ON] = "on",
+		[PM_THP_AUTO] = "auto",
+	};
+
+	return pm_set_name(value, names, ARRAY_SIZE(names), &pm_options.thp);
 }
 
 static bool pm_set_stats(const char *value)
@@ -190,16 +203,13 @@ static bool pm_set_duration(const char *value, unsigned long *ns)
 
 static bool pm_set_misuse(const char *value)
 {
-	static const char *const modes[] = { "abort", "report", "ignore" };
-	unsigned int mode;
+	static const char *const names[] = {
+		[PM_MISUSE_ABORT] = "abort",
+		[PM_MISUSE_REPORT] = "report",
+		[PM_MISUSE_IGNORE] = "ignore",
+	};
 
-	for (mode = 0; mode < ARRAY_SIZE(modes); mode++) {
-		if (strcmp(value, modes[mode]))
-			continue;
-		pm_options.misuse = mode;
-		return true;
-	}
-	return false;
+	return pm_set_name(value, names, ARRAY_SIZE(names), &pm_options.misuse);
 }
 
 static bool pm_set_delay(const char *value)
@@ -230,7 +240,7 @@ static const struct pm_option {
 	{ "soft_limit", pm_set_soft_limit, "bytes, 0 for none" },
 	{ "hard_limit", pm_set_hard_limit, "bytes, 0 for none" },
 	{ "populate", pm_set_populate, "on or off" },
-	{ "thp", pm_set_thp, "on or off" },
+	{ "thp", pm_set_thp, "auto, on or off" },
 	{ "stats", pm_set_stats, "exit, json or off" },
 	{ "stats_file", pm_set_stats_file, "a path of less than 4096 bytes" },
 	{ "misuse", pm_set_misuse, "abort, report or ignore" },

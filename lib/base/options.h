@@ -32,6 +32,14 @@ struct pm_policy {
 enum pm_rseq { PM_RSEQ_AUTO, PM_RSEQ_OWN, PM_RSEQ_OFF };
 
 /**
+ * enum pm_thp - whether arenas with several heaps ask for huge pages
+ * @PM_THP_OFF: no
+ * @PM_THP_ON: yes
+ * @PM_THP_AUTO: where they cost less than what they stand for, see back/huge.c
+ */
+enum pm_thp { PM_THP_OFF, PM_THP_ON, PM_THP_AUTO };
+
+/**
  * enum pm_misuse_mode - what follows the line that names bad input
  * @PM_MISUSE_ABORT: a process ends, a kernel warns
  * @PM_MISUSE_REPORT: the request is dropped, and counted
@@ -62,7 +70,7 @@ enum pm_misuse_mode {
  *	none; changed at any time
  * @hard_limit: bytes mapped beyond which requests fail, likewise
  * @populate: ask the host for many pages at once where they will be used
- * @thp: ask for huge pages once an arena has several heaps
+ * @thp: whether arenas with several heaps ask for huge pages
  * @stats_exit: write the report when the program ends
  * @stats_json: as JSON, not as text
  * @stats_file: to this file, NULL for standard error; the host says what
@@ -77,7 +85,7 @@ struct pm_options {
 	unsigned long magazine_bytes;
 	unsigned long cache_bytes;
 	bool mm_cid;
-	enum pm_rseq rseq;
+	unsigned int rseq;	/* enum pm_rseq */
 	unsigned long decay_ms;
 	unsigned long large_cache;
 	unsigned long keep;
@@ -85,11 +93,11 @@ struct pm_options {
 	unsigned long soft_limit;
 	unsigned long hard_limit;
 	bool populate;
-	bool thp;
+	unsigned int thp;	/* enum pm_thp */
 	bool stats_exit;
 	bool stats_json;
 	const char *stats_file;
-	enum pm_misuse_mode misuse;
+	unsigned int misuse;	/* enum pm_misuse_mode */
 	unsigned long delay_ns;
 };
 

@@ -47,7 +47,7 @@ static gfp_t pm_gfp_no_effort(gfp_t gfp)
 }
 
 /* Rather a heap of one slab than none. */
-void *pm_host_heap_map(size_t *size, size_t least, bool huge, gfp_t gfp)
+void *pm_host_heap_map(size_t *size, size_t least, gfp_t gfp)
 {
 	int order = get_order(*size), last = get_order(least);
 	struct page *page = NULL;
@@ -72,6 +72,17 @@ void pm_host_heap_unmap(void *addr, size_t size)
 
 /* A compound page comes and goes as a whole. */
 bool pm_host_purge(void *addr, size_t size)
+{
+	return false;
+}
+
+/* The kernel maps all of its memory by the largest pages that there are. */
+bool pm_host_huge(void *addr, size_t size, bool yes)
+{
+	return false;
+}
+
+bool pm_host_huge_cost(struct pm_huge_cost *cost)
 {
 	return false;
 }

@@ -20,6 +20,7 @@
 #include "api/core.h"
 #include "arena/depot.h"
 #include "back/heap.h"
+#include "back/huge.h"
 #include "back/keep.h"
 #include "back/large.h"
 #include "back/share.h"
@@ -178,6 +179,7 @@ PM_EXPORT_TEST(pm_mag_reclaim);
 PM_EXPORT_TEST(pm_mag_refill);
 PM_EXPORT_TEST(pm_mag_room);
 PM_EXPORT_TEST(pm_mag_shrink);
+PM_EXPORT_TEST(pm_huge_judge);
 PM_EXPORT_TEST(pm_share_of_depots);
 PM_EXPORT_TEST(pm_share_of_magazine);
 PM_EXPORT_TEST(pm_share_set_live);

@@ -32,28 +32,19 @@ static void *pm_map(void *addr, size_t size, int flags)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/*
- * Where the system's setting is `always`, a program gets huge pages unless it
- * says no: 2 MiB where it writes to a few bytes. So thp=off says no, for each
- * mapping. A kernel without huge pages does not know the request.
- */
-static void pm_refuse_huge(void *addr, size_t size)
-{
-	static bool unknown;
-
-	if (pm_options.thp || READ_ONCE(unknown) || !pm_filter_allows(true))
-		return;
-	if (madvise(addr, size, MADV_NOHUGEPAGE) && errno == EINVAL)
-		WRITE_ONCE(unknown, true);
-}
-
 /* ---- heaps ------------------------------------------------------------- */
 
-/*
- * Map @size bytes at an aligned address, asking for more and cutting it. The
- * cut-off tail and head go back at once.
+/**
+ * pm_map_aligned() - map memory at an aligned address
+ * @size: bytes, a multiple of the page size
+ * @align: a power of two, likewise
+ *
+ * More is asked for and cut; tail and head go back at once.
+ *
+ * Context: any. Changes errno.
+ * Return: the memory, or NULL.
  */
-static char *pm_map_aligned(size_t size, size_t align)
+char *pm_map_aligned(size_t size, size_t align)
 {
 	char *p = pm_map(NULL, size + align - PAGE_SIZE, 0), *start, *end;
 
@@ -98,7 +89,7 @@ static char *pm_map_short(size_t size)
 	return NULL;
 }
 
-void *pm_host_heap_map(size_t *size, size_t least __maybe_unused, bool huge,
+void *pm_host_heap_map(size_t *size, size_t least __maybe_unused,
 		       gfp_t gfp __maybe_unused)
 {
 	size_t want = *size;
@@ -123,9 +114,7 @@ void *pm_host_heap_map(size_t *size, size_t least __maybe_unused, bool huge,
 	if (p)
 		pm_heap_hint = p - PM_HEAP_SIZE;
 	mutex_unlock(&pm_page_lock);
-	if (p && huge && want == PM_HEAP_SIZE)
-		madvise(p, want, MADV_HUGEPAGE);
-	else if (p)
+	if (p)
 		pm_refuse_huge(p, want);
 	*size = want;
 	errno = saved;

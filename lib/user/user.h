@@ -34,6 +34,8 @@ void pm_exit_init(void);
 void pm_filter_init(void);
 void pm_filter_comes(void);
 bool pm_filter_allows(bool listed);
+char *pm_map_aligned(size_t size, size_t align);
+void pm_refuse_huge(void *addr, size_t size);
 void pm_pages_lock(void);
 void pm_pages_unlock(bool child);
 void pm_fork_init(void);
