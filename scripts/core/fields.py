@@ -65,7 +65,7 @@ LINKS = {
 # Values: filled in, handed on and read, with nothing in them to be kept true.
 VALUES = {
     "pm_class", "pm_class_starts", "pm_starts", "pm_options", "pm_policy", "pm_inject",
-    "pm_holder", "pm_wait", "pm_left", "pm_cache_id",
+    "pm_holder", "pm_wait", "pm_left", "pm_cache_id", "pm_huge_cost",
     "pm_large_stats", "pm_span_stats", "pm_totals", "pm_bytes", "pm_pages",
     "pm_parts", "pm_resident", "pm_field", "pm_arena_figures",
     "pm_arena_class_figures", "pm_class_figures",
@@ -247,14 +247,22 @@ TRIALS = (
 )
 
 
+def plant(path, text):
+    """Put text at the end of a file: of a header, before its include guard ends."""
+    with open(path, encoding="utf-8") as file:
+        lines = file.read()
+    end = lines.rindex("#endif") if path.endswith(".h") else len(lines)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(lines[:end] + "\n" + text + "\n" + lines[end:])
+
+
 def selftest(lib, flags):
     """(right, sentence) for each trial."""
     for path, text, wanted in TRIALS:
         with tempfile.TemporaryDirectory() as where:
             copy = os.path.join(where, "lib")
             shutil.copytree(lib, copy)
-            with open(os.path.join(copy, path), "a", encoding="utf-8") as file:
-                file.write("\n" + text + "\n")
+            plant(os.path.join(copy, path), text)
             one = path if path.endswith(".c") else path[:-2] + ".c"
             known = set(check(lib, flags, [one])[0])
             faults = [fault for fault in check(copy, flags, [one])[0] if fault not in known]
