@@ -16,36 +16,40 @@
 /* ---- CPUs and threads -------------------------------------------------- */
 
 /*
- * /sys/devices/system/cpu/possible, a list such as "0-3" or "0,2-7": the last
- * number plus one. Read with system calls, for stdio allocates.
+ * The last number of a list such as "0-3" or "0,2-7", plus one; 0 for none. A list
+ * with many holes is long.
  */
+static unsigned int pm_read_list(int fd)
+{
+	bool inside = false, any = false;
+	unsigned int cpu = 0;
+	char buf[256];
+	ssize_t n, i;
+
+	while ((n = syscall(SYS_read, fd, buf, sizeof(buf))) > 0)
+		for (i = 0; i < n; i++) {
+			bool digit = buf[i] >= '0' && buf[i] <= '9';
+
+			if (digit)
+				cpu = (inside ? cpu * 10 : 0) + (buf[i] - '0');
+			inside = digit;
+			any |= digit;
+		}
+	return any ? cpu + 1 : 0;
+}
+
+/* Read with system calls, for stdio allocates. */
 static unsigned int pm_read_possible(void)
 {
-	unsigned int cpus = 0;
-	char buf[256];
-	ssize_t n;
-	char *p;
-	int fd;
+	int fd = syscall(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible",
+			 O_RDONLY | O_CLOEXEC);
+	unsigned int cpus;
 
-	fd = syscall(SYS_openat, AT_FDCWD, "/sys/devices/system/cpu/possible",
-		     O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	n = syscall(SYS_read, fd, buf, sizeof(buf) - 1);
+	cpus = pm_read_list(fd);
 	syscall(SYS_close, fd);
-	if (n <= 0)
-		return 0;
-	buf[n] = 0;
-	for (p = buf; *p; p++) {
-		if (*p < '0' || *p > '9') {
-			cpus = 0;
-			continue;
-		}
-		cpus = cpus * 10 + (*p - '0');
-		if (!p[1] || p[1] == '\n')
-			break;
-	}
-	return *p ? cpus + 1 : 0;
+	return cpus;
 }
 
 /* Without /sys: the width of the kernel's CPU masks bounds every number. */

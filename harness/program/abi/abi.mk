@@ -10,7 +10,7 @@ abi-programs	:= stress fork forkhandler forkpairs vfork oracle threads signals \
 		   malloc realloc aligned legacy report cxx plugin_host clone names \
 		   step descriptors rseq sandbox resident parts reclaim thp
 # What the scripts start, and how.
-abi-scripts	:= limit.sh reclaim.sh startup.sh late.sh elf.sh step.sh
+abi-scripts	:= limit.sh reclaim.sh startup.sh late.sh elf.sh step.sh cpus.sh
 abi-helpers	:= late limit lifecycle forkexit filter
 abi-libs	:= early.so eater.so plugin.so witness.so
 
