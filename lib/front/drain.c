@@ -138,6 +138,20 @@ static unsigned int pm_mag_empty_stack(struct pm_magazine *mag,
 }
 
 /*
+ * The slots of an empty magazine give their pages back: it may be a spare for good, on a
+ * machine with many CPUs. A page that is missing holds NULL, as at first.
+ */
+static void pm_mag_purge_slots(struct pm_magazine *mag)
+{
+	unsigned long from = (unsigned long)mag + pm_mag_base[1];
+	unsigned long end = ALIGN_DOWN((unsigned long)mag + pm_mag_bytes, PAGE_SIZE);
+
+	from = ALIGN(from, PAGE_SIZE);
+	if (from < end)
+		pm_host_purge((void *)from, end - from);
+}
+
+/*
  * Give back what a magazine that is ours alone holds; make it a spare.
  *
  * Return: how many objects it held.
@@ -153,6 +167,7 @@ static unsigned int pm_mag_retire(struct pm_magazine *mag)
 	}
 	mag->capacity = 0;
 	mag->span_capacity = 0;
+	pm_mag_purge_slots(mag);
 	list_add(&mag->node, &pm_spare_mags);
 	return objects;
 }

@@ -362,6 +362,36 @@ static void *pm_meta_carve(size_t size)
 	return pm_meta_chunk(size) ? pm_meta_cut(size) : NULL;
 }
 
+/* The whole pages of a descriptor, but for the link in its first word. */
+static char *pm_meta_inner(void *ptr, size_t size, size_t *inner)
+{
+	char *from = (char *)ALIGN((unsigned long)ptr + sizeof(void *), PAGE_SIZE);
+	char *end = (char *)ALIGN_DOWN((unsigned long)ptr + size, PAGE_SIZE);
+
+	*inner = from < end ? end - from : 0;
+	return from;
+}
+
+/* A descriptor that waits for its next use has no pages inside, and is zero there. */
+static void pm_meta_park(void *ptr, size_t size)
+{
+	char *from = pm_meta_inner(ptr, size, &size);
+
+	if (size && !pm_host_purge(from, size))
+		memset(from, 0, size);
+}
+
+/* It is zero inside: the rest shall be, too. */
+static void pm_meta_unpark(void *ptr, size_t size)
+{
+	char *end = (char *)ptr + size, *from = pm_meta_inner(ptr, size, &size);
+
+	if (!size)
+		from = end;
+	memset(ptr, 0, from - (char *)ptr);
+	memset(from + size, 0, end - from - size);
+}
+
 void *pm_meta_alloc(size_t size, gfp_t gfp __maybe_unused)
 {
 	struct pm_meta_bin *bin;
@@ -380,7 +410,7 @@ void *pm_meta_alloc(size_t size, gfp_t gfp __maybe_unused)
 		mutex_unlock(&pm_page_lock);
 	} else {
 		mutex_unlock(&pm_page_lock);
-		memset(p, 0, size);
+		pm_meta_unpark(p, size);
 	}
 	errno = saved;
 	return p;
@@ -393,6 +423,7 @@ void pm_meta_free(void *ptr, size_t size)
 	if (!ptr)
 		return;
 	size = ALIGN(size, SMP_CACHE_BYTES);
+	pm_meta_park(ptr, size);
 	mutex_lock(&pm_page_lock);
 	bin = pm_meta_bin(size);
 	if (bin) {

@@ -7,6 +7,7 @@
  */
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/wait.h>
 #include <time.h>
 #include "cpu.h"
 #include "tap.h"
@@ -185,10 +186,38 @@ static void forty(void)
 	PM_OK(falls_to(before + 16 * MIB), "nor does it stay");
 }
 
+/* What describes 190 MiB goes with them; a magazine's stacks, too. */
+static bool goes_with_trim(void)
+{
+	long before, after;
+
+	memset(objs, 1, sizeof(objs));
+	before = resident();
+	build();
+	unbuild();
+	malloc_trim(0);
+	after = resident();
+	tap_diag("before %ld KiB, built, freed and trimmed %ld KiB", before >> 10, after >> 10);
+	return after <= before + 2 * MIB;
+}
+
+/* In a child, for what may go back early is counted for a process's life. */
+static void trimmed(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!goes_with_trim());
+	waitpid(pid, &status, 0);
+	PM_OK(!status, "a trim leaves no more than 2 MiB");
+}
+
 int main(void)
 {
 	tap_begin();
 	table();
+	trimmed();
 	idle();
 	hop();
 	forty();
