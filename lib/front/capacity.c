@@ -8,7 +8,8 @@
  * From there on it doubles when misses of the two kinds alternate: then more
  * room would have saved both. A CPU that only allocates, or only frees, gains
  * nothing from a large stack, and what it holds is of no use to others. The
- * end is 512 objects or 512 KiB, within a budget per CPU that only the first
+ * end is 512 objects (fewer with more than eight CPUs, down to 128) or 512 KiB,
+ * within a budget per CPU that only the first
  * few slots of a class may exceed. When the budget is spent a class that
  * misses takes room from others, from those that have not missed for some
  * time: a hand goes round as in the clock algorithm of page replacement, and
@@ -34,6 +35,8 @@
 
 #define PM_MAG_EASY_BYTES	(16U << 10)	/* of a class */
 #define PM_MAG_EASY_PART	128		/* ... and of the CPU's share */
+#define PM_MAG_ALL_SLOTS	4096		/* of a class, on all CPUs */
+#define PM_MAG_FEW_SLOTS	128		/* ... and on each, at least */
 #define PM_MAG_LOOKS		8		/* at classes, for room */
 #define PM_MAG_SPAN_SHARE	16		/* of the budget, or one span */
 #define PM_MAG_SOON		4		/* misses of spans, to the next */
@@ -48,18 +51,34 @@
 
 u32 pm_mag_base[PM_CLASS_END] __read_mostly;
 
+/* Most slots of a class. Set once, by pm_mag_lay_out(). */
+static unsigned int pm_mag_slots __read_mostly = PM_MAG_MAX_SLOTS;
+
 /**
  * pm_mag_max_slots() - most objects of a class that a magazine may ever hold
  * @class: class number
  */
 unsigned int pm_mag_max_slots(unsigned int class)
 {
-	size_t most = pm_class_is_cache(class) ? PM_CACHE_SLOTS :
-						 PM_MAG_MAX_SLOTS;
+	size_t most = pm_class_is_cache(class) ?
+		      min_t(size_t, PM_CACHE_SLOTS, pm_mag_slots) :
+		      pm_mag_slots;
 
 	if (pm_class_is_span(class))
 		return PM_MAG_MAX_SPAN_BYTES / pm_classes[class].size;
 	return min_t(size_t, PM_MAG_MAX_BYTES / pm_classes[class].size, most);
+}
+
+/*
+ * A stack of 512 slots is a page, whatever is in it. Many CPUs have less to share
+ * each, and stacks so short that several have a page together.
+ */
+static void pm_mag_set_slots(void)
+{
+	unsigned int slots = PM_MAG_ALL_SLOTS / pm_percpu_count();
+
+	pm_mag_slots = min_t(unsigned int, PM_MAG_MAX_SLOTS,
+			     max_t(unsigned int, slots, PM_MAG_FEW_SLOTS));
 }
 
 /**
@@ -76,11 +95,13 @@ size_t pm_mag_lay_out(void)
 	u32 at = ALIGN(sizeof(struct pm_magazine), 8);
 	unsigned int class;
 
+	pm_mag_set_slots();
 	for (class = 1; class < PM_CLASS_END; class++) {
 		at += PM_MAG_GAP;
 		pm_mag_base[class] = at;
-		at += 8 * (pm_class_is_cache(class) ? PM_CACHE_SLOTS :
-						      pm_mag_max_slots(class));
+		at += 8 * (pm_class_is_cache(class) ?
+			   min_t(u32, PM_CACHE_SLOTS, pm_mag_slots) :
+			   pm_mag_max_slots(class));
 	}
 	return at;
 }
