@@ -288,7 +288,7 @@ static void heap_expect_bare(struct pm_test *t, struct heap_env *env,
 			found |= 1U << unit;
 	PM_EXPECT_EQ(t, found, bare);
 	while (more--)
-		pm_heap_open_slab(slab, false);
+		pm_heap_open_slab(slab, PM_CLASS_RARE);
 	pm_arena_put_slab(env->heap->arena, slab);
 	PM_EXPECT_EQ(t, env->heap->nr_dirty, dirty);
 	heap_expect_sound(t, env->heap);

@@ -53,7 +53,7 @@ static void pagemap_slab(struct pm_test *t)
 			p = slab->base + step * PM_STEP_SIZE;
 			PM_EXPECT_EQ(t, pm_pagemap_class(p), step ? 0 : class);
 			if (step)
-				pm_heap_open_slab(slab, false);
+				pm_heap_open_slab(slab, PM_CLASS_RARE);
 			PM_EXPECT_EQ(t, pm_pagemap_class(p), class);
 			PM_EXPECT_EQ(t, pm_pagemap_class(p + PM_STEP_SIZE - 1),
 				     class);

@@ -504,7 +504,7 @@ static void slab_marks(struct pm_test *t)
 		PM_EXPECT(t, slab == &slab_env.heap->slab[0]);
 		while (slab->opened < min_t(unsigned int, turn[i].steps,
 					    PM_UNIT_STEPS))
-			pm_heap_open_slab(slab, false);
+			pm_heap_open_slab(slab, PM_CLASS_RARE);
 		slab_expect_marked(t, slab);
 		pm_arena_put_slab(slab_env.heap->arena, slab);
 		if (turn[i].purge)

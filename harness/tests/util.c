@@ -330,7 +330,7 @@ struct pm_slab *pm_test_cut_slab(struct pm_heap *heap, unsigned int class)
 unsigned int pm_test_slab_take(struct pm_slab *slab, void **objs,
 			       unsigned int n)
 {
-	return pm_heap_take(slab, objs, n, false);
+	return pm_heap_take(slab, objs, n, PM_CLASS_RARE);
 }
 
 /* ---- a thread that holds a lock ---------------------------------------- */

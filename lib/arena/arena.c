@@ -81,6 +81,9 @@ void pm_arena_delete(struct pm_arena *arena)
  */
 #define PM_HEAPS_HUGE	4
 
+/* Units of a class's objects that are out where one more does not matter. */
+#define PM_UNITS_BUSY	4
+
 /**
  * pm_arena_map_heap() - get a heap from the host
  * @arena: its owner to be
@@ -111,11 +114,14 @@ struct pm_heap *pm_arena_map_heap(struct pm_arena *arena, unsigned int class,
 	return heap;
 }
 
-/* Whether a unit of a class's objects is out: then it is one of those in use. */
-static bool pm_arena_class_is_common(const struct pm_arena *arena,
-				     unsigned int class)
+static enum pm_class_use pm_arena_class_use(const struct pm_arena *arena,
+					    unsigned int class)
 {
-	return arena->nr_out[class] * pm_classes[class].size >= PM_UNIT_SIZE;
+	unsigned long bytes = arena->nr_out[class] * pm_classes[class].size;
+
+	if (bytes >= PM_UNITS_BUSY * PM_UNIT_SIZE)
+		return PM_CLASS_BUSY;
+	return bytes >= PM_UNIT_SIZE ? PM_CLASS_COMMON : PM_CLASS_RARE;
 }
 
 /**
@@ -135,7 +141,7 @@ struct pm_slab *pm_arena_cut_slab(struct pm_arena *arena, struct pm_heap *heap,
 
 	lockdep_assert_held(&arena->lock);
 	slab = pm_heap_get_slab(heap, class,
-				pm_arena_class_is_common(arena, class));
+				pm_arena_class_use(arena, class));
 	if (!slab)
 		return NULL;
 	if (likely(pm_heap_nr_dirty(heap) <= dirty))
@@ -471,7 +477,7 @@ unsigned int pm_arena_take(struct pm_arena *arena, unsigned int class,
 		if (!slab)
 			break;
 		taken += pm_heap_take(slab, objs + taken, n - taken,
-				      pm_arena_class_is_common(arena, class));
+				      pm_arena_class_use(arena, class));
 		if (!pm_slab_nr_free(slab))
 			list_del(&slab->node);
 	}

@@ -193,7 +193,7 @@ static void pm_heap_open_step(struct pm_heap *heap, struct pm_slab *slab)
 /**
  * pm_heap_open_slab() - let more objects of a slab be handed out
  * @slab: slab that has steps to open
- * @common: its class is one of those in use: a unit of its objects is out
+ * @use: how much of its class is in use
  *
  * Every free object carries the mark, those that were never handed out, too:
  * else a program could free one of them by mistake, or one of the memory's
@@ -203,13 +203,14 @@ static void pm_heap_open_step(struct pm_heap *heap, struct pm_slab *slab)
  * freed there is refused as foreign. Where a slab of the same class was
  * before, and its pages have not gone, all objects came home marked.
  *
- * A class that is hardly used is opened by a step, for most programs have a
- * few objects of many sizes; one that is used to the end of the unit, for
- * pages that come together cost less.
+ * A class that is used little is opened by a step, for most programs have a
+ * few objects of many sizes, and every arena has a slab of each; one that is used
+ * much is opened to the end of the unit. Pages that come together cost less, so
+ * all of what is opened gets them at once, if more than a few objects are out.
  *
  * Context: the owner's lock is held.
  */
-void pm_heap_open_slab(struct pm_slab *slab, bool common)
+void pm_heap_open_slab(struct pm_slab *slab, enum pm_class_use use)
 {
 	unsigned int steps = pm_slab_steps_left(slab);
 	char *from = pm_slab_next_step(slab);
@@ -217,9 +218,9 @@ void pm_heap_open_slab(struct pm_slab *slab, bool common)
 
 	lockdep_assert_held(heap->lock);
 	/* Steps are opened in order: behind one without pages none has any. */
-	if (!common)
+	if (use != PM_CLASS_BUSY)
 		steps = 1;
-	else if (!*pm_heap_marked(heap, from))
+	if (use != PM_CLASS_RARE && !*pm_heap_marked(heap, from))
 		pm_populate(from, from + steps * PM_STEP_SIZE);
 	while (steps--)
 		pm_heap_open_step(heap, slab);
@@ -230,17 +231,17 @@ void pm_heap_open_slab(struct pm_slab *slab, bool common)
  * @slab: the slab
  * @objs: where the objects go
  * @n: how many are wanted
- * @common: as for pm_heap_open_slab()
+ * @use: as for pm_heap_open_slab()
  *
  * Context: the owner's lock is held.
  * Return: how many were taken: the smaller of @n and what is free.
  */
 unsigned int pm_heap_take(struct pm_slab *slab, void **objs, unsigned int n,
-			  bool common)
+			  enum pm_class_use use)
 {
 	lockdep_assert_held(pm_slab_heap(slab)->lock);
 	while (pm_slab_nr_ready(slab) < n && !pm_slab_is_open(slab))
-		pm_heap_open_slab(slab, common);
+		pm_heap_open_slab(slab, use);
 	return pm_slab_take(slab, objs, n);
 }
 
@@ -270,14 +271,14 @@ static void pm_heap_note_huge(struct pm_heap *heap, unsigned int first)
  * pm_heap_get_slab() - cut a slab from a heap
  * @heap: the heap
  * @class: class of its objects
- * @common: the class is one of those in use, see pm_heap_open_slab()
+ * @use: how much of the class is in use, see pm_heap_open_slab()
  *
  * Context: the owner's lock is held.
  * Return: slab with all objects free, or NULL when no run of units is long
  * enough.
  */
 struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class,
-				 bool common)
+				 enum pm_class_use use)
 {
 	unsigned int units = pm_classes[class].units;
 	unsigned int i;
@@ -303,7 +304,7 @@ struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class,
 	base = heap->base + first * PM_UNIT_SIZE;
 	slab = &heap->slab[first];
 	pm_slab_init(slab, heap, base, class);
-	pm_heap_open_slab(slab, common);
+	pm_heap_open_slab(slab, use);
 	return slab;
 }
 

@@ -63,15 +63,23 @@ struct pm_heap {
 	struct pm_slab slab[] ____cacheline_aligned_in_smp;
 };
 
+/**
+ * enum pm_class_use - how much of a class is in use
+ * @PM_CLASS_RARE: hardly any of its objects are out
+ * @PM_CLASS_COMMON: a unit of them is
+ * @PM_CLASS_BUSY: so much that a unit more does not matter
+ */
+enum pm_class_use { PM_CLASS_RARE, PM_CLASS_COMMON, PM_CLASS_BUSY };
+
 struct pm_heap *pm_heap_create(struct pm_arena *arena, struct mutex *lock,
 			       size_t least, bool huge, gfp_t gfp);
 void pm_heap_destroy(struct pm_heap *heap);
 struct pm_slab *pm_heap_get_slab(struct pm_heap *heap, unsigned int class,
-				 bool common);
+				 enum pm_class_use use);
 void pm_heap_put_slab(struct pm_heap *heap, struct pm_slab *slab);
-void pm_heap_open_slab(struct pm_slab *slab, bool common);
+void pm_heap_open_slab(struct pm_slab *slab, enum pm_class_use use);
 unsigned int pm_heap_take(struct pm_slab *slab, void **objs, unsigned int n,
-			  bool common);
+			  enum pm_class_use use);
 size_t pm_heap_purge(struct pm_heap *heap, size_t most);
 void pm_heap_resident(struct pm_heap *heap, struct pm_resident *sum);
 
