@@ -62,7 +62,7 @@ endif
 endif
 
 user-objs	:= host.o urcu-$(urcu).o percpu.o pages.o huge.o fork.o vfork.o calls.o \
-	   filter.o publish.o malloc.o reclaim.o report.o new.o \
+	   filter.o cgroup.o publish.o malloc.o reclaim.o report.o new.o \
 	   trace.o
 core-srcs	:= $(pmalloc-core:%.o=lib/%.c)
 user-srcs	:= $(user-objs:%.o=lib/user/%.c)

@@ -83,8 +83,8 @@
  *		synchronize_srcu list_add_tail_rcu list_del_rcu
  *		list_for_each_entry_srcu
  *   checks	BUG_ON lockdep_assert_held lockdep_is_held srcu_read_lock_held
- *   requests	gfp_t GFP_KERNEL GFP_NOWAIT __GFP_ZERO gfpflags_allow_blocking
- *		want_init_on_alloc want_init_on_free
+ *   requests	gfp_t GFP_KERNEL GFP_NOWAIT __GFP_ACCOUNT __GFP_ZERO
+ *		gfpflags_allow_blocking want_init_on_alloc want_init_on_free
  *
  * scripts/check-seam compares these lists, the functions below, and the list of
  * the per-CPU section with what the core uses, both ways.
@@ -206,7 +206,7 @@ bool pm_host_pages(const void *addr, size_t pages, unsigned long *has);
  * pm_host_large_map() - get the memory of a large object
  * @size: bytes, a multiple of PM_EXTENT_GRAIN; the host may round it up
  * @align: power of two, at least PM_EXTENT_GRAIN
- * @gfp: context
+ * @gfp: context; __GFP_ACCOUNT has the caller charged for the pages until they go back
  *
  * Return: zeroed memory, or NULL.
  */
@@ -391,6 +391,16 @@ void pm_host_misuse(const char *line);
  * Return: text for pm_options_parse(), or NULL.
  */
 const char *pm_host_options(void);
+
+/**
+ * pm_host_ceiling() - how much memory the host lets us have
+ *
+ * Where passing it has somebody killed, and not a request fail.
+ *
+ * Context: once, at start.
+ * Return: bytes, 0 when there is no such bound, or none is known.
+ */
+size_t pm_host_ceiling(void);
 
 /**
  * pm_host_started() - the allocator works from now on

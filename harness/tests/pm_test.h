@@ -55,6 +55,7 @@
 	X(api)								\
 	X(giveback)							\
 	X(cache)							\
+	X(gfp)								\
 	X(oom)								\
 	X(limit)							\
 	X(retire)							\

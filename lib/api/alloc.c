@@ -5,6 +5,7 @@
  *	middle size	the magazine again, by its class of spans
  *	then		pm_mag_refill() -> __pm_malloc_lock()
  *	large		pm_large_alloc()
+ *	charged		pm_large_alloc_charged(), whatever its size is
  *
  * The fast half knows the classes of slabs only: those of spans are computed here. What
  * is kept for reuse comes before a request fails.
@@ -70,6 +71,8 @@ static void *pm_serve(const struct pm_request *req)
 {
 	void *obj;
 
+	if (unlikely(req->gfp & __GFP_ACCOUNT))
+		return pm_large_alloc_charged(req->size, req->align, req->gfp);
 	if (unlikely(!req->class))
 		return req->grown ? pm_large_alloc_grown(req->size, req->gfp) :
 			pm_large_alloc(req->size, req->align, req->gfp);
@@ -104,6 +107,13 @@ static bool pm_request_can_be_met(const struct pm_request *req)
 		pm_trim_can_make_room(req->size, req->align));
 }
 
+/* The most that may get pages by it: a magazine's batch of its class. */
+static size_t pm_request_bytes(const struct pm_request *req)
+{
+	return req->class ? pm_class_bytes(req->class) * pm_classes[req->class].batch :
+			    req->size;
+}
+
 /*
  * A request that no magazine has served: start the allocator if it has not,
  * and when memory is short let what we keep for reuse come first.
@@ -115,6 +125,8 @@ static noinline void *pm_serve_slow(const struct pm_request *req)
 
 	if (unlikely(!pm_is_started()) && (!may_wait || !pm_start(req->gfp)))
 		return NULL;
+	if (unlikely(pm_limit_serve(pm_request_bytes(req))) && may_wait)
+		pm_trim_below_ceiling(req->size);
 	obj = pm_serve(req);
 	if (unlikely(!obj) && may_wait && pm_request_can_be_met(req) &&
 	    pm_trim())
@@ -143,12 +155,28 @@ static unsigned long pm_class_of_any(size_t size, size_t align)
 	return class ? class : pm_class_of_aligned(size, align);
 }
 
+/*
+ * What the caller's cgroup is charged for shares no page with what it is not, so no
+ * magazine and no slab has it.
+ */
+static noinline void *pm_alloc_charged(size_t size, size_t align, gfp_t gfp)
+{
+	struct pm_request req = {
+		.size = size,
+		.align = align,
+		.gfp = gfp,
+	};
+
+	return pm_serve_slow(&req);
+}
+
 /**
  * pm_alloc() - allocate memory, whatever is asked for
  * @size: bytes
  * @align: power of two
  * @gfp: context; __GFP_ZERO asks for zeroes: @size bytes of them, what more
- *	the object can hold is as somebody left it
+ *	the object can hold is as somebody left it; __GFP_ACCOUNT has the caller's
+ *	cgroup charged
  *
  * Context: as @gfp says.
  * Return: object, or NULL.
@@ -157,6 +185,8 @@ void *pm_alloc(size_t size, size_t align, gfp_t gfp)
 {
 	void *obj, *unmarked;
 
+	if (unlikely(gfp & __GFP_ACCOUNT))
+		return pm_alloc_charged(size, align, gfp);
 	obj = pm_malloc_aligned_fast(size, align, &unmarked);
 	if (unlikely(!obj))
 		return pm_alloc_miss(size, align, gfp, unmarked);
@@ -195,17 +225,18 @@ void *pm_alloc_miss(size_t size, size_t align, gfp_t gfp, void *unmarked)
  * @size: bytes
  * @written: of these, bytes that will be written at once; 0 for an object that does not
  *	grow
+ * @gfp: GFP_KERNEL, with __GFP_ACCOUNT where the object's cgroup is charged
  *
  * Context: may sleep.
  * Return: object, or NULL.
  */
-void *pm_alloc_to_copy(size_t size, size_t written)
+void *pm_alloc_to_copy(size_t size, size_t written, gfp_t gfp)
 {
 	struct pm_request req = {
 		.size = size,
 		.align = 1,
-		.gfp = GFP_KERNEL,
-		.class = pm_class_of_any(size, 1),
+		.gfp = gfp,
+		.class = gfp & __GFP_ACCOUNT ? 0 : pm_class_of_any(size, 1),
 		.written = written,
 		.grown = written,
 	};

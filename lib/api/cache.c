@@ -6,8 +6,10 @@
 #include "api/core.h"
 #include "api/misuse.h"
 #include "api/start.h"
+#include "base/limit.h"
 #include "front/magazine.h"
 #include "upkeep/shrink.h"
+#include "upkeep/trim.h"
 
 /* ---- made -------------------------------------------------------------- */
 
@@ -128,6 +130,9 @@ noinline void *pm_cache_alloc_miss(struct pm_cache *cache, gfp_t gfp,
 		pm_misuse(PM_FAULT_NO_CACHE, "pm_cache_alloc", cache, 0, 0);
 		return NULL;
 	}
+	if (unlikely(pm_limit_serve(cache->size * pm_classes[cache->class].batch)) &&
+	    gfpflags_allow_blocking(gfp))
+		pm_trim_below_ceiling(cache->size);
 	obj = pm_cache_refill(cache, gfp);
 	if (unlikely(!obj) && gfpflags_allow_blocking(gfp) && pm_trim())
 		obj = pm_cache_refill(cache, gfp);

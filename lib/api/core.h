@@ -10,7 +10,7 @@
 #include "api/fast.h"
 
 void *pm_alloc(size_t size, size_t align, gfp_t gfp);
-void *pm_alloc_to_copy(size_t size, size_t written);
+void *pm_alloc_to_copy(size_t size, size_t written, gfp_t gfp);
 void *pm_alloc_miss(size_t size, size_t align, gfp_t gfp, void *unmarked);
 void pm_free_from(void *ptr, const char *who);
 void pm_free_full(void *ptr, unsigned long class, const char *who);

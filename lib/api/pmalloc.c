@@ -20,6 +20,8 @@
 #include "back/span.h"
 #include "back/pagemap.h"
 #include "front/magazine.h"
+#include "base/limit.h"
+#include "upkeep/trim.h"
 #include "upkeep/verify.h"
 
 /**
@@ -77,6 +79,12 @@ static size_t pm_ref_size(const struct pm_ref *ref)
 {
 	return ref->class >= PM_CLASS_LARGE ? pm_large_size(ref->large) :
 					      pm_classes[ref->class].size;
+}
+
+/* Its pages are its own, however short it is. */
+static bool pm_ref_is_charged(const struct pm_ref *ref)
+{
+	return ref->class >= PM_CLASS_LARGE && pm_extent_is_charged(ref->large);
 }
 
 /* pm_resolve(), and the object must be live as far as a look can tell. */
@@ -209,7 +217,7 @@ void pm_free_sized_from(void *ptr, size_t size, bool aligned, const char *who)
 		return;
 	usable = pm_ref_size(&ref);
 	if (unlikely(size > usable ||
-		     (!aligned && size < usable / 2 &&
+		     (!aligned && size < usable / 2 && !pm_ref_is_charged(&ref) &&
 		      pm_class_of_small(size) != ref.class))) {
 		pm_misuse(PM_FAULT_SIZE, who, ptr, size, ref.class);
 		return;
@@ -246,11 +254,24 @@ static void *pm_realloc_uncopied(void *ptr, size_t old, size_t size)
 		return size <= old && size >= old / 2 ? ptr : NULL;
 	if (size <= PM_SMALL_MAX)
 		return NULL;
+	if (size > old && unlikely(pm_limit_serve(size - old)))
+		pm_trim_below_ceiling(size - old);
 	if (!pm_extent_class(pm_large_find(ptr)))
 		return pm_large_resize(ptr, size);
 	if (size <= old && old - size <= old / 4)
 		return ptr;
 	return size <= PM_SPAN_MAX && pm_span_resize(ptr, size) ? ptr : NULL;
+}
+
+/* What a copy of a live object is asked for with. */
+static gfp_t pm_gfp_of_copy(const void *ptr)
+{
+	struct pm_extent *e;
+
+	if (!__GFP_ACCOUNT || pm_pagemap_class(ptr) < PM_CLASS_LARGE)
+		return GFP_KERNEL;
+	e = pm_large_find(ptr);
+	return e && pm_extent_is_charged(e) ? GFP_KERNEL | __GFP_ACCOUNT : GFP_KERNEL;
 }
 
 /**
@@ -260,7 +281,8 @@ static void *pm_realloc_uncopied(void *ptr, size_t old, size_t size)
  * @who: name of the caller, for a report of misuse
  *
  * An object of a slab stays where it is as long as it is at most twice as long as
- * @size calls for; what lies behind a longer one is taken in or given back.
+ * @size calls for; what lies behind a longer one is taken in or given back. One that
+ * somebody is charged for stays so, and the caller is charged for the copy.
  *
  * Context: may sleep.
  * Return: the object, or NULL when there is no memory; then it is as before.
@@ -275,7 +297,7 @@ void *pm_realloc_from(void *ptr, size_t size, const char *who)
 	new = pm_realloc_uncopied(ptr, old, size);
 	if (new)
 		return new;
-	new = pm_alloc_to_copy(size, old < size ? old : 0);
+	new = pm_alloc_to_copy(size, old < size ? old : 0, pm_gfp_of_copy(ptr));
 	if (!new)
 		return size <= old ? ptr : NULL;
 	memcpy(new, ptr, old < size ? old : size);

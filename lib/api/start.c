@@ -11,6 +11,7 @@
 #include "back/large.h"
 #include "back/mark.h"
 #include "back/pagemap.h"
+#include "base/limit.h"
 #include "front/magazine.h"
 
 /* How many arenas there can be. */
@@ -39,6 +40,7 @@ bool pm_start(gfp_t gfp)
 	first = !pm_is_started();
 	if (first) {
 		pm_options_parse(pm_host_options(), pm_policies);
+		pm_limit_set_ceiling(pm_host_ceiling());
 		pm_mark_init();
 		pm_mag_init(gfp);
 		pm_registry_init(pm_arena_limit(), gfp);

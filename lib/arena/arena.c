@@ -188,6 +188,7 @@ void pm_arena_put_slab(struct pm_arena *arena, struct pm_slab *slab)
 
 	lockdep_assert_held(&arena->lock);
 	WRITE_ONCE(arena->slab_bytes, arena->slab_bytes - pm_slab_bytes(slab));
+	pm_slab_wipe_state(slab);
 	pm_heap_put_slab(heap, slab);
 	pm_arena_more_dirty(arena, pm_heap_nr_dirty(heap) - dirty);
 }

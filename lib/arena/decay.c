@@ -115,6 +115,19 @@ static void pm_arenas_look_at_live(void)
 }
 
 /**
+ * pm_arenas_used() - bytes that may have pages
+ *
+ * All of a slab, and of what callers have, counts; descriptors do, too.
+ *
+ * Context: any.
+ * Return: a snapshot.
+ */
+size_t pm_arenas_used(void)
+{
+	return pm_arenas_live() + pm_arenas_kept() + pm_meta_bytes();
+}
+
+/**
  * pm_arena_try_enter() - the arena of a number, locked and entered
  * @id: number
  *

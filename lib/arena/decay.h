@@ -11,6 +11,7 @@ struct pm_arena;
 
 size_t pm_arenas_kept_beside(const struct pm_arena *but);
 size_t pm_arenas_kept(void);
+size_t pm_arenas_used(void);
 unsigned long pm_arenas_freed(void);
 void pm_arenas_note_freed(void);
 struct pm_arena *pm_arena_try_enter(unsigned int id);

@@ -205,14 +205,20 @@ static struct pm_extent *pm_chunk_map(size_t size, size_t align, gfp_t gfp)
 /**
  * pm_extent_map_alone() - map an extent that is a chunk of its own
  * @size: bytes, a multiple of PM_EXTENT_GRAIN
- * @gfp: context
+ * @align: power of two, at least that
+ * @gfp: context; one that somebody is charged for never joins the pool, where it
+ *	would be another's next
  *
- * Context: no lock held; may sleep.
+ * Context: no lock held; as @gfp says.
  * Return: extent of @size bytes that no list knows, or NULL.
  */
-struct pm_extent *pm_extent_map_alone(size_t size, gfp_t gfp)
+struct pm_extent *pm_extent_map_alone(size_t size, size_t align, gfp_t gfp)
 {
-	return pm_extent_map_between(size, size, PM_EXTENT_GRAIN, gfp);
+	struct pm_extent *e = pm_extent_map_between(size, size, align, gfp);
+
+	if (e)
+		e->charged = gfp & __GFP_ACCOUNT;
+	return e;
 }
 
 /**
@@ -385,10 +391,10 @@ size_t pm_extents_mapped(void)
 }
 
 /**
- * pm_extent_unmap() - give a chunk back that was never used
+ * pm_extent_unmap() - give a chunk back that no list knows
  * @e: as pm_extent_map_alone() returned it
  *
- * Context: may sleep.
+ * Context: any.
  */
 void pm_extent_unmap(struct pm_extent *e)
 {
@@ -420,21 +426,22 @@ void pm_extents_decay(void)
 }
 
 /**
- * pm_extents_purge() - give free extents back to the host
+ * pm_extents_shed() - give free extents back to the host
+ * @least: bytes that are enough
  *
  * Pages and address space: a process that is out of either gets both back.
  *
  * Context: may sleep.
  * Return: bytes of address space given back.
  */
-size_t pm_extents_purge(void)
+size_t pm_extents_shed(size_t least)
 {
 	LIST_HEAD(out);
 
 	mutex_lock(&pm_pool.lock);
 	pm_pool_prepare();
 	pm_pool_collect();
-	pm_pool_expel_all(&out);
+	pm_pool_expel_some(least, &out);
 	mutex_unlock(&pm_pool.lock);
 	return pm_pool_release(&out);
 }

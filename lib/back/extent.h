@@ -18,6 +18,7 @@
  * @dirty: bytes of that range that have pages, as far as we know
  * @zero: all of it reads as zero
  * @is_free: on a free list
+ * @charged: a chunk of its own, for whose pages somebody is charged; set once
  * @class: class of the span that it is, 0 when it is none; its owner's
  * @freed_at: coarse time at which the latest part of it was freed
  * @prev: the extent that ends where this one begins, in the same chunk
@@ -37,6 +38,7 @@ struct pm_extent {
 	size_t dirty;
 	bool zero;
 	bool is_free;
+	bool charged;
 	u8 class;
 	u64 freed_at;
 	struct pm_extent *prev;
@@ -65,13 +67,13 @@ struct pm_extent *pm_extent_get(size_t size, size_t align, gfp_t gfp);
 void pm_extent_put(struct pm_extent *e);
 void pm_extent_soil(struct pm_extent *e);
 bool pm_extent_resize(struct pm_extent *e, size_t size, size_t most);
-struct pm_extent *pm_extent_map_alone(size_t size, gfp_t gfp);
+struct pm_extent *pm_extent_map_alone(size_t size, size_t align, gfp_t gfp);
 void pm_extent_unmap(struct pm_extent *e);
 void pm_extent_replace(struct pm_extent *from, struct pm_extent *to);
 void pm_extent_each_fresh(const struct pm_extent *e, char *from, char *to,
 			  void (*fn)(char *from, char *to));
 void pm_extents_decay(void);
-size_t pm_extents_purge(void);
+size_t pm_extents_shed(size_t least);
 size_t pm_extents_mapped(void);
 void pm_extents_resident(struct pm_resident *sum);
 bool pm_extents_are_warm(size_t size);
@@ -119,6 +121,15 @@ static inline void pm_extent_set_class(struct pm_extent *e, unsigned int class)
 }
 
 /**
+ * pm_extent_is_charged() - whether somebody is charged for an extent
+ * @e: extent in use
+ */
+static inline bool pm_extent_is_charged(const struct pm_extent *e)
+{
+	return __GFP_ACCOUNT && e->charged;
+}
+
+/**
  * pm_extent_is_zero() - whether all of an extent reads as zero
  * @e: the caller's extent
  */
@@ -149,6 +160,17 @@ static inline size_t pm_extents_dirty(void)
 static inline size_t pm_extents_reused(void)
 {
 	return atomic_long_read(&pm_extent_counts.reused);
+}
+
+/**
+ * pm_extents_purge() - give all free extents back to the host
+ *
+ * Context: may sleep.
+ * Return: bytes of address space given back.
+ */
+static inline size_t pm_extents_purge(void)
+{
+	return pm_extents_shed(SIZE_MAX);
 }
 
 /**

@@ -7,6 +7,10 @@
  * of the map (one exchange) owns the object; so free needs the lock only to
  * make it available again, and when that is busy leaves it in an inbox.
  *
+ * An object that a cgroup is charged for is a chunk of its own, which goes back to the
+ * host when it is freed: whoever had its pages next would have them at the expense of the
+ * first. It may be short.
+ *
  * An object that has grown is likely to grow again. So when it has to move,
  * it gets headroom, an eighth of its size: the next steps are taken in place,
  * and the number of moves is a logarithm of the size and not the number of
@@ -88,6 +92,41 @@ void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 }
 
 /**
+ * pm_large_alloc_charged() - allocate an object that the caller's cgroup is charged for
+ * @size: bytes
+ * @align: power of two
+ * @gfp: context
+ *
+ * The map has room for one that starts in a unit: one that is not longer than a unit
+ * starts where a unit does.
+ *
+ * Context: may sleep; @gfp without permission to sleep gets NULL.
+ * Return: an object of whole pages that are zero, or NULL.
+ */
+void *pm_large_alloc_charged(size_t size, size_t align, gfp_t gfp)
+{
+	struct pm_extent *e;
+
+	if (size > PM_LARGE_MAX - PM_EXTENT_GRAIN || align > PM_LARGE_MAX / 2 ||
+	    size + align > PM_LARGE_MAX || !gfpflags_allow_blocking(gfp))
+		return NULL;
+	size = ALIGN(max_t(size_t, size, 1), PM_EXTENT_GRAIN);
+	align = max_t(size_t, align, PM_EXTENT_GRAIN);
+	if (size <= PM_UNIT_SIZE)
+		align = max_t(size_t, align, PM_UNIT_SIZE);
+	e = pm_extent_map_alone(size, align, gfp);
+	if (!e)
+		return NULL;
+	if (!pm_pagemap_add_large(e, pm_extent_addr(e), gfp)) {
+		pm_extent_unmap(e);
+		return NULL;
+	}
+	atomic_long_inc(&pm_large_counts.allocs);
+	pm_large_count(pm_extent_size(e), 1);
+	return pm_extent_addr(e);
+}
+
+/**
  * pm_large_alloc_grown() - allocate a large object for what has grown
  * @size: bytes
  * @gfp: context
@@ -134,7 +173,10 @@ bool pm_large_free(void *ptr)
 	pm_large_count(-(long)pm_extent_size(e), -1);
 	if (want_init_on_free())
 		memset(ptr, 0, pm_extent_size(e));
-	pm_extent_put(e);
+	if (pm_extent_is_charged(e))
+		pm_extent_unmap(e);
+	else
+		pm_extent_put(e);
 	return true;
 }
 
@@ -156,9 +198,10 @@ static void *pm_large_move_pages(struct pm_extent *e, size_t size)
 	    old_size < pm_extents_mapped() / PM_ALONE_SHARE ||
 	    pm_extents_are_warm(pm_large_with_headroom(size)))
 		return NULL;
-	to = pm_extent_map_alone(pm_large_with_headroom(size), GFP_KERNEL);
+	to = pm_extent_map_alone(pm_large_with_headroom(size),
+				 PM_EXTENT_GRAIN, GFP_KERNEL);
 	if (!to)
-		to = pm_extent_map_alone(size, GFP_KERNEL);
+		to = pm_extent_map_alone(size, PM_EXTENT_GRAIN, GFP_KERNEL);
 	if (!to)
 		return NULL;
 	addr = pm_extent_addr(to);
@@ -200,6 +243,10 @@ void *pm_large_resize(void *ptr, size_t size)
 	old = pm_extent_size(e);
 	if (size <= old && old - size <= old / 4)
 		return ptr;
+	if (pm_extent_is_charged(e))
+		return NULL;
+	if (size < old && want_init_on_free())
+		memset((char *)ptr + size, 0, old - size);
 	if (pm_extent_resize(e, size, pm_large_with_headroom(size))) {
 		now = pm_extent_size(e);
 		pm_large_count((long)now - (long)old, 0);

@@ -48,6 +48,7 @@ static inline size_t pm_large_live(void)
 }
 
 void *pm_large_alloc(size_t size, size_t align, gfp_t gfp);
+void *pm_large_alloc_charged(size_t size, size_t align, gfp_t gfp);
 void *pm_large_alloc_grown(size_t size, gfp_t gfp);
 bool pm_large_free(void *ptr);
 struct pm_extent *pm_large_find(const void *ptr);

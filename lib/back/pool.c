@@ -413,20 +413,24 @@ bool pm_extent_can_go(const struct pm_extent *e)
 }
 
 /**
- * pm_pool_expel_all() - take all out that can go back by themselves
+ * pm_pool_expel_some() - take those out that can go back by themselves
+ * @least: bytes that are enough
  * @out: list of those that the caller gives back to the host
  *
  * Context: the extent lock is held.
  */
-void pm_pool_expel_all(struct list_head *out)
+void pm_pool_expel_some(size_t least, struct list_head *out)
 {
 	struct pm_extent *e, *next;
 	unsigned int bin;
+	size_t bytes = 0;
 
 	for (bin = pm_bin_next(0); bin < PM_NR_BINS; bin = pm_bin_next(bin + 1))
 		list_for_each_entry_safe(e, next, &pm_pool.bin[bin], node)
-			if (pm_extent_can_go(e))
+			if (bytes < least && pm_extent_can_go(e)) {
+				bytes += e->size;
 				pm_extent_expel(e, out);
+			}
 }
 
 /**

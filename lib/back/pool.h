@@ -53,7 +53,7 @@ void pm_extent_unlink(struct pm_extent *e);
 void pm_chunk_link(struct pm_extent *e);
 void pm_extent_expel(struct pm_extent *e, struct list_head *out);
 bool pm_extent_can_go(const struct pm_extent *e);
-void pm_pool_expel_all(struct list_head *out);
+void pm_pool_expel_some(size_t least, struct list_head *out);
 void pm_pool_collect(void);
 unsigned int pm_bin_next(unsigned int bin);
 struct pm_extent *pm_extent_carve(struct pm_extent *e, size_t size,

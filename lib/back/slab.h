@@ -198,6 +198,21 @@ static inline size_t pm_slab_bytes(const struct pm_slab *slab)
 }
 
 /**
+ * pm_slab_wipe_state() - clear a slab whose free objects had a constructor's state
+ * @slab: slab with all objects free, on no list
+ *
+ * Where the host's init_on_free asks for it: other objects were cleared one by one when
+ * they were freed, and these kept what their next user was to find.
+ *
+ * Context: arena lock held.
+ */
+static inline void pm_slab_wipe_state(struct pm_slab *slab)
+{
+	if (want_init_on_free() && pm_classes[slab->class].fresh)
+		memset(slab->base, 0, pm_slab_bytes(slab));
+}
+
+/**
  * pm_slab_object() - address of an object
  * @slab: the slab
  * @index: which object

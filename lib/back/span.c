@@ -186,9 +186,11 @@ bool pm_span_resize(void *ptr, size_t size)
 {
 	unsigned int class = pm_class_of_span(size), old;
 	struct pm_extent *e = pm_pagemap_large(ptr);
-	char *end = pm_extent_end(e);
+	char *end = pm_extent_end(e), *to = (char *)ptr + pm_span_extent_size(class);
 
 	old = pm_extent_class(e);
+	if (to < end && want_init_on_free())
+		memset(to, 0, end - to);
 	if (!pm_extent_resize(e, pm_span_extent_size(class),
 			      pm_span_extent_size(class)))
 		return false;

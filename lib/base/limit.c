@@ -10,18 +10,87 @@
  * Beyond the soft limit everything that is free is given back, and again
  * whenever a sixteenth more is mapped. A request finds that it is passed, and
  * whoever serves it gives back when no lock is held any more.
+ *
+ * The ceiling is what the host lets us have, and it is not to be asked for more: a memory
+ * cgroup's limit, beyond which somebody is killed. What counts there is pages, not what
+ * is mapped, and it is dear to add up. So whoever serves a request past the magazines
+ * says how many bytes may get pages by it, and when these could be half of what was left
+ * below the ceiling somebody looks again.
  */
 #include "base/limit.h"
 #include "base/options.h"
 
 #define PM_LIMIT_STEP_SHARE	16
 #define PM_LIMIT_STEP_MIN	(64UL << 10)
+#define PM_LIMIT_LOOKS		32	/* of the ceiling: what is worth a look */
 
 /* Bytes of heaps and chunks. */
 static atomic_long_t pm_limit_mapped;
 
 /* Bytes beyond which everything is given back once more; a hint. */
 static unsigned long pm_limit_next;
+
+/* What the host lets us have, 0 where nothing says so. Set once. */
+static unsigned long pm_limit_most __read_mostly;
+
+/* Bytes that were served since somebody looked. */
+static atomic_long_t pm_limit_served;
+
+/* So many are worth a look; a hint. */
+static unsigned long pm_limit_look;
+
+/**
+ * pm_limit_set_ceiling() - say how much the host lets us have
+ * @ceiling: bytes, 0 when nobody knows
+ *
+ * Context: at start.
+ */
+void pm_limit_set_ceiling(size_t ceiling)
+{
+	pm_limit_most = ceiling;
+	pm_limit_looked(0);
+}
+
+/**
+ * pm_limit_ceiling() - how much the host lets us have
+ *
+ * Return: bytes, 0 when nobody knows.
+ */
+size_t pm_limit_ceiling(void)
+{
+	return pm_limit_most;
+}
+
+/**
+ * pm_limit_serve() - a request is about to be served
+ * @bytes: how many may get pages by it
+ *
+ * Context: any.
+ * Return: whether somebody is to look at what we have, for the ceiling may be near.
+ */
+bool pm_limit_serve(size_t bytes)
+{
+	if (likely(!pm_limit_most))
+		return false;
+	atomic_long_add(bytes, &pm_limit_served);
+	return (unsigned long)atomic_long_read(&pm_limit_served) >=
+	       READ_ONCE(pm_limit_look);
+}
+
+/**
+ * pm_limit_looked() - somebody has looked
+ * @used: bytes that may have pages
+ *
+ * Context: any.
+ */
+void pm_limit_looked(size_t used)
+{
+	unsigned long left = pm_limit_most > used ? pm_limit_most - used : 0;
+
+	WRITE_ONCE(pm_limit_look,
+		   max_t(unsigned long, left / 2, pm_limit_most / PM_LIMIT_LOOKS));
+	atomic_long_set(&pm_limit_served, 0);
+}
 
 /**
  * pm_limit_used() - bytes that count

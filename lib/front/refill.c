@@ -172,11 +172,15 @@ void *pm_mag_refill(unsigned int class, gfp_t gfp)
 		obj = pm_percpu_pop(class);
 	if (!obj && gfpflags_allow_blocking(gfp))
 		obj = pm_mag_refill_batch(mag, class, gfp);
-	if (likely(mag) && pm_context_may_lock()) {
-		pm_mag_come_by(mag);
-		if (unlikely(pm_mag_take_excess(mag)))
-			pm_mag_shed(mag);
+	if (unlikely(!mag) || !pm_context_may_lock())
+		return obj;
+	if (unlikely(!gfpflags_allow_blocking(gfp))) {
+		pm_mag_pass_by(mag);
+		return obj;
 	}
+	pm_mag_come_by(mag);
+	if (unlikely(pm_mag_take_excess(mag)))
+		pm_mag_shed(mag);
 	return obj;
 }
 

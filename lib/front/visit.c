@@ -205,6 +205,20 @@ void pm_mag_come_by(const struct pm_magazine *mag)
 }
 
 /**
+ * pm_mag_pass_by() - leave what is to be done now and then to the next one
+ * @mag: magazine that pm_mag_here() found
+ *
+ * For those who must not sleep, as giving back may: the magazine is set aside again.
+ *
+ * Context: any.
+ */
+void pm_mag_pass_by(const struct pm_magazine *mag)
+{
+	if (pm_mag_may_set_aside(pm_host_clock_coarse_ns()))
+		pm_mag_set_aside(READ_ONCE(mag->cpu));
+}
+
+/**
  * pm_mag_reclaim() - the same by somebody who does nothing else
  *
  * Magazines that nobody uses are drained, that of this CPU too.

@@ -8,6 +8,7 @@
 #include "front/magazine.h"
 
 void pm_mag_come_by(const struct pm_magazine *mag);
+void pm_mag_pass_by(const struct pm_magazine *mag);
 void pm_mag_set_all_aside(void);
 unsigned int pm_mag_reclaim(void);
 

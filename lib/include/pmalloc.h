@@ -314,7 +314,8 @@ int pm_cache_destroy(struct pm_cache *cache);
 /**
  * pm_cache_alloc_gfp() - take an object out of a cache in a given context
  * @cache: the cache
- * @gfp: as for pm_malloc_gfp(); __GFP_ZERO counts where there is no constructor
+ * @gfp: as for pm_malloc_gfp(); __GFP_ZERO counts where there is no constructor,
+ *	and nobody is charged: objects of a cache share their pages
  *
  * A constructor runs in the same context.
  *
@@ -326,10 +327,15 @@ void *pm_cache_alloc_gfp(struct pm_cache *cache, gfp_t gfp);
 /**
  * pm_malloc_gfp() - allocate memory in a given context
  * @size: bytes
- * @gfp: GFP_KERNEL, GFP_NOFS, GFP_ATOMIC ..., with __GFP_ZERO zeroed
+ * @gfp: GFP_KERNEL, GFP_NOFS, GFP_ATOMIC ..., with __GFP_ZERO zeroed, with
+ *	__GFP_ACCOUNT charged
  *
  * Where @gfp forbids sleeping, only what is at hand without a lock can be
  * had; be ready for NULL.
+ *
+ * With __GFP_ACCOUNT the caller's memory cgroup is charged for the object's pages until
+ * it is freed. They are its own: at least one, however small the object is. That
+ * has to be a request that may sleep. pm_realloc() leaves the object charged.
  *
  * Context: as @gfp says.
  * Return: object or NULL.

@@ -99,6 +99,12 @@ void pm_host_misuse(const char *line)
 	WARN(1, "%s\n", line);
 }
 
+/* It asks for its memory back: see shrinker.c. */
+size_t pm_host_ceiling(void)
+{
+	return 0;
+}
+
 void pm_host_started(void)
 {
 }
@@ -117,7 +123,7 @@ void *pm_malloc_gfp(size_t size, gfp_t gfp)
 	void *obj, *unmarked;
 
 	might_alloc(gfp);
-	if (unlikely(gfp & __GFP_ZERO))
+	if (unlikely(gfp & (__GFP_ZERO | __GFP_ACCOUNT)))
 		return pm_alloc(size, 1, gfp);
 	obj = pm_malloc_fast(size, &unmarked);
 	return likely(obj) ? obj : pm_alloc_miss(size, 1, gfp, unmarked);

@@ -7,7 +7,11 @@
  * whoever waits for that lock may itself be in the middle of writing pages
  * back. So these allocations never start I/O nor enter a filesystem, whatever
  * the caller's flags allow; the reclaim that remains cannot wait for anybody
- * who waits for us. Our own shrinker takes no arena lock for the same reason.
+ * who waits for us. Our own shrinker only tries arenas' locks for the same reason.
+ *
+ * Cgroups. What is got under a lock serves all, so nobody is charged for it. A large
+ * object's pages are its own as long as it has them, and __GFP_ACCOUNT is the page
+ * allocator's to look at.
  *
  * Atomic contexts. free() is for any context, but vfree() may sleep, and
  * call_srcu() takes a lock that sleeps on PREEMPT_RT. In such a context
@@ -30,7 +34,7 @@ static atomic_long_t pm_meta_total;
 
 static gfp_t pm_gfp_under_lock(gfp_t gfp)
 {
-	return (gfp & ~(__GFP_IO | __GFP_FS)) | __GFP_ZERO | __GFP_NOWARN;
+	return (gfp & ~(__GFP_IO | __GFP_FS | __GFP_ACCOUNT)) | __GFP_ZERO | __GFP_NOWARN;
 }
 
 /* ---- heaps ------------------------------------------------------------- */

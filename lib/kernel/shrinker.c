@@ -3,17 +3,24 @@
  * The shrinker: when memory is short the kernel asks everybody for theirs.
  *
  * It may ask in the middle of an allocation of our own, with an arena's lock
- * held. Cached large mappings can go at once, for nobody allocates under the
- * lock of that cache. The rest needs arena locks: a work item trims.
+ * held: then that arena is left alone (upkeep/pressure.c), and so are those that
+ * others use at that moment. If that was not enough a work item trims, which waits
+ * for the locks. It has a thread of its own to fall back on: when memory is short
+ * there may be none for another.
+ *
+ * The kernel asks for so many pages by how short it is of them, and goes on asking.
  */
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
-#include "arena/registry.h"
 #include "host.h"
-#include "back/large.h"
 #include "pmalloc.h"
+#include "upkeep/pressure.h"
+
+#define PM_SHRINK_BATCH	512	/* pages: less is not worth the locks of all arenas */
+
+static struct workqueue_struct *pm_trim_queue;
 
 static void pm_trim_late(struct work_struct *work)
 {
@@ -25,24 +32,24 @@ static DECLARE_WORK(pm_trim_work, pm_trim_late);
 static unsigned long pm_shrink_count(struct shrinker *shrinker,
 				     struct shrink_control *sc)
 {
-	struct pm_large_stats large;
-	unsigned long pages;
+	unsigned long pages = pm_pressure_free() >> PAGE_SHIFT;
 
-	pm_large_get_stats(&large);
-	pages = large.cached >> PAGE_SHIFT;
-	if (pages)
-		return pages;
-	/* Free heaps are worth a look whenever there are any at all. */
-	return pm_pages_mapped() > large.live ? 1 : SHRINK_EMPTY;
+	return pages ? pages : SHRINK_EMPTY;
 }
 
 static unsigned long pm_shrink_scan(struct shrinker *shrinker,
 				    struct shrink_control *sc)
 {
-	size_t bytes = pm_extents_purge();
+	size_t want = sc->nr_to_scan << PAGE_SHIFT, bytes;
+	bool busy = false;
 
-	queue_work(system_unbound_wq, &pm_trim_work);
-	return bytes ? bytes >> PAGE_SHIFT : SHRINK_STOP;
+	bytes = pm_pressure_give_back(want, &busy);
+	if (bytes < want && busy)
+		queue_work(pm_trim_queue, &pm_trim_work);
+	if (!bytes)
+		return SHRINK_STOP;
+	sc->nr_scanned = max(sc->nr_to_scan, bytes >> PAGE_SHIFT);
+	return bytes >> PAGE_SHIFT;
 }
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
@@ -56,6 +63,7 @@ static int pm_shrinker_register(void)
 		return -ENOMEM;
 	pm_shrinker->count_objects = pm_shrink_count;
 	pm_shrinker->scan_objects = pm_shrink_scan;
+	pm_shrinker->batch = PM_SHRINK_BATCH;
 	shrinker_register(pm_shrinker);
 	return 0;
 }
@@ -70,6 +78,7 @@ static void pm_shrinker_unregister(void)
 static struct shrinker pm_shrinker = {
 	.count_objects = pm_shrink_count,
 	.scan_objects = pm_shrink_scan,
+	.batch = PM_SHRINK_BATCH,
 	.seeks = DEFAULT_SEEKS,
 };
 
@@ -92,7 +101,15 @@ static void pm_shrinker_unregister(void)
  */
 int pm_shrinker_init(void)
 {
-	return pm_shrinker_register();
+	int err;
+
+	pm_trim_queue = alloc_workqueue("pmalloc", WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
+	if (!pm_trim_queue)
+		return -ENOMEM;
+	err = pm_shrinker_register();
+	if (err)
+		destroy_workqueue(pm_trim_queue);
+	return err;
 }
 
 /**
@@ -103,5 +120,5 @@ int pm_shrinker_init(void)
 void pm_shrinker_exit(void)
 {
 	pm_shrinker_unregister();
-	cancel_work_sync(&pm_trim_work);
+	destroy_workqueue(pm_trim_queue);
 }

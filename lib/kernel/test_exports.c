@@ -14,9 +14,11 @@
 #include "arena/policy.h"
 #include "arena/registry.h"
 #include "base/testing.h"
+#include "upkeep/pressure.h"
 #include "upkeep/standstill.h"
 #include "upkeep/trim.h"
 #include "back/class.h"
+#include "api/cache.h"
 #include "api/core.h"
 #include "arena/depot.h"
 #include "back/heap.h"
@@ -59,6 +61,7 @@ PM_EXPORT_TEST(pm_meta_bytes);
 
 /* core.h */
 PM_EXPORT_TEST(pm_alloc);
+PM_EXPORT_TEST(pm_cache_alloc_miss);
 PM_EXPORT_TEST(pm_free_from);
 PM_EXPORT_TEST(pm_free_full);
 PM_EXPORT_TEST(pm_free_slow);
@@ -110,7 +113,9 @@ PM_EXPORT_TEST(pm_large_find);
 PM_EXPORT_TEST(pm_large_free);
 PM_EXPORT_TEST(pm_large_get_stats);
 PM_EXPORT_TEST(pm_extents_lock_all);
-PM_EXPORT_TEST(pm_extents_purge);
+PM_EXPORT_TEST(pm_extents_shed);
+PM_EXPORT_TEST(pm_pressure_free);
+PM_EXPORT_TEST(pm_pressure_give_back);
 PM_EXPORT_TEST(pm_large_resize);
 PM_EXPORT_TEST(pm_extents_unlock_all);
 

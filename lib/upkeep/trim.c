@@ -8,12 +8,17 @@
  */
 #include "pmalloc.h"
 #include "upkeep/trim.h"
+#include "upkeep/pressure.h"
 #include "arena/arena.h"
+#include "arena/decay.h"
 #include "arena/registry.h"
 #include "back/extent.h"
 #include "base/limit.h"
 #include "base/options.h"
 #include "front/magazine.h"
+
+#define PM_CEILING_SPARE	8	/* of the ceiling */
+#define PM_CEILING_LITTLE	64	/* of the ceiling: not worth a trim */
 
 /* Give all objects of all depots to their slabs. */
 static void pm_arena_flush_depots_all(void)
@@ -127,6 +132,28 @@ void pm_trim_beyond_limit(void)
 {
 	pm_trim_all();
 	pm_limit_purged();
+}
+
+/**
+ * pm_trim_below_ceiling() - see that a request stays below what the host lets us have
+ * @bytes: about how many it takes
+ *
+ * All that is free goes as soon as seven eighths of the ceiling are in use; the rest is for
+ * what is not ours, and for what was served since the last look. Where little is free
+ * it stays: a program that has so much of its own would trim without end.
+ *
+ * Context: may sleep, no lock held.
+ */
+void pm_trim_below_ceiling(size_t bytes)
+{
+	size_t ceiling = pm_limit_ceiling(), used = pm_arenas_used();
+
+	if (used + bytes > ceiling - ceiling / PM_CEILING_SPARE &&
+	    pm_pressure_free() > ceiling / PM_CEILING_LITTLE) {
+		pm_trim_all();
+		used = pm_arenas_used();
+	}
+	pm_limit_looked(used);
 }
 
 int pm_limit_set(size_t soft, size_t hard)

@@ -10,6 +10,7 @@
 size_t pm_arena_trim_all(void);
 size_t pm_trim_all(void);
 void pm_trim_beyond_limit(void);
+void pm_trim_below_ceiling(size_t bytes);
 bool pm_trim_can_make_room(size_t size, size_t align);
 
 #endif /* PM_TRIM_H */

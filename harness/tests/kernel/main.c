@@ -7,19 +7,24 @@
  *	insmod pmalloc_test.ko forget=1		run none, and forget two objects
  *	insmod pmalloc_test.ko fragment=1	run none, but see what is to be had
  *						when all memory is in pieces
+ *	insmod pmalloc_test.ko hold=1		run none, but wait for orders: see knobs.c
  *
  * pmalloc.ko should have been loaded with more arenas than CPUs, or CPUs
  * that go away would retire arenas that tests look at.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/task.h>
+#include <linux/spinlock.h>
 #include <linux/vmalloc.h>
 #include "back/heap.h"
+#include "knobs.h"
 #include "pm_test.h"
 
 static char *suite;
@@ -41,6 +46,10 @@ MODULE_PARM_DESC(forget, "run no suite, but allocate two objects and forget them
 static bool fragment;
 module_param(fragment, bool, 0444);
 MODULE_PARM_DESC(fragment, "run no suite, but allocate while all free memory is in pieces");
+
+static bool hold;
+module_param(hold, bool, 0444);
+MODULE_PARM_DESC(hold, "run no suite, but allocate and free as debugfs pmalloc_test/hold says");
 
 /* ---- threads ----------------------------------------------------------- */
 
@@ -127,6 +136,49 @@ void pm_test_pause(void)
 void pm_test_sleep_ms(unsigned int ms)
 {
 	msleep(ms);
+}
+
+/* ---- contexts that may not sleep ---------------------------------------- */
+
+struct context_call {
+	struct irq_work work;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static void context_interrupt(struct irq_work *work)
+{
+	struct context_call *call = container_of(work, struct context_call, work);
+
+	call->fn(call->arg);
+}
+
+void pm_test_in_context(unsigned int context, void (*fn)(void *arg), void *arg)
+{
+	static DEFINE_RAW_SPINLOCK(lock);
+	struct context_call call = {
+		.work = IRQ_WORK_INIT_HARD(context_interrupt),
+		.fn = fn,
+		.arg = arg,
+	};
+	unsigned long flags;
+
+	switch (context) {
+	case 0:
+		raw_spin_lock_irqsave(&lock, flags);
+		fn(arg);
+		raw_spin_unlock_irqrestore(&lock, flags);
+		break;
+	case 1:
+		rcu_read_lock();
+		fn(arg);
+		rcu_read_unlock();
+		break;
+	default:
+		irq_work_queue(&call.work);
+		irq_work_sync(&call.work);
+		break;
+	}
 }
 
 /* ---- memory and output ------------------------------------------------- */
@@ -256,6 +308,10 @@ static int __init pmalloc_test_init(void)
 		return pmalloc_test_forget();
 	if (fragment)
 		return pmalloc_test_fragment();
+	if (hold) {
+		knobs_init();
+		return 0;
+	}
 	failed = pm_test_run(&opt);
 	if (failed)
 		pm_test_say("# %u cases failed", failed);
@@ -263,9 +319,11 @@ static int __init pmalloc_test_init(void)
 }
 module_init(pmalloc_test_init);
 
-/* Nothing to undo, but without it the module could not be unloaded. */
+/* Mostly nothing to undo, but without it the module could not be unloaded. */
 static void __exit pmalloc_test_exit(void)
 {
+	if (hold)
+		knobs_exit();
 }
 module_exit(pmalloc_test_exit);
 

@@ -41,6 +41,10 @@ void pm_test_yield(void);
 void pm_test_pause(void);
 void pm_test_sleep_ms(unsigned int ms);
 
+/* With a spinlock held and interrupts off, in an RCU section, in an interrupt. */
+#define PM_TEST_CONTEXTS	3
+void pm_test_in_context(unsigned int context, void (*fn)(void *arg), void *arg);
+
 void *pm_test_zalloc(size_t size);
 void pm_test_release(void *p, size_t size);
 

@@ -133,6 +133,11 @@ void pm_test_sleep_ms(unsigned int ms)
 
 /* ---- memory and output ------------------------------------------------- */
 
+void pm_test_in_context(unsigned int context, void (*fn)(void *arg), void *arg)
+{
+	fn(arg);
+}
+
 void *pm_test_zalloc(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,

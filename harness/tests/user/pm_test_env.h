@@ -41,6 +41,10 @@ void pm_test_yield(void);
 void pm_test_pause(void);
 void pm_test_sleep_ms(unsigned int ms);
 
+/* A thread of a process may sleep anywhere. */
+#define PM_TEST_CONTEXTS	1
+void pm_test_in_context(unsigned int context, void (*fn)(void *arg), void *arg);
+
 void *pm_test_zalloc(size_t size);
 void pm_test_release(void *p, size_t size);
 

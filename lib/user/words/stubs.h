@@ -11,6 +11,8 @@ typedef unsigned int gfp_t;
 #define GFP_KERNEL	0x1u
 #define GFP_NOWAIT	0x0u
 #define __GFP_ZERO	0x2u
+/* No process is charged on behalf of another. */
+#define __GFP_ACCOUNT	0x0u
 #define __init
 #define __exit
 #define __read_mostly		__attribute__((section(".data.read_mostly")))
