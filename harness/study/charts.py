@@ -424,33 +424,38 @@ def predictions(results):
 def dots(results, metric, found):
     """A figure at a single point: a row for each variant."""
     point = results.study.points[0]
-    rows = []
-    for variant, values in found:
-        value = values[0][2]
-        rows.append({
-            "name": in_full(variant), "series": variant.series,
-            "low": value.low, "y": value.median, "high": value.high,
-            "text": short(value.median), "tip": told(
-                metric, variant, point, results.study.axis, value)})
-    span = Range([r[k] for r in rows for k in ("low", "y", "high")])
-    for row in rows:
+    return rows(metric.title, metric.unit, [
+        (in_full(variant), variant.series, values[0][2],
+         told(metric, variant, point, results.study.axis, values[0][2]))
+        for variant, values in found])
+
+
+def rows(title, unit, found):
+    """A figure with a row for each (name, series, value, tip)."""
+    made = []
+    for name, series, value, tip in found:
+        made.append({"name": name, "series": series, "low": value.low,
+                     "y": value.median, "high": value.high,
+                     "text": short(value.median), "tip": tip})
+    span = Range([r[k] for r in made for k in ("low", "y", "high")])
+    for row in made:
         for key in ("low", "y", "high"):
             row[key] = span.place(row[key])
-    scales, _, _ = legend([(r["series"], r["series"]) for r in rows])
-    left, wide, high = 190, WIDTH - 190 - 90, 24 * len(rows)
+    scales, _, _ = legend([(r["series"], r["series"]) for r in made])
+    left, wide, high = 190, WIDTH - 190 - 90, 24 * len(made)
     across = {"y": {"scale": "row", "field": "name", "band": 0.5}}
     return Chart(
-        metric.title, "Medians, with the range of all rounds.", wide, high,
+        title, "Medians, with the range of all rounds.", wide, high,
         (left, 90, 10, 44),
-        data=[{"name": "points", "values": rows}],
+        data=[{"name": "points", "values": made}],
         signals=zoom("x", span.domain(), wide, "x()", "log"),
         scales=scales + [
             {"name": "row", "type": "band", "range": [0, high],
-             "domain": [r["name"] for r in rows]},
+             "domain": [r["name"] for r in made]},
             {"name": "x", "type": "log", "nice": False, "range": [0, wide],
              "domain": {"signal": "xshown"}}],
         axes=[{"scale": "x", "orient": "bottom", "grid": True,
-               "tickCount": 6, "title": metric.unit, "encode": {"labels": {
+               "tickCount": 6, "title": unit, "encode": {"labels": {
                    "update": {"text": {"signal":
                        TICK.replace("yshown", "xshown") % span.least}}}}},
               {"scale": "row", "orient": "left", "ticks": False,

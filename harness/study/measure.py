@@ -161,7 +161,8 @@ def merge_classes(arenas):
 
 ARENA_KEYS = ("arena", "acquired", "contended", "waited", "slept", "wait_ns",
               "wait_max_ns", "waiters_max", "fallback_out", "fallback_in",
-              "free_busy", "owner_switches", "remote_in", "wait_hist")
+              "free_busy", "owner_switches", "remote_in", "adopted_heaps",
+              "wait_hist")
 
 
 def slim(report):
@@ -308,7 +309,7 @@ class Runner:
                 "perf": {},
             }
             for key in ("p50", "p99", "p999", "max", "final_rss", "switches",
-                        "faults"):
+                        "faults", "samples", "wrong"):
                 if key in result:
                     found[key] = result[key]
             if self.tools.events:

@@ -74,3 +74,17 @@ def lines(heads, rows, left=(), where=None):
     with console.capture() as captured:
         console.print(table)
     return [line.rstrip() for line in captured.get().splitlines()]
+
+
+BAR = 32                # characters of the longest bar
+
+
+def bars(rows, where=None):
+    """The lines of a picture: a row is (name, value, text), its bar is as long
+    as the value is large. What is little has a stroke, and nothing has none."""
+    most = max(value for _, value, _ in rows) or 1
+    made = []
+    for name, value, words in rows:
+        long = int(BAR * value / most + 0.5)
+        made.append((name, words, "\u2588" * long or "|" * (value > 0)))
+    return lines(("", "", ""), made, (0, 2), where)[1:]

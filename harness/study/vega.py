@@ -76,10 +76,10 @@ def bundle():
     return text.replace("</script", "<\\/script")
 
 
-def themed(spec, theme):
+def themed(spec, palette):
     """A specification with colours instead of their names."""
     text = json.dumps(spec)
-    for name, colour in colours.theme(theme).items():
+    for name, colour in palette.items():
         text = text.replace(f'"${name}"', f'"{colour}"')
     return json.loads(text)
 
@@ -104,17 +104,37 @@ def config():
 
 def paper(spec, title):
     """A chart with its title above it, in light colours."""
+    made = titled(spec, title, colours.theme("light"))
+    made["background"] = colours.THEMES["light"]["ground"]
+    return made
+
+
+def titled(spec, title, palette):
+    """A chart with its title above it, in these colours."""
     top = 34
     padding = dict(spec["padding"])
     padding["top"] += top
-    made = themed({
+    return themed({
         **spec, "config": config(), "padding": padding,
         "marks": [*spec["marks"], {"type": "text", "encode": {"update": {
             "text": {"value": title}, "x": {"value": 14 - padding["left"]},
             "y": {"value": 24 - padding["top"]}, "fontSize": {"value": 16},
-            "fontWeight": {"value": "bold"}}}}]}, "light")
-    made["background"] = colours.THEMES["light"]["ground"]
-    return made
+            "fontWeight": {"value": "bold"}}}}]}, palette)
+
+
+def draw(specs):
+    """(SVG of each specification, None), or (None, why there is none)."""
+    if missing():
+        return None, f"{PACKAGE} is not installed; `apt-get install {PACKAGE}`"
+    node = shutil.which("node") or shutil.which("nodejs")
+    if not node:
+        return None, "node is not installed; `apt-get install nodejs`"
+    done = subprocess.run(
+        [node, "-"], input=f"{bundle()}const specs = {json.dumps(specs)};\n"
+        f"{EXPORT}".encode(), capture_output=True, check=False)
+    if done.returncode:
+        return None, f"node said: {_last(done.stderr)}"
+    return [json.loads(line) for line in done.stdout.splitlines()], None
 
 
 def write(directory, charts, converter):
@@ -124,23 +144,15 @@ def write(directory, charts, converter):
     Neither tool is told a file's name: names are bytes, and to both of them
     they are text.
     """
-    node = shutil.which("node") or shutil.which("nodejs")
     directory.mkdir(exist_ok=True)
-    if not node:
-        return "no pictures for papers: node is not installed; " \
-            "`apt-get install nodejs`"
-    specs = [paper(spec, title) for title, spec in charts.values()]
-    done = subprocess.run(
-        [node, "-"], input=f"{bundle()}const specs = {json.dumps(specs)};\n"
-        f"{EXPORT}".encode(), capture_output=True, check=False)
-    if done.returncode:
-        return f"no pictures for papers: node said: {_last(done.stderr)}"
-    for name, line in zip(charts, done.stdout.splitlines()):
-        drawn = json.loads(line).encode()
-        (directory / f"{name}.svg").write_bytes(drawn)
+    drawn, why = draw([paper(spec, title) for title, spec in charts.values()])
+    if why:
+        return f"no pictures for papers: {why}"
+    for name, svg in zip(charts, drawn):
+        (directory / f"{name}.svg").write_text(svg, encoding="utf-8")
         if not converter:
             continue
-        made = subprocess.run([converter, "--zoom", "2"], input=drawn,
+        made = subprocess.run([converter, "--zoom", "2"], input=svg.encode(),
                               capture_output=True, check=False)
         if made.returncode:
             return "pictures are not all there: rsvg-convert said: " + \

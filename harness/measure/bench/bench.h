@@ -37,6 +37,7 @@
  * @max: largest object in bytes; sizes between are log-uniform
  * @set: objects alive at the same time, all threads together
  * @chunk: operations in one step: a thread's life, a batch, writes per object
+ * @pinned: threads stay on the CPUs that they are dealt in turn
  */
 struct params {
 	unsigned int threads;
@@ -46,6 +47,7 @@ struct params {
 	size_t max;
 	size_t set;
 	size_t chunk;
+	bool pinned;
 };
 
 /* Private generator of a thread: a counter and a mixing function. */
@@ -286,5 +288,8 @@ extern const struct workload calloc_workload;
 extern const struct workload lifo_workload;
 extern const struct workload fifo_workload;
 extern const struct workload shuffled_workload;
+extern const struct workload trim_workload;
+extern const struct workload retire_workload;
+extern const struct workload fork_workload;
 
 #endif /* BENCH_H */

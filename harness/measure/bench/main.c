@@ -3,7 +3,7 @@
  * Command line, table of workloads, and the JSON line.
  *
  *   bench WORKLOAD [-t threads] [-n ops] [-s seed] [-w set] [-a min] [-b max]
- *         [-k chunk]
+ *         [-k chunk] [-p]	-p: each thread stays on a CPU
  *   bench exec ...	see exec.c
  *   bench list		the workloads and their defaults
  *   bench check	test of the program's own arithmetic
@@ -39,6 +39,9 @@ static const struct workload *const workloads[] = {
 	&lifo_workload,
 	&fifo_workload,
 	&shuffled_workload,
+	&trim_workload,
+	&retire_workload,
+	&fork_workload,
 };
 
 static const struct workload *workload_find(const char *name)
@@ -65,7 +68,7 @@ static void parse(struct params *par, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:n:s:w:a:b:k:")) != -1) {
+	while ((opt = getopt(argc, argv, "t:n:s:w:a:b:k:p")) != -1) {
 		switch (opt) {
 		case 't':
 			par->threads = number(optarg);
@@ -87,6 +90,9 @@ static void parse(struct params *par, int argc, char **argv)
 			break;
 		case 'k':
 			par->chunk = number(optarg);
+			break;
+		case 'p':
+			par->pinned = true;
 			break;
 		default:
 			die("unknown option");

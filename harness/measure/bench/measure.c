@@ -113,6 +113,8 @@ static void *worker_thread(void *arg)
 {
 	struct worker *worker = arg;
 
+	if (worker->run->par.pinned)
+		pin_to_cpu(worker->id);
 	rendezvous(worker);
 	worker->begin = now_ns();
 	worker->run->workload->work(worker);
