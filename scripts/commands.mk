@@ -58,12 +58,13 @@ CMDDIR	:= $(PREFIX)/share/pmalloc
 CMD-modules := $(wildcard harness/study/*.py) harness/study/page.html.j2 \
 	harness/study/page.js \
 	harness/measure/bench/allocators.py
+CMD-recorded := $(wildcard harness/study/recorded/*.json)
 CMD-libexec := $(PREFIX)/libexec/pmalloc
 
 install: lib bench-programs ## install into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include \
 		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7 \
-		$(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(CMDDIR) \
+		$(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(CMDDIR)/recorded \
 		$(DESTDIR)$(CMD-libexec)
 	install -m 755 $(B)/libpmalloc.so $(DESTDIR)$(LIBDIR)/$(SOFILE)
 	ln -sf $(SOFILE) $(DESTDIR)$(LIBDIR)/$(SONAME)
@@ -83,6 +84,7 @@ install: lib bench-programs ## install into $(DESTDIR)$(PREFIX)
 	done
 	install -m 755 scripts/pmalloc $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(CMD-modules) $(DESTDIR)$(CMDDIR)/
+	install -m 644 $(CMD-recorded) $(DESTDIR)$(CMDDIR)/recorded/
 	install -m 755 $(B)/bench/bench $(DESTDIR)$(CMD-libexec)/
 	{ echo version=$(VERSION); printf libdir=; realpath -m --relative-to \
 		$(CMDDIR) $(LIBDIR); } > $(DESTDIR)$(CMDDIR)/installed

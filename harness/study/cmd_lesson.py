@@ -9,6 +9,7 @@ for 10 to 20 seconds. On a terminal it asks for a prediction first; --yes, or no
 terminal, goes on without. Documentation/lessons/ has a chapter for each.
 """
 import argparse
+import importlib
 import json
 import os
 import pathlib
@@ -23,7 +24,6 @@ import data
 import lessons
 import matrix
 import measure
-import terminal
 import tools
 import vega
 
@@ -190,6 +190,7 @@ def ranged(value):
 def picture(found):
     """The figures as bars."""
     lesson = found.lesson
+    bars = importlib.import_module("terminal").bars
     for name in lesson.metrics:
         metric = lessons.METRICS[name]
         values = [(arm.label, found.value(arm.name, name))
@@ -201,7 +202,7 @@ def picture(found):
             print("%s: not known; %s.\n" % (metric.title, why))
             continue
         print("%s, %s:" % (metric.title, metric.unit))
-        for line in terminal.bars([(label, value.median, ranged(value))
+        for line in bars([(label, value.median, ranged(value))
                                    for label, value in values]):
             print("  " + line)
         print(flush=True)
@@ -304,6 +305,8 @@ def main(args):
         print("\n".join(lessons.listing()))
         return 0
     lesson = lessons.find(args.lesson)
+    # What is missing is better said now than at the end.
+    importlib.import_module("terminal")
     if args.record:
         common.writable(args.record)
     predicted = ask(lesson, args)

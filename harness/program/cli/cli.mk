@@ -11,7 +11,7 @@ $(eval $(call program-rules,cli,contend))
 check-agree: lib $(contend) ## waits that the report tells of are those that the kernel saw (100 s)
 	@harness/program/cli/agree
 
-check-cli: lib $(contend) ## the pmalloc command on programs, without permission, without tools
+check-cli: lib bench-programs $(contend) ## the pmalloc command on programs, without permission, without tools
 	@harness/program/cli/check
 
 check-breaks: lib bench-programs $(contend) ## what might break the pmalloc command (5 min)
