@@ -138,7 +138,7 @@ class Drawn(Directive):
             parts = drawn(found)
         except common.Failure as failure:
             raise self.severe(str(failure))
-        figure = nodes.figure(classes=["pictures"])
+        figure = nodes.figure(classes=["pictures", "charts"])
         figure += nodes.raw("", "\n".join(parts), format="html")
         words = "``scripts/pmalloc lesson %d``: medians, with the range of all turns. " \
             "Recorded on %s." % (found.lesson.number, machine(found))

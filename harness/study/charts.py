@@ -442,7 +442,7 @@ def rows(title, unit, found):
         for key in ("low", "y", "high"):
             row[key] = span.place(row[key])
     scales, _, _ = legend([(r["series"], r["series"]) for r in made])
-    left, wide, high = 190, WIDTH - 190 - 90, 24 * len(made)
+    left, wide, high = 220, WIDTH - 220 - 90, 24 * len(made)
     across = {"y": {"scale": "row", "field": "name", "band": 0.5}}
     return Chart(
         title, "Medians, with the range of all rounds.", wide, high,
@@ -459,7 +459,7 @@ def rows(title, unit, found):
                    "update": {"text": {"signal":
                        TICK.replace("yshown", "xshown") % span.least}}}}},
               {"scale": "row", "orient": "left", "ticks": False,
-               "domain": False, "labelPadding": 10}],
+               "domain": False, "labelPadding": 10, "labelLimit": 0}],
         marks=[
             {"type": "rule", "clip": True, "from": {"data": "points"},
              "encode": {"update": {
