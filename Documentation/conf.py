@@ -39,7 +39,7 @@ html_theme_options = {
     # The colours are those of static/custom.css, light and dark.
     **{name: "var(--%s)" % colour for colour, names in {
         "ground": "base_bg body_bg footnote_bg xref_bg xref_border",
-        "text": "base_text body_text code_text sidebar_header sidebar_link narrow_sidebar_fg",
+        "text": "base_text body_text code_text sidebar_header sidebar_link",
         "soft": "footer_text sidebar_text sidebar_list anchor gray_1",
         "line": "hr_border table_border gray_2 gray_3 sidebar_hr admonition_border "
                 "sidebar_link_underscore",

@@ -203,8 +203,8 @@ LESSONS = (
         "a lock ever found held? (Each hold is made a microsecond longer here, "
         "so that there is something to be seen.)",
         (("Never", 0.5),
-         ("Yes, but for less than one lock in ten", 100000),
-         ("For one lock in ten or more", NEVER_MORE)),
+         ("Yes, but fewer than half of the locks", 500000),
+         ("Half of the locks or more", NEVER_MORE)),
         ("held", "eight", None), "%s of a million locks were found held",
         ("held", "away", "waited"),
         (Arm("pinned", "2 threads, each kept on a CPU", "cpu",
