@@ -204,7 +204,7 @@ def picture(found):
         print("%s, %s:" % (metric.title, metric.unit))
         for line in bars([(label, value.median, ranged(value))
                                    for label, value in values]):
-            print("  " + line)
+            print(line)
         print(flush=True)
 
 

@@ -76,15 +76,21 @@ def lines(heads, rows, left=(), where=None):
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
-BAR = 32                # characters of the longest bar
+BAR = 32                # characters of the longest bar, where there is room
+INDENT = 2
 
 
-def bars(rows, where=None):
-    """The lines of a picture: a row is (name, value, text), its bar is as long
-    as the value is large. What is little has a stroke, and nothing has none."""
+def bars(rows):
+    """The lines of a picture on standard output: a row is (name, value, text), its
+    bar is as long as the value is large. What is little has a stroke, and nothing
+    has none."""
     most = max(value for _, value, _ in rows) or 1
+    wide = [max(cell_len(row[n]) for row in rows) for n in (0, 2)]
+    room = max(LEAST, min(BAR, width() - sum(wide) - 2 - INDENT))
     made = []
     for name, value, words in rows:
-        long = int(BAR * value / most + 0.5)
-        made.append((name, words, "\u2588" * long or "|" * (value > 0)))
-    return lines(("", "", ""), made, (0, 2), where)[1:]
+        bar = "\u2588" * int(room * value / most + 0.5) or "|" * (value > 0)
+        made.append(" " * INDENT + " ".join((
+            name + " " * (wide[0] - cell_len(name)),
+            " " * (wide[1] - cell_len(words)) + words, bar)))
+    return [line.rstrip() for line in made]
