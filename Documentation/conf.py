@@ -16,7 +16,8 @@ project = "pmalloc"
 author = "the pmalloc developers"
 copyright = author
 version = release
-extensions = ["sphinx.ext.autosectionlabel", "kerneldoc", "pictures", "lesson"]
+extensions = ["sphinx.ext.autosectionlabel", "kerneldoc", "pictures",
+              "lesson", "interleaving"]
 autosectionlabel_prefix_document = True
 primary_domain = "c"
 highlight_language = "none"

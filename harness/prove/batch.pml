@@ -72,28 +72,29 @@ byte ended;
 #define SAME		(head == h && changes == c)
 #endif
 
-#define READ_HEAD	atomic { h = head; c = changes }
+#define READ_HEAD	atomic { h = head; c = changes } /* "reads the head: {h}, count {c}" */
 #define FORGET		atomic { h = 0; c = 0; n = 0; b = 0; a = 0 }
 
 #ifdef LATE_FILL
 #define FILL_FIRST	skip
-#define FILL_LATE	filled[b] = true
+#define FILL_LATE	filled[b] = true	/* D too late: "fills batch {b}" */
 #else
-#define FILL_FIRST	filled[b] = true
+#define FILL_FIRST	filled[b] = true	/* D: "fills batch {b}" */
 #define FILL_LATE	skip
 #endif
 #define READ_BATCH							\
-	list = behind[b];				/* G */		\
-	atomic { assert(filled[b]); filled[b] = false; arrived++ }
+	list = behind[b];						\
+	atomic { assert(filled[b]); /* "There is nothing in batch {b} when it is read." */ \
+		 filled[b] = false; arrived++ }	/* "reads batch {b}" */
 #ifdef LATE_READ
 #define READ_FIRST	skip
-#define READ_LATE	READ_BATCH
+#define READ_LATE	READ_BATCH		/* G too late */
 #else
-#define READ_FIRST	READ_BATCH
+#define READ_FIRST	READ_BATCH		/* G */
 #define READ_LATE	skip
 #endif
 
-proctype thread()
+proctype thread()		/* "thread {n}" */
 {
 	byte op, h, c, n, b, list, a;
 
@@ -105,15 +106,16 @@ again_get:
 		if
 		:: h == 0
 		:: else ->
-			n = next[h];			/* B */
+			n = next[h];	/* B: "reads next of batch {h}: {n}" */
 			if
 			:: atomic { SAME -> head = n; CHANGED;	/* C */
-				    assert(!owned[h]); owned[h] = true;
-				    b = h }
+				    assert(!owned[h]);	/* "Batch {h} has two owners." */
+				    owned[h] = true;
+				    b = h }	/* C: "makes {n} the head, and has batch {b}" */
 			:: atomic { !SAME -> n = 0 }; goto again_get
 			fi;
 			sent++;
-			FILL_FIRST;			/* D */
+			FILL_FIRST;
 			if
 			:: a = 0
 			:: a = 1
@@ -122,36 +124,38 @@ again_add:
 			n = inbox[a];
 			behind[b] = n;
 			if
-			:: atomic { inbox[a] == n ->		/* E */
+			:: atomic { inbox[a] == n ->
 				    inbox[a] = b; owned[b] = false }
+						/* E: "adds batch {b} to inbox {a}" */
 			:: inbox[a] != n -> goto again_add
 			fi;
 			FILL_LATE
 		fi;
 		FORGET
 	:: op < OPS && (inbox[0] || inbox[1]) -> op++;	/* collect */
-		if						/* F */
-		:: atomic { inbox[0] -> list = inbox[0]; inbox[0] = 0 }
-		:: atomic { inbox[1] -> list = inbox[1]; inbox[1] = 0 }
+		if
+		:: atomic { inbox[0] -> list = inbox[0]; inbox[0] = 0 }	/* F: "takes inbox 0" */
+		:: atomic { inbox[1] -> list = inbox[1]; inbox[1] = 0 }	/* F: "takes inbox 1" */
 		:: else
 		fi;
 		do
 		:: list == 0 -> break
 		:: list != 0 ->
-			atomic { b = list; assert(!owned[b]); owned[b] = true };
+			atomic { b = list; assert(!owned[b]);	/* "Batch {b} has two owners." */
+				 owned[b] = true };
 			READ_FIRST;
 again_put:
 			READ_HEAD;
 #ifndef LATE_NEXT
-			next[b] = h;			/* H */
+			next[b] = h;	/* H: "next of batch {b} = {h}" */
 #endif
 			if
-			:: atomic { SAME -> head = b; CHANGED;	/* I */
-				    owned[b] = false }
+			:: atomic { SAME -> head = b; CHANGED;
+				    owned[b] = false }	/* I: "makes batch {b} the head" */
 			:: atomic { !SAME -> c = 0 }; goto again_put
 			fi;
 #ifdef LATE_NEXT
-			next[b] = h;
+			next[b] = h;	/* H too late: "next of batch {b} = {h}" */
 #endif
 			READ_LATE
 		od;
@@ -168,7 +172,9 @@ proctype judge()
 		ended == THREADS;
 		i = head;
 		do
-		:: i != 0 -> at[i]++; assert(at[i] == 1); i = next[i]
+		:: i != 0 -> at[i]++;
+			assert(at[i] == 1);	/* "At the end batch {i} is on the stack twice." */
+			i = next[i]
 		:: else -> break
 		od;
 		do
@@ -176,7 +182,9 @@ proctype judge()
 			i = inbox[n]; n++;
 			do
 			:: i != 0 ->
-				at[i]++; assert(at[i] == 1); assert(filled[i]);
+				at[i]++;
+				assert(at[i] == 1);	/* "At the end batch {i} is in two places." */
+				assert(filled[i]);	/* "At the end batch {i} in an inbox is empty." */
 				arrived++; i = behind[i]
 			:: else -> break
 			od
@@ -184,17 +192,19 @@ proctype judge()
 		od;
 		n = 1;
 		do
-		:: n <= BATCHES -> assert(at[n] == 1); n++
+		:: n <= BATCHES ->
+			assert(at[n] == 1);	/* "At the end batch {n} is lost." */
+			n++
 		:: else -> break
 		od;
-		assert(arrived == sent)
+		assert(arrived == sent)		/* "Not all that was sent has arrived." */
 	}
 }
 
 init {
 	atomic {
 		next[1] = 2;
-		next[2] = 3;
+		next[2] = 3;	/* "the head is batch 1, behind it are 2 and 3" */
 		run thread();
 		run thread();
 		run judge()

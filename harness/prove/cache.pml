@@ -53,18 +53,19 @@ byte place[OBJECTS];
 byte home[OBJECTS];
 byte out[2];
 bool mapped = true;
-bool registry, mag_lock;
+bool registry;			/* "the registry" */
+bool mag_lock;			/* "pm_mag_lock" */
 bool late;			/* somebody frees while the cache is destroyed */
 bool over;
 
-#define LOCK(l)		atomic { !l -> l = true }
+#define LOCK(l)		atomic { !l -> l = true }	/* "locks {it} / waits for {it}" */
 #define UNLOCK(l)	l = false
 #define EACH(o)		o = 0; do :: o < OBJECTS ->
 #define DONE(o)		o++ :: else -> break od; o = 0
 
 inline come_home(o)
 {
-	place[o] = SLAB;
+	place[o] = SLAB;		/* "takes object {o} home to its slab" */
 	out[home[o]]--
 }
 
@@ -76,10 +77,10 @@ inline empty_arena(a, o)
 			if
 			:: place[o] == REMOTE(a) && home[o] == a -> come_home(o)
 			:: place[o] == REMOTE(a) && home[o] != a ->
-				place[o] = REMOTE(home[o])
+				place[o] = REMOTE(home[o])	/* "sends object {o} on to arena {home[o]}" */
 			:: place[o] == DEPOT(a) && home[o] == a -> come_home(o)
 			:: place[o] == DEPOT(a) && home[o] != a ->
-				place[o] = REMOTE(home[o])
+				place[o] = REMOTE(home[o])	/* "sends object {o} on to arena {home[o]}" */
 			:: else
 			fi;
 		DONE(o)
@@ -87,17 +88,17 @@ inline empty_arena(a, o)
 }
 
 /* pm_mag_tick() and its like. */
-proctype drain()
+proctype drain()		/* "a drain" */
 {
 	byte o, c;
 end:
 	do
-	:: atomic { !mag_lock && !over -> mag_lock = true };
+	:: atomic { !mag_lock && !over -> mag_lock = true };	/* "locks pm_mag_lock" */
 		if :: c = 0 :: c = 1 fi;
 		atomic {
 			EACH(o)
 				if
-				:: place[o] == MAG(c) -> place[o] = HAND
+				:: place[o] == MAG(c) -> place[o] = HAND	/* "takes object {o} from magazine {c}" */
 				:: else
 				fi;
 			DONE(o)
@@ -105,7 +106,7 @@ end:
 		atomic {
 			EACH(o)
 				if
-				:: place[o] == HAND -> place[o] = DEPOT(home[o])
+				:: place[o] == HAND -> place[o] = DEPOT(home[o])	/* "puts object {o} into the depot of arena {home[o]}" */
 				:: else
 				fi;
 			DONE(o)
@@ -115,7 +116,7 @@ end:
 	od
 }
 
-proctype decay()
+proctype decay()		/* "decay" */
 {
 	byte o;
 end:
@@ -132,7 +133,7 @@ inline adopt(a, b, o)
 	atomic {
 		EACH(o)
 			if
-			:: home[o] == a -> home[o] = b
+			:: home[o] == a -> home[o] = b	/* "object {o}: arena {a} -> arena {b}" */
 			:: else
 			fi;
 			if
@@ -146,12 +147,12 @@ inline adopt(a, b, o)
 	}
 }
 
-proctype retire()
+proctype retire()		/* "pm_arena_retire()" */
 {
 	byte o;
 end:
 	do
-	:: atomic { !registry && !over -> registry = true };
+	:: atomic { !registry && !over -> registry = true };	/* "locks the registry" */
 		if
 		:: adopt(0, 1, o)
 		:: adopt(1, 0, o)
@@ -161,11 +162,11 @@ end:
 	od
 }
 
-proctype user()
+proctype user()			/* "a caller" */
 {
 	if
-	:: atomic { place[0] == USER && late -> place[0] = MAG(1) }
-	:: atomic { place[0] == USER && late -> place[0] = REMOTE(home[0]) }
+	:: atomic { place[0] == USER && late -> place[0] = MAG(1) }	/* "frees object 0, into magazine 1" */
+	:: atomic { place[0] == USER && late -> place[0] = REMOTE(home[0]) }	/* "frees object 0, without the lock" */
 	:: over
 	fi
 }
@@ -175,7 +176,7 @@ inline empty_stack(c, o)
 	atomic {
 		EACH(o)
 			if
-			:: place[o] == MAG(c) -> place[o] = DEPOT(home[o])
+			:: place[o] == MAG(c) -> place[o] = DEPOT(home[o])	/* "magazine {c}: object {o} to a depot" */
 			:: else
 			fi;
 		DONE(o)
@@ -185,50 +186,67 @@ inline empty_stack(c, o)
 inline count()
 {
 	sum = out[0];
-	sum = sum + out[1]
+	sum = sum + out[1]	/* "counts what is not in its slab: {sum}" */
 }
 
-proctype destroy()
+proctype destroy()		/* "pm_class_give_up()" */
 {
 	byte o, sum;
 	bool freed = !late && place[0] != USER && place[1] != USER;
 
 #ifndef NO_REGISTRY
 	LOCK(registry);						/* A */
+#else
+	skip;							/* without A */
 #endif
 #ifndef NO_MAG_LOCK
 	LOCK(mag_lock);						/* A */
+#else
+	skip;							/* without A */
 #endif
 #ifndef NO_STACKS
-	empty_stack(0, o);					/* B */
+	skip;			/* B: "empties the class's stacks" */
+	empty_stack(0, o);
 	empty_stack(1, o);
+#else
+	skip;							/* without B */
 #endif
 #ifdef EARLY_COUNT
 	count();
+	skip;							/* D too early: "(too early)" */
 #endif
 #ifndef NO_DEPOTS
-	empty_arena(0, o);					/* C */
-	empty_arena(1, o);
-#ifndef ONE_PASS
+	skip;			/* C: "empties inboxes, remote lists and depots" */
 	empty_arena(0, o);
 	empty_arena(1, o);
+#ifndef ONE_PASS
+	skip;			/* C: "and once more" */
+	empty_arena(0, o);
+	empty_arena(1, o);
+#else
+	skip;							/* without C */
 #endif
+#else
+	skip;							/* without C */
 #endif
 #ifndef EARLY_COUNT
-	count();						/* D */
+	skip;							/* D */
+	count();
 #endif
 #ifndef NO_FORGET
-	mapped = place[0] != SLAB || place[1] != SLAB;		/* E */
+	mapped = place[0] != SLAB || place[1] != SLAB;	/* E: "gives the free slabs back" */
+#else
+	skip;							/* without E */
 #endif
 #ifdef NO_COUNT
-	sum = 0;
+	sum = 0;						/* without F */
 #endif
 	if
-	:: sum == 0 ->						/* F */
-		assert(place[0] == SLAB && place[1] == SLAB);
-		assert(!mapped)
-	:: else ->
-		assert(!freed)
+	:: sum == 0 ->		/* F: "makes the number free" */
+		assert(place[0] == SLAB && place[1] == SLAB);	/* "The number is free, and an object is not in its slab." */
+		assert(!mapped)	/* "The number is free, and the page map knows the class." */
+	:: else ->		/* F: "keeps the number" */
+		assert(!freed)	/* "All was given back, and the number does not become free." */
 	fi;
 	over = true
 }
@@ -236,13 +254,13 @@ proctype destroy()
 inline put_somewhere(o)
 {
 	if
-	:: place[o] = SLAB
-	:: place[o] = MAG(0)
-	:: place[o] = MAG(1)
-	:: place[o] = DEPOT(0)
-	:: place[o] = DEPOT(1)
-	:: place[o] = REMOTE(0); home[o] = 0
-	:: place[o] = USER
+	:: place[o] = SLAB	/* "object {o} is in its slab, of arena {home[o]}" */
+	:: place[o] = MAG(0)	/* "object {o} of arena {home[o]} is in magazine 0" */
+	:: place[o] = MAG(1)	/* "object {o} of arena {home[o]} is in magazine 1" */
+	:: place[o] = DEPOT(0)	/* "object {o} of arena {home[o]} is in the depot of arena 0" */
+	:: place[o] = DEPOT(1)	/* "object {o} of arena {home[o]} is in the depot of arena 1" */
+	:: place[o] = REMOTE(0); home[o] = 0	/* "object {o} is on the remote list of arena 0" */
+	:: place[o] = USER	/* "somebody has object {o} of arena {home[o]}" */
 	fi;
 	if
 	:: place[o] != SLAB -> out[home[o]]++
@@ -256,7 +274,10 @@ init {
 		if :: home[1] = 0 :: home[1] = 1 fi;
 		put_somewhere(0);
 		put_somewhere(1);
-		if :: late = true :: skip fi;
+		if
+		:: late = true	/* "somebody frees late" */
+		:: skip
+		fi;
 		run drain();
 		run decay();
 		run retire();

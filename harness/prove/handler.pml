@@ -52,10 +52,10 @@
  */
 #define NONE	255
 
-byte list = NONE;
-byte stream = NONE;
-byte registry = NONE;
-byte arena = NONE;
+byte list = NONE;			/* "the list of streams" */
+byte stream = NONE;			/* "the stream" */
+byte registry = NONE;			/* "the registry" */
+byte arena = NONE;			/* "the arena" */
 bool registry_halted;
 bool arena_halted;
 
@@ -68,47 +68,48 @@ byte inbox;
 byte survivor = NONE;			/* the thread that a child has */
 
 #define GONE		(survivor != NONE && survivor != me)
-#define LOCK(l)		atomic { l == NONE -> l = me }
-#define UNLOCK(l)	atomic { assert(l == me); l = NONE }
+#define LOCK(l)		atomic { l == NONE -> l = me }	/* "locks {it} / waits for {it}" */
+#define UNLOCK(l)	atomic { assert(l == me); /* "{it} is let go by one who does not have it." */ \
+				 l = NONE }	/* "unlocks {it}" */
 
 #ifdef LET_GO
-#define TAKEN(l)	true
+#define TAKEN(l)	true		/* without C */
 #else
 #define TAKEN(l)	l##_halted
 #endif
 #define RESUME(l)							\
 	if								\
-	:: atomic { l == me && TAKEN(l) -> l##_halted = false; l = NONE }	\
+	:: atomic { l == me && TAKEN(l) -> l##_halted = false; l = NONE } /* "lets {it} go" */ \
 	:: else								\
 	fi
 /* In the child; @torn: what follows when another thread has the lock. */
 #define RESTART(l, torn)						\
 	if								\
 	:: atomic { l == me && !l##_halted } -> NEW(l)			\
-	:: atomic { l != me && l != NONE -> torn; l = NONE }		\
-	:: else -> atomic { l##_halted = false; l = NONE }		\
+	:: atomic { l != me && l != NONE -> torn; l = NONE } /* "makes {it} new, another had it" */ \
+	:: else -> atomic { l##_halted = false; l = NONE } /* "makes {it} new" */ \
 	fi
 #ifdef TAKE_TORN
-#define FORSAKE	skip
+#define FORSAKE	skip			/* without H */
 #else
-#define FORSAKE	forsaken = true			/* H */
+#define FORSAKE	forsaken = true		/* H: "forsakes the arena" */
 #endif
 #ifdef NEW_OWN
-#define NEW(l)	l = NONE
+#define NEW(l)	l = NONE		/* without C */
 #else
-#define NEW(l)	skip			/* C */
+#define NEW(l)	skip			/* C: "leaves its own lock as it is" */
 #endif
 
 #ifdef PATIENT_ONE
 #define LONG_ENOUGH	false
 #else
-#define LONG_ENOUGH	timeout		/* D */
+#define LONG_ENOUGH	timeout		/* D: "has waited long: goes on without" */
 #endif
 
 #define HALT_OVER(l)							\
 	if								\
-	:: l == me			/* C */			\
-	:: atomic { l == NONE -> l = me; l##_halted = true }		\
+	:: l == me		/* C: "has {it}: steps over it" */ \
+	:: atomic { l == NONE -> l##_halted = true; l = me } /* "the handler locks {it} / the handler waits for {it}" */ \
 	:: LONG_ENOUGH							\
 	fi
 
@@ -116,11 +117,11 @@ byte survivor = NONE;			/* the thread that a child has */
 #define TAKE_LIST							\
 	if								\
 	:: list == me -> had = true					\
-	:: atomic { list == NONE -> list = me; had = false }		\
+	:: atomic { list == NONE -> list = me; had = false } /* "*signal*: fork() locks the list of streams / *signal*: fork() waits for the list of streams" */ \
 	fi
 
 #ifdef UNDO
-#define BATCHES		batches = 1 - inbox
+#define BATCHES		batches = 1 - inbox	/* without F */
 #else
 #define BATCHES		skip		/* F */
 #endif
@@ -131,13 +132,13 @@ byte survivor = NONE;			/* the thread that a child has */
 	HALT_OVER(registry);						\
 	HALT_OVER(arena);						\
 	if								\
-	:: atomic { survivor == NONE -> survivor = me };				\
+	:: atomic { survivor == NONE -> survivor = me };	/* "goes on as the child" */ \
 		list = (had -> me : NONE);				\
 		RESTART(arena, FORSAKE);				\
 		BATCHES;						\
 		RESTART(registry, skip);				\
 		run successor(4)					\
-	:: true ->							\
+	:: true ->			/* "goes on as the parent" */ \
 		if							\
 		:: had							\
 		:: else -> UNLOCK(list)					\
@@ -147,29 +148,29 @@ byte survivor = NONE;			/* the thread that a child has */
 	fi
 
 #ifdef WAIT_FOR_GONE
-#define SYNCHRONIZE	!reads
+#define SYNCHRONIZE	!reads	/* "a grace period has passed / waits for a reader that is not there (without I)" */
 #else
 #define SYNCHRONIZE							\
 	if								\
 	:: !reads							\
-	:: survivor == me		/* I */				\
+	:: survivor == me		/* I: "waits for no readers" */ \
 	fi
 #endif
 
-proctype successor(byte me)
+proctype successor(byte me)	/* "a thread of the child" */
 {
 	if
 	:: forsaken
 	:: else ->
 		LOCK(arena);
-		assert(!half);
+		assert(!half);	/* "It sees what is half changed." */
 		UNLOCK(arena)
 	fi;
 	LOCK(registry);
 	UNLOCK(registry)
 }
 
-proctype interrupted(byte me)
+proctype interrupted(byte me)	/* "thread {me}, interrupted" */
 {
 	bool had;
 
@@ -180,10 +181,10 @@ proctype interrupted(byte me)
 			HANDLER;
 			half = false;
 			UNLOCK(arena)
-		:: atomic { batches -> batches-- };
+		:: atomic { batches -> batches-- };	/* "takes the spare batch" */
 			HANDLER;
-			inbox++;
-			assert(batches + inbox == 1)
+			inbox++;		/* "adds it to the inbox" */
+			assert(batches + inbox == 1)	/* "There are two batches for one." */
 		:: LOCK(registry);
 			HANDLER;
 			SYNCHRONIZE;
@@ -192,47 +193,53 @@ proctype interrupted(byte me)
 	} unless { GONE }
 }
 
-proctype forker(byte me)
+proctype forker(byte me)	/* "fork()" */
 {
 	bool had;
 
 	{
-		skip;
+#ifdef SIGNALS
+		skip;				/* without G */
+#else
+		skip;				/* G: "signals wait from here on" */
+#endif
 again:
 #ifndef LIST_LATE
 		LOCK(list);				/* A */
 #endif
 		if					/* B */
-		:: atomic { registry == NONE -> registry = me; registry_halted = true }
+		:: atomic { registry == NONE -> registry = me; registry_halted = true }	/* B: "locks the registry / waits for the registry" */
 #ifndef PATIENT_ALL
-		:: timeout -> goto let_go		/* E */
+		:: timeout -> goto let_go		/* E: "has waited long" */
 #endif
 		fi;
 #ifdef SIGNALS
 		if
-		:: HANDLER				/* G */
+		:: HANDLER
 		:: skip
 		fi;
 #endif
 		if
-		:: atomic { arena == NONE -> arena = me; arena_halted = true }
+		:: atomic { arena == NONE -> arena = me; arena_halted = true }	/* B: "locks the arena / waits for the arena" */
 #ifndef PATIENT_ALL
-		:: timeout -> goto let_go
+		:: timeout -> goto let_go	/* E: "has waited long" */
 #endif
 		fi;
 #ifdef LIST_LATE
-		LOCK(list);
+		LOCK(list);			/* A too late */
 #endif
 		if
 		:: atomic { survivor == NONE -> survivor = me };
 			list = NONE;
-			assert(!half);
+			assert(!half);	/* "It sees what is half changed." */
 			atomic { arena = NONE; arena_halted = false };
 			atomic { registry = NONE; registry_halted = false };
 			run successor(4)
 		:: true ->
-			atomic { assert(arena == me); arena = NONE; arena_halted = false };
-			atomic { assert(registry == me); registry = NONE; registry_halted = false };
+			atomic { assert(arena == me);	/* "It lets the arena go and does not have it." */
+				 arena = NONE; arena_halted = false };
+			atomic { assert(registry == me);	/* "It lets the registry go and does not have it." */
+				 registry = NONE; registry_halted = false };
 			UNLOCK(list)
 		fi;
 		goto ended;
@@ -240,7 +247,7 @@ let_go:
 		RESUME(arena);				/* E */
 		RESUME(registry);
 #ifdef KEEP_LIST
-		list == NONE;
+		list == NONE;			/* "begins again / keeps the list, and waits for it (without E)" */
 #elif !defined(LIST_LATE)
 		UNLOCK(list);
 #endif
@@ -250,7 +257,7 @@ ended:
 	} unless { GONE }
 }
 
-proctype retire(byte me)
+proctype retire(byte me)	/* "pm_arena_retire()" */
 {
 	{
 		LOCK(registry);
@@ -262,19 +269,19 @@ proctype retire(byte me)
 	} unless { GONE }
 }
 
-proctype read(byte me)
+proctype read(byte me)		/* "malloc in a section" */
 {
 	{
-		reads = true;
+		reads = true;		/* "begins a section" */
 		LOCK(arena);
 		half = true;
 		half = false;
 		UNLOCK(arena);
-		reads = false
+		reads = false		/* "ends its section" */
 	} unless { GONE }
 }
 
-proctype flush(byte me)
+proctype flush(byte me)		/* "fflush(NULL)" */
 {
 	{
 		LOCK(list);
@@ -284,12 +291,12 @@ proctype flush(byte me)
 	} unless { GONE }
 }
 
-proctype getline(byte me)
+proctype getline(byte me)	/* "getline()" */
 {
 	{
 		LOCK(stream);
 		LOCK(arena);
-		assert(!half);
+		assert(!half);	/* "It sees what is half changed." */
 		UNLOCK(arena);
 		UNLOCK(stream)
 	} unless { GONE }

@@ -62,24 +62,24 @@ bool gate;			/* closed */
 byte count[CARRIERS];
 
 #ifdef NO_COUNT
-#define COUNT(n)	skip
+#define COUNT(n)	skip			/* without A */
 #else
-#define COUNT(n)	count[me] = count[me] + (n)
+#define COUNT(n)	count[me] = count[me] + (n)	/* "counts itself {count[me]?in:out}" */
 #endif
 #ifdef NO_GATE
-#define CLOSED		false
+#define LOOK		closed = false		/* without B */
 #else
-#define CLOSED		gate
+#define LOOK		closed = gate	/* "looks at the gate: {closed?closed:open}" */
 #endif
 
 #ifdef LOOK_FIRST
-#define BEGIN		closed = CLOSED; COUNT(1)
+#define BEGIN		LOOK; /* B too early */ COUNT(1)	/* A */
 #else
-#define BEGIN		COUNT(1); closed = CLOSED	/* A, B */
+#define BEGIN		COUNT(1); /* A */ LOOK	/* B */
 #endif
 #define END		COUNT(-1)			/* E */
 #ifdef EARLY_END
-#define END_EARLY	END
+#define END_EARLY	COUNT(-1)		/* E too early */
 #define END_LATE	skip
 #else
 #define END_EARLY	skip
@@ -89,7 +89,7 @@ byte count[CARRIERS];
 #define INSTALL								\
 	atomic {							\
 		if							\
-		:: !mag && !mag_lock -> mag = true			\
+		:: !mag && !mag_lock -> mag = true	/* "installs a magazine" */ \
 		:: else							\
 		fi							\
 	}
@@ -98,12 +98,12 @@ byte count[CARRIERS];
 #define PUSH								\
 	atomic {							\
 		if							\
-		:: mag -> at = MAG					\
-		:: else -> at = HOME					\
+		:: mag -> at = MAG	/* D: "pushes it to the magazine" */ \
+		:: else -> at = HOME	/* D: "puts it back into an arena" */ \
 		fi							\
 	}
 
-proctype carrier(byte me)
+proctype carrier(byte me)		/* "carrier {me}" */
 {
 	byte op;
 	bool closed;
@@ -117,8 +117,8 @@ proctype carrier(byte me)
 		:: closed
 		:: else ->
 			if
-			:: atomic { at == HOME || at == SLAB -> /* C */
-				    at = CARRIED };
+			:: atomic { at == HOME || at == SLAB ->
+				    at = CARRIED };	/* C: "takes the object from an arena" */
 				END_EARLY;
 				PUSH
 			:: else -> END_EARLY
@@ -135,10 +135,10 @@ proctype carrier(byte me)
 		:: closed
 		:: else ->
 			if
-			:: atomic { mag && at == MAG ->		/* C */
-				    at = CARRIED };
+			:: atomic { mag && at == MAG ->
+				    at = CARRIED };	/* C: "pops the object" */
 				END_EARLY;
-				at = HOME			/* D */
+				at = HOME	/* D: "gives it to an arena" */
 			:: else -> END_EARLY
 			fi
 		fi;
@@ -151,60 +151,72 @@ proctype carrier(byte me)
 }
 
 /* Takes one object, from where it is to be had, and gives it back. */
-proctype caller()
+proctype caller()			/* "malloc, free" */
 {
 	if
 	:: atomic { (mag && at == MAG) || at == HOME || at == SLAB ->
-		    at = OWNED; marked = false };
+		    at = OWNED; marked = false };	/* "malloc: gets the object, wipes the mark" */
 		INSTALL;
 		atomic {
-			marked = true;
+			marked = true;		/* "free: marks it" */
 			if
-			:: mag -> at = MAG
-			:: else -> at = SLAB
+			:: mag -> at = MAG	/* "pushes it to the magazine" */
+			:: else -> at = SLAB	/* "puts it into its slab" */
 			fi
 		}
 	:: true
 	fi
 }
 
-proctype look()
+proctype look()				/* "who looks" */
 {
 	byte i;
 
 #ifndef WAIT_FIRST
-	gate = true;			/* F */
+	gate = true;			/* F: "closes the gate" */
 #endif
 #ifndef NO_WAIT
-	do				/* G */
+	do
 	:: i < CARRIERS -> count[i] == 0; i++
-	:: else -> break
+#ifdef WAIT_FIRST
+	:: else -> break		/* G too early: "every count is 0" */
+#else
+	:: else -> break		/* G: "every count is 0" */
+#endif
 	od;
+#else
+	/* without G */
 #endif
 #ifdef WAIT_FIRST
-	gate = true;
+	gate = true;			/* F: "closes the gate" */
 #endif
 #ifndef NO_MAG_LOCK
-	atomic { !mag_lock -> mag_lock = true };	/* H */
+	atomic { !mag_lock -> mag_lock = true };	/* H: "locks pm_mag_lock" */
+#else
+	skip;				/* without H */
 #endif
 #ifndef NO_DRAIN
-	atomic {			/* I: publish, fence, own */
-		mag = false;
+	atomic {			/* publish, fence, own */
+		mag = false;		/* I: "empties the magazines" */
 		if
 		:: at == MAG -> at = HOME
 		:: else
 		fi
 	};
+#else
+	/* without I */
 #endif
 #ifndef NO_FLUSH
-	atomic {			/* J */
+	atomic {
 		if
-		:: at == HOME -> at = SLAB
-		:: else
+		:: at == HOME -> at = SLAB	/* J: "takes it home from an arena" */
+		:: else		/* J: "empties depots and inboxes: not there" */
 		fi
 	};
+#else
+	/* without J */
 #endif
-	assert(at == SLAB || !marked);	/* K */
+	assert(at == SLAB || !marked);	/* K: "It is free, yet not in its slab: taken for live." */
 	mag_lock = false;
 	gate = false			/* L */
 }
@@ -212,9 +224,9 @@ proctype look()
 init {
 	atomic {
 		if
-		:: at = MAG
-		:: at = HOME
-		:: at = SLAB
+		:: at = MAG	/* "the object is free, in the magazine" */
+		:: at = HOME	/* "the object is free, in a depot" */
+		:: at = SLAB	/* "the object is free, in its slab" */
 		fi;
 		run carrier(0);
 		run carrier(1);

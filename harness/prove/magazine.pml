@@ -105,20 +105,26 @@ bool stepped;			/* the running thread has, since the switch */
 #define RUN(x)		atomic { running == me -> STEPPED; x }
 
 #ifdef NO_RESTART
-#define ABORTED		false
+#define ABORTED		false		/* without D */
+#define AGAIN		skip
 #else
 #define ABORTED		aborted[me]
+#define AGAIN		skip	/* D: "something came between: begins again" */
 #endif
-#if !defined(ENDS) || defined(NO_BOUND)
+#if !defined(ENDS)
 #define GIVE_WAY	false
+#define COUNT		skip
+#define PREPARE		skip
+#elif defined(NO_BOUND)
+#define GIVE_WAY	false		/* without E */
 #define COUNT		skip
 #define PREPARE		skip
 #else
 #define GIVE_WAY	(aborts == TRIES)
-#define COUNT		aborts++
+#define COUNT		aborts++	/* "begins again: aborted {aborts} times" */
 /* past: whether the caller goes past the magazine */
 #define PREPARE								\
-	past = (aborts == TRIES);					\
+	past = (aborts == TRIES);	/* "{past?goes past the magazine:}" */ \
 	aborts = (past -> TRIES - 1 : 0)
 #endif
 
@@ -135,14 +141,14 @@ bool stepped;			/* the running thread has, since the switch */
 		    inside[me] = false; aborted[me] = false;		\
 		    if							\
 		    :: GIVE_WAY -> none; goto L##_end	/* E */		\
-		    :: !GIVE_WAY -> COUNT; goto L	/* D */		\
+		    :: !GIVE_WAY -> AGAIN; COUNT; goto L		\
 		    fi }						\
 	fi
 /* Begin, and load the magazine's address. */
-#define BEGIN(L)	L: RUN(inside[me] = true; m = table)	/* A */
+#define BEGIN(L)	L: RUN(inside[me] = true; m = table)	/* A: "loads the address: {m?the magazine:the null magazine}" */
 #define END		inside[me] = false; aborted[me] = false
 
-#define DEPOT_PUT(o)	assert(!depot[o] && !held[o]); depot[o] = true
+#define DEPOT_PUT(o)	assert(!depot[o] && !held[o]); /* "The object has two owners." */ depot[o] = true
 #define DEPOT_HAS	(depot[1] || depot[2] || depot[3])
 #define DEPOT_TAKE(o)							\
 	if								\
@@ -151,7 +157,7 @@ bool stepped;			/* the running thread has, since the switch */
 	:: !depot[1] && !depot[2] -> o = 3				\
 	fi;								\
 	depot[o] = false
-#define HAND_OUT(o)	assert(!held[o]); held[o] = true
+#define HAND_OUT(o)	assert(!held[o]); /* "The object has two owners." */ held[o] = true /* "malloc returns object {o}" */
 
 /* o: the object, 0 when there is none */
 #define POP_STEP(L, x)	STEP(L, x, o = 0)
@@ -159,13 +165,13 @@ bool stepped;			/* the running thread has, since the switch */
 	BEGIN(L);							\
 	POP_STEP(L, if							\
 		:: !m -> t = 0						\
-		:: else -> t = top			/* B */		\
+		:: else -> t = top	/* B: "loads top: {t}" */	\
 		fi);							\
 	POP_STEP(L, if							\
 		:: t == 0 -> o = 0; END; goto L##_end			\
-		:: else -> o = slot[t - 1]				\
+		:: else -> o = slot[t - 1]	/* B: "reads the slot: object {o}" */ \
 		fi);							\
-	POP_STEP(L, top = t - 1; END);			/* C */		\
+	POP_STEP(L, top = t - 1; /* C: "pops it: top = {top}" */ END);	\
 L##_end:
 
 /* ok: whether o found room */
@@ -174,28 +180,28 @@ L##_end:
 	BEGIN(L);							\
 	PUSH_STEP(L, if							\
 		:: !m -> t = SLOTS					\
-		:: else -> t = top					\
+		:: else -> t = top	/* B: "loads top: {t}" */	\
 		fi);							\
 	PUSH_STEP(L, if							\
 		:: t == SLOTS -> ok = false; END; goto L##_end		\
-		:: else -> ok = true; slot[t] = o			\
+		:: else -> ok = true; slot[t] = o	/* B: "writes object {o} to slot {t}" */ \
 		fi);							\
-	PUSH_STEP(L, top = t + 1; END);					\
+	PUSH_STEP(L, top = t + 1; /* C: "pushes it: top = {top}" */ END);	\
 L##_end:
 
 #ifdef PLAIN_REFILL
 #define RSTEP(L, x)	RUN(x)
-#define RBEGIN(L)	L: RUN(m = table)
+#define RBEGIN(L)	L: RUN(m = table)	/* without J */
 #else
 #define RSTEP(L, x)	STEP(L, x, skip)
 #define RBEGIN(L)	BEGIN(L)
 #endif
 #ifdef EARLY_COMMIT
-#define COMMIT_EARLY(L)	RSTEP(L, top = t + n)
+#define COMMIT_EARLY(L)	RSTEP(L, top = t + n /* C too early: "top = {top}" */)
 #define COMMIT_LATE(L)	RSTEP(L, END)
 #else
 #define COMMIT_EARLY(L)	skip
-#define COMMIT_LATE(L)	RSTEP(L, top = t + n; END)
+#define COMMIT_LATE(L)	RSTEP(L, top = t + n; /* C: "refill: top = {top}" */ END)
 #endif
 
 /* J: b[0..n-1], as many of nb as there is room for */
@@ -205,15 +211,15 @@ L##_end:
 		:: !m -> t = SLOTS					\
 		:: else -> t = top					\
 		fi;							\
-		n = (SLOTS - t < nb -> SLOTS - t : nb);			\
+		n = (SLOTS - t < nb -> SLOTS - t : nb);	/* J: "has {nb} to push, top is {t}" */ \
 		if							\
 		:: n == 0 -> END; goto L##_end				\
 		:: else							\
 		fi);							\
 	COMMIT_EARLY(L);						\
-	RSTEP(L, slot[t] = b[0]);					\
+	RSTEP(L, slot[t] = b[0] /* J: "writes object {b[0]} to slot {t}" */); \
 	if								\
-	:: n == 2 -> RSTEP(L, slot[t + 1] = b[1])			\
+	:: n == 2 -> RSTEP(L, slot[t + 1] = b[1] /* J: "writes object {b[1]} to slot {t + 1}" */) \
 	:: else								\
 	fi;								\
 	COMMIT_LATE(L);							\
@@ -221,7 +227,7 @@ L##_end:
 
 #ifdef PLAIN_FLUSH
 #define FSTEP(L, x)	RUN(x)
-#define FBEGIN(L)	L: RUN(m = table)
+#define FBEGIN(L)	L: RUN(m = table)	/* without K */
 #else
 #define FSTEP(L, x)	STEP(L, x, skip)
 #define FBEGIN(L)	BEGIN(L)
@@ -234,24 +240,24 @@ L##_end:
 		:: !m -> t = 0						\
 		:: else -> t = top					\
 		fi;							\
-		n = (t < BATCH -> t : BATCH);				\
+		n = (t < BATCH -> t : BATCH);	/* K: "loads top: {t}" */ \
 		if							\
 		:: n == 0 -> END; goto L##_end				\
 		:: else							\
 		fi);							\
-	FSTEP(L, b[0] = slot[t - n]);					\
+	FSTEP(L, b[0] = slot[t - n] /* K: "reads object {b[0]}" */);	\
 	if								\
-	:: n == 2 -> FSTEP(L, b[1] = slot[t - 1])			\
+	:: n == 2 -> FSTEP(L, b[1] = slot[t - 1] /* K: "reads object {b[1]}" */) \
 	:: else								\
 	fi;								\
-	FSTEP(L, top = t - n; END);					\
+	FSTEP(L, top = t - n; /* K: "pops them: top = {top}" */ END);	\
 L##_end:
 
 /* F: the null magazine is in the table: put the CPU's there, or a spare one. */
 #define INSTALL								\
 	if								\
 	:: !past && !mag_lock && (spare || aside) ->			\
-		spare = false; aside = false; table = true		\
+		spare = false; aside = false; table = true	/* F: "publishes a magazine" */ \
 	:: else								\
 	fi
 
@@ -261,7 +267,7 @@ L##_end:
 #else
 #define SET_ASIDE							\
 	if								\
-	:: table -> table = false; aside = true				\
+	:: table -> table = false; aside = true	/* L: "sets the magazine aside" */ \
 	:: true								\
 	fi
 #endif
@@ -270,7 +276,7 @@ L##_end:
 #define FORGET		m = false; t = 0; n = 0; i = 0; nb = 0; o = 0;	\
 			b[0] = 0; b[1] = 0; ok = false; past = false
 
-proctype thread(byte me)
+proctype thread(byte me)	/* "thread {me}" */
 {
 	byte b[BATCH], own[2];		/* a batch; objects that we hold */
 	byte t, n, i, nb, o, op, aborts;
@@ -327,7 +333,7 @@ proctype thread(byte me)
 		atomic { SET_ASIDE }
 	:: op < OPS && own[0] != 0 -> op++;			/* free */
 		RUN(o = own[0]; own[0] = own[1]; own[1] = 0;
-		    held[o] = false);
+		    held[o] = false);	/* "free of object {o}" */
 		PUSH(push)
 		if
 		:: !ok ->					/* full */
@@ -355,13 +361,14 @@ proctype thread(byte me)
 
 #define EMPTY								\
 	do								\
-	:: atomic { top > 0 -> top-- };					\
-		atomic { DEPOT_PUT(slot[top]) }				\
+	:: atomic { top > 0 -> top-- };	/* "takes object {slot[top]} out" */ \
+		atomic { assert(top < SLOTS); /* "A stack of the past has come back." */ \
+			 DEPOT_PUT(slot[top]) }				\
 	:: else -> break						\
 	od
 
 /* The other CPU. */
-proctype drain()
+proctype drain()		/* "who drains" */
 {
 	byte times;
 
@@ -372,26 +379,30 @@ proctype drain()
 		if
 		:: table || aside ->
 #ifdef OWN_FIRST
+			skip;	/* I too early: "has the magazine for itself" */
 			EMPTY;
 #endif
-			table = false;			/* G */
+			table = false;	/* G: "publishes the null magazine" */
 			if				/* H */
 #ifdef NO_FENCE
-			:: skip
+			:: skip				/* without H */
 #else
-			:: atomic { IRQ }
+			:: atomic { skip; /* H: "fences" */ IRQ }
 #endif
 #ifdef ASIDE_OWN
-			:: aside
+			:: aside			/* without H */
 #endif
-			::
 #ifndef LOST_MAG
-				atomic { table = true; aside = false }
-#endif
+			:: atomic { table = true; aside = false };	/* H: "cannot fence: publishes the magazine again" */
 				goto next
+#else
+			:: skip;	/* without H: "cannot fence, and goes on" */
+				goto next
+#endif
 			fi;
 #ifndef OWN_FIRST
-			EMPTY;				/* I */
+			skip;	/* I: "has the magazine for itself" */
+			EMPTY;
 #endif
 			atomic { spare = true; aside = false }
 		:: else
@@ -426,8 +437,8 @@ proctype judge()
 
 	atomic {
 		ended == 3 ->
-		assert(table + spare + aside == 1);
-		assert(table || aside || !top);
+		assert(table + spare + aside == 1);	/* "The magazine is lost." */
+		assert(table || aside || !top);	/* "There are objects in a magazine that is nobody's." */
 		do
 		:: i < top -> at[slot[i]]++; i++
 		:: else -> break
@@ -436,7 +447,8 @@ proctype judge()
 		do
 		:: i <= OBJS ->
 			at[i] = at[i] + held[i] + depot[i];
-			assert(at[i] == 1); i++
+			assert(at[i] == 1);	/* "Object {i} is in {at[i]} places." */
+			i++
 		:: else -> break
 		od
 	}
@@ -447,9 +459,9 @@ init {
 		/* some in the magazine, one with each thread or not */
 		slot[0] = 1; slot[1] = 2;
 		if
-		:: top = 2
-		:: top = 1; depot[2] = true
-		:: depot[1] = true; depot[2] = true
+		:: top = 2	/* "the magazine holds objects 1 and 2" */
+		:: top = 1; depot[2] = true	/* "the magazine holds object 1" */
+		:: depot[1] = true; depot[2] = true	/* "the magazine is empty" */
 		fi;
 		depot[3] = true;
 		run thread(0);

@@ -74,25 +74,28 @@ bool between;			/* somebody is between E and F */
 bool faulty;			/* the program is one with faults */
 
 #ifdef NO_STORE
-#define STORE		skip
+#define STORE		skip		/* without B */
 #else
-#define STORE		word = MARK
+#define STORE		word = MARK	/* "free: marks it" */
 #endif
 /* The caller's call is over here, as far as anybody can tell. */
-#define GIVE		atomic { STORE; owner = NONE }
+#define GIVE		atomic { owner = NONE; STORE }
 
 #ifdef NO_CHECK
-#define MARKED		true
+#define MARKED		true		/* without E */
+#define UNMARKED	false
 #else
-#define MARKED		(word == MARK)
+#define MARKED		(word == MARK)	/* E: "finds the mark" */
+#define UNMARKED	(word != MARK)	/* E: "finds no mark" */
 #endif
 #ifdef NO_WIPE
-#define WIPE		skip
+#define WIPE		skip		/* without F */
 #else
-#define WIPE		word = OTHER
+#define WIPE		word = OTHER	/* F: "wipes it" */
 #endif
-#define HAND_OUT	WIPE; assert(owner == NONE); owner = me; known[me] = true
-#define REFUSE		assert(faulty)
+#define HAND_OUT	WIPE; assert(owner == NONE); /* "The object has two owners." */ \
+			owner = me; known[me] = true	/* "has the object" */
+#define REFUSE		assert(faulty)	/* "A program without faults is refused an object." */
 
 #ifdef AT_ONCE
 #define ALONE		true
@@ -101,59 +104,59 @@ bool faulty;			/* the program is one with faults */
 #endif
 #define SPEND								\
 	if							/* E */	\
-	:: atomic { ALONE && MARKED -> between = true };			\
+	:: atomic { ALONE && MARKED -> between = true };		\
 		atomic { HAND_OUT; between = false }		/* F */	\
-	:: atomic { ALONE && !MARKED -> REFUSE }			\
+	:: atomic { ALONE && UNMARKED -> REFUSE }			\
 	fi
 
 #define PUT								\
 	atomic {							\
 		if						/* I */	\
-		:: in_slab -> skip					\
-		:: !in_slab -> in_slab = true				\
+		:: in_slab -> skip	/* "the bit is set: drops it" */ \
+		:: !in_slab -> in_slab = true	/* "puts it into its slab" */ \
 		fi							\
 	}
 #define PUSH								\
 	if								\
-	:: atomic { stack[0] < PLACES -> stack[0]++ }			\
-	:: atomic { stack[1] < PLACES -> stack[1]++ }			\
+	:: atomic { stack[0] < PLACES -> stack[0]++ }	/* "pushes it, CPU 0" */ \
+	:: atomic { stack[1] < PLACES -> stack[1]++ }	/* "pushes it, CPU 1" */ \
 	:: PUT								\
 	fi
 #define POP								\
 	if								\
-	:: atomic { stack[0] > 0 -> stack[0]-- }			\
-	:: atomic { stack[1] > 0 -> stack[1]-- }			\
+	:: atomic { stack[0] > 0 -> stack[0]-- }	/* "pops it, CPU 0" */ \
+	:: atomic { stack[1] > 0 -> stack[1]-- }	/* "pops it, CPU 1" */ \
 	fi
 
 #define MAY_USE		(owner == me || faulty && known[me])
 
-proctype thread(byte me)
+proctype thread(byte me)	/* "thread {me}" */
 {
 end:
 	do
 	:: MAY_USE ->						/* free */
 #ifdef LATE_STORE
 		PUSH;
-		GIVE
+		GIVE						/* B too late */
 #else
 		GIVE;						/* B */
 		PUSH						/* C */
 #endif
 	:: POP;							/* malloc, D */
 		SPEND
-	:: atomic { in_slab -> in_slab = false };		/* G */
+	:: atomic { in_slab -> in_slab = false };	/* G: "gets it under the lock" */
 #ifdef NO_SPENDING
 		atomic { HAND_OUT }
 #else
 		SPEND
 #endif
-	:: POP;							/* flush, H */
+	:: POP;							/* H */
 		PUT
-	:: atomic { in_slab -> in_slab = false };		/* refill, J */
+	:: atomic { in_slab -> in_slab = false };	/* J: "refill: takes it" */
 		PUSH
-	:: atomic { MAY_USE -> word = OTHER }			/* a write */
+	:: atomic { MAY_USE -> word = OTHER }	/* "writes to it" */
 #ifdef FORGED
-	:: atomic { MAY_USE -> word = MARK }
+	:: atomic { MAY_USE -> word = MARK }	/* "writes the mark to it" */
 #endif
 	od
 }
@@ -161,7 +164,7 @@ end:
 init {
 	atomic {
 		if
-		:: faulty = true
+		:: faulty = true	/* "the program is one with faults" */
 		:: skip
 		fi;
 		run thread(0);

@@ -54,7 +54,7 @@
 #define BIT(o)		(1 << (o))
 #define ALL		3
 
-byte lock = NONE;
+byte lock = NONE;		/* "the arena" */
 bool list;				/* the slab is on the remote list */
 bool queued;
 byte refs;
@@ -67,38 +67,40 @@ bool lived;				/* the slab was cut again */
 byte noted;
 byte ended;
 
-#define NO_HEAP		assert(!heap_gone)
-#define OWNED		assert(lock == me)
-#define UNLOCK		atomic { OWNED; lock = NONE }
+#define NO_HEAP		assert(!heap_gone)	/* "The heap has gone." */
+#define OWNED		assert(lock == me)	/* "The arena is not locked." */
+#define UNLOCK		atomic { OWNED; lock = NONE }	/* "unlocks {it}" */
 
 #ifdef NO_REF
 #define REF(n)		skip
+#define REFER		skip		/* without A */
 #else
 #define REF(n)		atomic { NO_HEAP; refs = refs + (n) }
+#define REFER		REF(1)		/* "takes a reference to the heap" */
 #endif
 #ifdef LATE_REF
 #define REF_FIRST	skip
-#define REF_LATE	REF(1)
+#define REF_LATE	REFER		/* A too late */
 #else
-#define REF_FIRST	REF(1)
+#define REF_FIRST	REFER		/* A */
 #define REF_LATE	skip
 #endif
 #ifdef PLAIN_BIT
 #define OR(o)								\
-	atomic { NO_HEAP; bits = remote; fault = (bits & BIT(o)) != 0 }; \
-	atomic { NO_HEAP; remote = bits | BIT(o) }
+	atomic { NO_HEAP; bits = remote; fault = (bits & BIT(o)) != 0 }; /* "loads the remote bits" */ \
+	atomic { NO_HEAP; remote = bits | BIT(o) }	/* "stores them with its own" */
 #else
 #define OR(o)								\
 	atomic { NO_HEAP; fault = (remote & BIT(o)) != 0;		\
-		 remote = remote | BIT(o) }
+		 remote = remote | BIT(o) }	/* "sets its remote bit{fault? (it was set):}" */
 #endif
 #ifdef NO_QUEUED
-#define SET_QUEUED	atomic { NO_HEAP; was = false; queued = true }
+#define SET_QUEUED	atomic { NO_HEAP; was = false; queued = true }	/* "sets queued, and does not look" */
 #else
-#define SET_QUEUED	atomic { NO_HEAP; was = queued; queued = true }
+#define SET_QUEUED	atomic { NO_HEAP; was = queued; queued = true }	/* "queued = 1, it was {was}" */
 #endif
 #ifdef BIT_LAST
-#define BIT_AND_QUEUED(o)	SET_QUEUED; OR(o)
+#define BIT_AND_QUEUED(o)	SET_QUEUED; /* C */ OR(o)	/* B too late */
 #else
 #define BIT_AND_QUEUED(o)						\
 	OR(o);						/* B */		\
@@ -109,15 +111,15 @@ byte ended;
 	fi
 #endif
 #ifdef EARLY_DROP
-#define DROP_EARLY	REF(-1)
+#define DROP_EARLY	REF(-1)		/* C too early: "drops its reference" */
 #define DROP_LATE	skip
 #else
 #define DROP_EARLY	skip
-#define DROP_LATE	REF(-1)
+#define DROP_LATE	REF(-1)		/* "drops the entry's reference" */
 #endif
 
 #define FREE_REMOTE(o)							\
-	REF_FIRST;					/* A */		\
+	REF_FIRST;							\
 	atomic { NO_HEAP; fault = (free & BIT(o)) != 0; was = fault };	\
 	if								\
 	:: fault -> REF_LATE						\
@@ -128,10 +130,11 @@ byte ended;
 	:: else								\
 	fi;								\
 	if								\
-	:: was -> REF(-1)						\
+	:: was -> REF(-1)	/* C: "drops its reference" */	\
 	:: else ->							\
 		DROP_EARLY;						\
-		atomic { NO_HEAP; assert(!list); list = true }	/* D */	\
+		atomic { NO_HEAP; assert(!list); /* "The slab is on the list twice." */ \
+			 list = true }	/* D: "puts the slab on the list" */ \
 	fi;								\
 	atomic { was = false; fault = false; bits = 0 }
 
@@ -141,7 +144,7 @@ byte ended;
 	atomic {							\
 		if							\
 		:: fault -> noted++					\
-		:: else -> free = free | BIT(o); nr_free++		\
+		:: else -> free = free | BIT(o); nr_free++ /* "sets its bit in the slab" */ \
 		fi;							\
 		fault = false						\
 	}
@@ -154,23 +157,23 @@ byte ended;
 #define COUNT(b)	(((b) & 1) + (((b) >> 1) & 1))
 #ifdef BITS_FIRST
 #define QUEUED_FIRST	skip
-#define QUEUED_LAST	atomic { NO_HEAP; queued = false }
+#define QUEUED_LAST	atomic { NO_HEAP; queued = false }	/* F too late: "queued = 0" */
 #else
-#define QUEUED_FIRST	atomic { NO_HEAP; queued = false }
+#define QUEUED_FIRST	atomic { NO_HEAP; queued = false }	/* F: "queued = 0" */
 #define QUEUED_LAST	skip
 #endif
 
 #define COLLECT								\
 	if								\
-	:: atomic { list -> list = false };		/* E */		\
-		QUEUED_FIRST;				/* F */		\
-		atomic {					/* G */	\
+	:: atomic { list -> list = false };	/* E: "takes the list" */ \
+		QUEUED_FIRST;						\
+		atomic {						\
 			NO_HEAP; OWNED;					\
 			noted = noted + COUNT(remote & free);		\
 			bits = FRESH(remote);				\
 			remote = 0;					\
 			free = free | bits;				\
-			nr_free = nr_free + COUNT(bits);		\
+			nr_free = nr_free + COUNT(bits); /* G: "takes in the remote bits: {bits}" */ \
 			bits = 0					\
 		};							\
 		QUEUED_LAST;						\
@@ -184,7 +187,7 @@ byte ended;
 #define INIT_QUEUED	skip
 #endif
 #ifdef NO_LOOK
-#define REFERENCED	false
+#define REFERENCED	false		/* without I */
 #else
 #define REFERENCED	(refs != 0)
 #endif
@@ -194,13 +197,13 @@ byte ended;
 	bool was, fault
 
 /* An object is freed. */
-proctype give(byte me; byte object)
+proctype give(byte me; byte object)	/* "free of object {object}" */
 {
 	LOCALS;
 
 	if
 	:: FREE_REMOTE(object)
-	:: atomic { lock == NONE -> lock = me };
+	:: atomic { lock == NONE -> lock = me };	/* "locks {it} / waits for {it}" */
 		COLLECT;
 		FREE_LOCK(object);
 		UNLOCK
@@ -209,20 +212,20 @@ proctype give(byte me; byte object)
 }
 
 /* Somebody has the lock. */
-proctype hold(byte me)
+proctype hold(byte me)			/* "holder {me - 1}" */
 {
 	LOCALS;
 
-	atomic { lock == NONE -> lock = me };
+	atomic { lock == NONE -> lock = me };	/* "locks {it} / waits for {it}" */
 	COLLECT;
 	if
 	:: atomic { !same && free == ALL && !heap_gone && !lived ->
 		    lived = true; free = ALL - BIT(0); nr_free--;
-		    INIT_QUEUED };				/* AGAIN */
+		    INIT_QUEUED };	/* "cuts the slab anew, hands object 0 out" */
 		UNLOCK;
 		FREE_REMOTE(0)
 	:: atomic { !same && free == ALL && !heap_gone && !REFERENCED ->
-		    heap_gone = true };				/* I */
+		    heap_gone = true };		/* I: "gives the heap back" */
 		UNLOCK
 	:: UNLOCK
 	fi;
@@ -238,17 +241,22 @@ proctype judge(byte me)
 	lock = me;
 	COLLECT;
 	if
-	:: same -> assert(free == BIT(0) && nr_free == 1 && noted == 1)
-	:: else -> assert(free == ALL && nr_free == 2 && noted == 0)
+	:: same ->
+		assert(free == BIT(0) && nr_free == 1 && noted == 1)
+		/* "At the end {nr_free} objects count as free and {noted} as freed twice." */
+	:: else ->
+		assert(free == ALL && nr_free == 2 && noted == 0)
+		/* "At the end only {nr_free} of 2 objects are free in their slab." */
 	fi;
-	assert(!remote && !list && !queued && !refs)
+	assert(!remote && !list && !queued && !refs)	/* "At the end something is left." */
 }
 
 init {
 	atomic {
 		if
 		:: run give(0, 0); run give(1, 1)
-		:: same = true; run give(0, 0); run give(1, 0)
+		:: same = true;		/* "both threads free the same object" */
+			run give(0, 0); run give(1, 0)
 		fi;
 		run hold(2);
 		run hold(3);

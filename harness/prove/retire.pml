@@ -82,15 +82,15 @@
 #define JUDGE	4
 
 /* per arena */
-byte lock[ARENAS] = NONE;
-bool retired[ARENAS];
-bool spare[ARENAS];
-bool table[ARENAS] = true;
-bool remote[ARENAS];			/* the slab is on its remote list */
-bool inbox[ARENAS];			/* a batch with object 0 is there */
-bool depot[ARENAS];			/* object 0 is there */
+byte lock[ARENAS] = NONE;		/* "arena {}" */
+bool retired[ARENAS];			/* "arena {}" */
+bool spare[ARENAS];			/* "arena {}" */
+bool table[ARENAS] = true;		/* "arena {}" */
+bool remote[ARENAS];	/* the slab is on its remote list */	/* "arena {}" */
+bool inbox[ARENAS];	/* a batch with object 0 is there */	/* "arena {}" */
+bool depot[ARENAS];	/* object 0 is there */			/* "arena {}" */
 
-byte registry = NONE;
+byte registry = NONE;			/* "the registry" */
 byte rounds;				/* arenas that are retired */
 
 /* the heap and its slab */
@@ -98,72 +98,79 @@ byte heap_arena;
 bool heap_gone;
 byte refs;
 bool queued;
-bool free_bit[2];
-bool remote_bit[2];
+bool free_bit[2];			/* "object {}" */
+bool remote_bit[2];			/* "object {}" */
 
 /* SRCU: who is in a section, and for whom a grace period waits */
 bool reads[READERS];
 bool awaited[READERS];
 byte ended;
 
-#define NO_HEAP		assert(!heap_gone)
-#define OWNED(a)	assert(lock[a] == me)
-#define ALIVE(a)	assert(!spare[a])
+#define NO_HEAP		assert(!heap_gone) /* "The heap has gone." */
+#define OWNED(a)	assert(lock[a] == me) /* "{it} guards what changes here, and is not locked." */
+#define ALIVE(a)	assert(!spare[a]) /* "{it} has become a spare one in the midst of a section." */
 #define HOME(o)								\
-	OWNED(heap_arena); NO_HEAP;					\
-	assert(!free_bit[o] && !remote_bit[o]); free_bit[o] = true
+	NO_HEAP;							\
+	assert(!free_bit[o] && !remote_bit[o]); /* "{it} has come home twice." */ \
+	free_bit[o] = true;		/* "puts {it} into its slab" */	\
+	OWNED(heap_arena)
 
 #define READ_LOCK	reads[me] = true
 #define READ_UNLOCK	atomic { reads[me] = false; awaited[me] = false }
+#define LOCK(a)		atomic { lock[a] == NONE -> lock[a] = me } /* "locks {it} / waits for {it}" */
 #define UNLOCK(a)	atomic { OWNED(a); lock[a] = NONE }
 
 /* A slab is on one list at most. */
 #define ADD_REMOTE(a)							\
-	atomic { assert(!remote[0] && !remote[1] && !remote[2]);	\
-		 remote[a] = true }
+	atomic { assert(!remote[0] && !remote[1] && !remote[2]); /* "The slab is on a list twice." */ \
+		 remote[a] = true }	/* M: "puts the slab on the remote list of {it}" */
 
 #define READ_OWNER							\
-	atomic { NO_HEAP; assert(heap_arena != left); owner = heap_arena }
+	atomic { NO_HEAP; assert(heap_arena != left); /* "It finds the same arena again, and goes round." */ \
+		 owner = heap_arena }	/* L: "reads heap->arena: {owner}" */
 #ifdef LOOK_FIRST
 #define QUEUE								\
 	do								\
 	:: READ_OWNER;							\
 		if							\
-		:: retired[owner] -> left = owner			\
-		:: else -> ADD_REMOTE(owner); break			\
+		:: retired[owner] -> left = owner	/* N too early: "sees that it is retired" */ \
+		:: else ->			/* N too early: "looks whether it is retired: no" */ \
+			ADD_REMOTE(owner); break			\
 		fi							\
 	od;								\
 	owner = 0; left = NONE
 #else
 #ifdef NO_LOOK
 #define LOOK(a)		false
+#define IN_USE		else		/* without N */
 #else
 #define LOOK(a)		retired[a]
+#define IN_USE		else		/* N: "looks whether it is retired: no" */
 #endif
 #define QUEUE								\
 	do								\
-	:: READ_OWNER;					/* L */		\
-		ADD_REMOTE(owner);			/* M */		\
-		if					/* N */		\
-		:: LOOK(owner) ->					\
+	:: READ_OWNER;						\
+		ADD_REMOTE(owner);					\
+		if							\
+		:: LOOK(owner) ->	/* N: "looks whether it is retired: yes" */ \
 			if						\
 			:: atomic { remote[owner] ->			\
-				    remote[owner] = false; left = owner } \
+				    remote[owner] = false; left = owner } /* "takes it back" */ \
 			:: !remote[owner] -> break			\
 			fi						\
-		:: else -> break					\
+		:: IN_USE -> break					\
 		fi							\
 	od;								\
 	owner = 0; left = NONE
 #endif
 
 #define FREE_REMOTE(o)							\
-	atomic { NO_HEAP; refs++ };					\
-	atomic { NO_HEAP; assert(!free_bit[o] && !remote_bit[o]);	\
-		 remote_bit[o] = true };				\
+	atomic { NO_HEAP; refs++ };		/* "references the heap" */ \
+	atomic { NO_HEAP; assert(!free_bit[o] && !remote_bit[o]); /* "{it} is freed twice." */ \
+		 remote_bit[o] = true };	/* "sets the remote bit of {it}" */ \
 	atomic { NO_HEAP; was = queued; queued = true };		\
 	if								\
-	:: was -> atomic { NO_HEAP; refs--; was = false }		\
+	:: was -> atomic { NO_HEAP; refs--; was = false } /* "finds the slab queued" */ \
 	:: else -> QUEUE						\
 	fi
 
@@ -175,31 +182,33 @@ byte ended;
 	fi
 
 #ifdef INTO_DEPOT
-#define KEEP(a)		true
+#define KEEP(a)		true		/* without P */
 #else
 #define KEEP(a)		!retired[a]
 #endif
 #define COLLECT_INBOX(a)						\
 	if								\
-	:: atomic { inbox[a] -> OWNED(a); inbox[a] = false };		\
+	:: atomic { inbox[a] -> inbox[a] = false; /* "takes the inbox of {it}" */ OWNED(a) }; \
 		if					/* P */		\
-		:: KEEP(a) -> depot[a] = true			\
-		:: else -> PUT(a, 0)					\
+		:: KEEP(a) -> depot[a] = true	/* "puts object 0 into the depot of {it}" */ \
+		:: else -> PUT(a, 0)		/* P: "puts nothing into a depot" */ \
 		fi							\
 	:: else								\
 	fi
 
 #define FLUSH_DEPOT(a)							\
 	if								\
-	:: atomic { depot[a] -> OWNED(a); depot[a] = false };		\
+	:: atomic { depot[a] -> depot[a] = false; /* "empties the depot of {it}" */ OWNED(a) }; \
 		PUT(a, 0)						\
 	:: else								\
 	fi
 
 #ifdef NO_PASS_ON
 #define FOREIGN(a)	false
+#define OURS		else			/* without O */
 #else
 #define FOREIGN(a)	(owner != a)
+#define OURS		else
 #endif
 
 #define COLLECT_BIT(o)							\
@@ -210,11 +219,11 @@ byte ended;
 
 #define COLLECT(a)							\
 	if								\
-	:: atomic { remote[a] -> OWNED(a); remote[a] = false };		\
+	:: atomic { remote[a] -> remote[a] = false; /* "takes the remote list of {it}" */ OWNED(a) }; \
 		atomic { NO_HEAP; owner = heap_arena };			\
 		if					/* O */		\
-		:: FOREIGN(a) -> QUEUE					\
-		:: else ->						\
+		:: FOREIGN(a) -> QUEUE	/* O: "sees that the slab is of arena {owner}" */ \
+		:: OURS ->						\
 			atomic { NO_HEAP; queued = false };		\
 			atomic {					\
 				NO_HEAP; COLLECT_BIT(0); COLLECT_BIT(1) \
@@ -235,20 +244,20 @@ byte ended;
 	atomic {							\
 		if							\
 		:: heap_arena == a && free_bit[0] && free_bit[1] &&	\
-		   !refs -> OWNED(a); heap_gone = true			\
+		   !refs -> OWNED(a); heap_gone = true	/* "gives the heap back" */ \
 		:: else							\
 		fi							\
 	}
 
 #ifdef NO_RECHECK
-#define STILL_OWNER(a)	true
+#define STILL_OWNER(a)	true		/* without J */
 #else
-#define STILL_OWNER(a)	(heap_arena == a)
+#define STILL_OWNER(a)	(heap_arena == a)	/* J: "reads heap->arena again: the same" */
 #endif
 #ifdef NO_RETIRED
-#define USABLE(a)	true
+#define USABLE(a)	true		/* without I */
 #else
-#define USABLE(a)	(!retired[a])
+#define USABLE(a)	(!retired[a])	/* I: "looks whether {it} is retired: no" */
 #endif
 
 #define END		a = 0; ended++
@@ -259,56 +268,57 @@ byte ended;
 /* Make an arena of the spare one. */
 #define CREATE								\
 	atomic { registry == NONE && spare[0] -> registry = me };	\
-	atomic { lock[0] == NONE -> lock[0] = me };			\
-	retired[0] = false;						\
+	LOCK(0);							\
+	retired[0] = false;	/* "{it}, a spare one, is in use again" */ \
 	UNLOCK(0);							\
 	atomic { spare[0] = false; table[0] = true };			\
 	registry = NONE
 
 /* An object is freed: alone, or, by one of the two, as a batch. */
-proctype give(byte me)
+proctype give(byte me)		/* "free of object {me}" */
 {
 	LOCALS;
 
 again:
 	if
-	:: atomic { NO_HEAP; a = heap_arena };
+	:: atomic { NO_HEAP; a = heap_arena };		/* "reads heap->arena: {a}" */
 		if
-		:: atomic { lock[a] == NONE -> lock[a] = me }
+		:: LOCK(a)
 		:: lock[a] != NONE -> goto again
 		fi;
 		if						/* J */
 		:: STILL_OWNER(a) -> skip
-		:: else -> UNLOCK(a); goto again
+		:: else ->	/* J: "reads heap->arena again: another one" */
+			UNLOCK(a); goto again
 		fi;
 		ENTER(a);
 		if
 		:: atomic { HOME(me) }
-		:: me == 0 -> depot[a] = true
+		:: me == 0 -> depot[a] = true	/* "puts object 0 into the depot of {it}" */
 		fi;
-		UNLOCK(a)
+		UNLOCK(a)		/* "unlocks it" */
 	:: FREE_REMOTE(me)
 	:: me == 0 ->						/* K */
-		READ_LOCK;
-		atomic { NO_HEAP; a = heap_arena };
+		READ_LOCK;		/* "begins a section" */
+		atomic { NO_HEAP; a = heap_arena };	/* K: "reads heap->arena: {a}" */
 #ifdef NO_SECTION
-		READ_UNLOCK;
+		READ_UNLOCK;		/* without K */
 #else
 		ALIVE(a);
 #endif
-		inbox[a] = true;
-		READ_UNLOCK
+		inbox[a] = true;	/* K: "adds a batch with object 0 to the inbox of {it}" */
+		READ_UNLOCK		/* "ends its section" */
 	fi;
 	atomic { END }
 }
 
 /* Or the depot of arena 2 gives the other object back, in no section. */
-proctype send(byte me)
+proctype send(byte me)		/* "the depot of arena 2" */
 {
 	LOCALS;
 
 	a = 2;
-	atomic { lock[a] == NONE -> lock[a] = me };
+	LOCK(a);
 	FREE_REMOTE(me);
 	UNLOCK(a);
 	atomic { END }
@@ -318,14 +328,14 @@ proctype send(byte me)
  * Somebody comes for an object, in a section or not, and gives back what nobody
  * needs. An arena that is not there is made.
  */
-proctype allocate(byte me)
+proctype allocate(byte me)	/* "malloc" */
 {
 	LOCALS;
 	bool section;
 
 again:
 	if
-	:: atomic { READ_LOCK -> section = true }
+	:: atomic { READ_LOCK -> section = true }	/* "begins a section" */
 	:: true
 	fi;
 	if
@@ -334,14 +344,14 @@ again:
 	:: a = 2
 	fi;
 	if
-	:: table[a] ->
-		atomic { lock[a] == NONE -> lock[a] = me };
-		assert(!section || !spare[a]);
+	:: table[a] ->			/* "finds {it} in the table" */
+		LOCK(a);
+		assert(!section || !spare[a]);	/* "Arena {a} has become a spare one in the midst of a section." */
 		if						/* I */
 		:: USABLE(a) -> goto usable
-		:: else ->
+		:: else ->		/* I: "looks whether arena {a} is retired: yes" */
 			UNLOCK(a);
-			assert(!section || !spare[a])
+			assert(!section || !spare[a])	/* "Arena {a} has become a spare one in the midst of a section." */
 		fi
 	:: !table[a]
 	fi;
@@ -355,12 +365,15 @@ usable:
 	ENTER(a);
 	FLUSH_DEPOT(a);
 	PURGE(a);
-	atomic { assert(!retired[a]); UNLOCK(a) };	/* makes a heap */
+	atomic {
+		assert(!retired[a]);	/* "It makes a heap in an arena that nobody will find again." */
+		UNLOCK(a)		/* "makes a heap there, unlocks it" */
+	};
 	atomic { READ_UNLOCK; section = false; END }
 }
 
 /* Arena 0 in favour of 1, then, beside a depot, 1 in favour of 2. */
-proctype retire(byte me)
+proctype retire(byte me)	/* "pm_arena_retire()" */
 {
 	byte r;
 	LOCALS;
@@ -370,54 +383,64 @@ proctype retire(byte me)
 	:: r < rounds ->
 		atomic { registry == NONE -> registry = me };
 #ifndef LATE_UNLINK
-		table[r] = false;				/* A */
+		table[r] = false;	/* A: "takes {it} out of the table" */
 #endif
 #ifndef NO_LOCK
-		atomic { lock[r] == NONE -> lock[r] = me };	/* B */
+		LOCK(r);					/* B */
+#else
+		/* without B */
 #endif
-		atomic { lock[r + 1] == NONE -> lock[r + 1] = me };
+		LOCK(r + 1);					/* B */
 		ENTER(r);					/* C */
 #ifndef NO_FLUSH
-		FLUSH_DEPOT(r);
+		FLUSH_DEPOT(r);					/* C */
+#else
+		skip;						/* without C */
 #endif
 #ifdef RETIRED_FIRST
-		retired[r] = true;
+		retired[r] = true;	/* E too early: "says that {it} is retired" */
 #endif
 		if						/* D */
 		:: heap_gone
 		:: atomic { !heap_gone && heap_arena == r ->
-			    heap_arena = r + 1 }
+			    heap_arena = r + 1 }	/* D: "heap->arena = {r + 1}" */
 		:: else
 		fi;
 #ifndef RETIRED_FIRST
-		retired[r] = true;				/* E */
+		retired[r] = true;	/* E: "says that {it} is retired" */
 #endif
 #ifndef NO_LOCK
 		UNLOCK(r);
 #endif
-		UNLOCK(r + 1);
+		UNLOCK(r + 1);		/* F: "unlocks" */
 #ifndef NO_SYNC
 		atomic {					/* F */
 			awaited[0] = reads[0];
 			awaited[1] = reads[1];
 			awaited[2] = reads[2]
 		};
-		!awaited[0] && !awaited[1] && !awaited[2];
+		!awaited[0] && !awaited[1] && !awaited[2];	/* F: "a grace period has passed" */
+#else
+		skip;						/* without F */
 #endif
 #ifdef LATE_UNLINK
-		table[r] = false;
+		table[r] = false;	/* A too late: "takes {it} out of the table" */
 #endif
 		atomic { lock[r] == NONE -> lock[r] = me };
-		atomic { lock[r + 1] == NONE -> lock[r + 1] = me };
+		atomic { lock[r + 1] == NONE -> lock[r + 1] = me };	/* G: "locks both" */
 #ifndef NO_SECOND_INBOX
 		COLLECT_INBOX(r);				/* G */
+#else
+		/* without G */
 #endif
 #ifndef NO_SECOND_REMOTE
-		COLLECT(r);
+		COLLECT(r);					/* G */
+#else
+		skip;						/* without G */
 #endif
 		UNLOCK(r);
 		UNLOCK(r + 1);
-		spare[r] = true;				/* H */
+		spare[r] = true;	/* H: "makes {it} a spare one" */
 		registry = NONE;
 		r++
 	od;
@@ -440,10 +463,10 @@ proctype judge(byte me)
 			UNLOCK(a);
 		a++
 	od;
-	assert(free_bit[0] && free_bit[1]);
-	assert(!remote_bit[0] && !remote_bit[1]);
-	assert(!refs && !queued);
-	assert(!remote[0] && !remote[1] && !remote[2])
+	assert(free_bit[0] && free_bit[1]);	/* "At the end an object has not come home." */
+	assert(!remote_bit[0] && !remote_bit[1]);	/* "At the end a remote bit is left." */
+	assert(!refs && !queued);	/* "At the end the heap is referenced." */
+	assert(!remote[0] && !remote[1] && !remote[2])	/* "At the end the slab is on a list." */
 }
 
 init {

@@ -75,13 +75,13 @@
 #define FORKER	3
 #define BATCHES	1
 
-byte registry = NONE;
-byte mag_lock = NONE;
-byte gp = NONE;
-byte readers = NONE;
-byte arena = NONE;
-byte spare = NONE;
-byte pages = NONE;
+byte registry = NONE;			/* "the registry" */
+byte mag_lock = NONE;			/* "pm_mag_lock" */
+byte gp = NONE;				/* "liburcu's grace period" */
+byte readers = NONE;			/* "liburcu's readers" */
+byte arena = NONE;			/* "the arena" */
+byte spare = NONE;			/* "the spare arena" */
+byte pages = NONE;			/* "the pages" */
 
 bool reads[THREADS];
 bool awaited[THREADS];
@@ -99,10 +99,10 @@ byte carriers;
 
 bool child;
 
-#define LOCK(l)		atomic { l == NONE -> l = me }
-#define UNLOCK(l)	atomic { assert(l == me); l = NONE }
-#define READ_LOCK	reads[me] = true
-#define READ_UNLOCK	atomic { reads[me] = false; awaited[me] = false }
+#define LOCK(l)		atomic { l == NONE -> l = me }	/* "locks {it} / waits for {it}" */
+#define UNLOCK(l)	atomic { assert(l == me); /* "{it} is not locked." */ l = NONE } /* "unlocks {it}" */
+#define READ_LOCK	reads[me] = true	/* "begins a section" */
+#define READ_UNLOCK	atomic { reads[me] = false; awaited[me] = false }	/* "ends its section" */
 
 #define SYNCHRONIZE							\
 	LOCK(gp);							\
@@ -113,12 +113,12 @@ bool child;
 		awaited[2] = reads[2]					\
 	};								\
 	UNLOCK(readers);						\
-	!awaited[0] && !awaited[1] && !awaited[2];			\
+	!awaited[0] && !awaited[1] && !awaited[2]; /* "a grace period has passed / waits for the end of a section" */ \
 	UNLOCK(gp)
 
 #define COLLECT								\
 	if								\
-	:: atomic { list -> list = false };				\
+	:: atomic { list -> list = false };	/* "takes the remote list" */ \
 		queued = false;						\
 		remote_bit = false;					\
 		refs--							\
@@ -134,7 +134,7 @@ bool child;
 	half = false;							\
 	UNLOCK(arena)
 
-proctype retire(byte me)
+proctype retire(byte me)	/* "pm_arena_retire()" */
 {
 	{
 		LOCK(registry);
@@ -147,19 +147,21 @@ proctype retire(byte me)
 	} unless { child }
 }
 
-proctype allocate(byte me)
+proctype allocate(byte me)	/* "malloc" */
 {
 	{
-		LOCK(readers);			/* registers */
+		LOCK(readers);			/* N */
 #ifdef NESTED_MAKES
+		skip;				/* without N */
 		LOCK(registry);
 		UNLOCK(registry);
 #endif
-		UNDER_ARENA;			/* N */
+		UNDER_ARENA;
 		UNLOCK(readers);
 		READ_LOCK;
 		UNDER_ARENA;
 #ifdef SECTION
+		skip;				/* without M */
 		LOCK(registry);
 		UNLOCK(registry);
 		READ_UNLOCK;
@@ -175,34 +177,34 @@ proctype allocate(byte me)
 	} unless { child }
 }
 
-proctype give(byte me)
+proctype give(byte me)		/* "free" */
 {
 	{
 		LOCK(spare);
 		UNLOCK(spare);
 		READ_LOCK;
-		refs++;
-		remote_bit = true;
-		queued = true;
-		list = true;
+		refs++;				/* "references the heap" */
+		remote_bit = true;		/* "sets a remote bit" */
+		queued = true;			/* "queued = 1" */
+		list = true;			/* "puts the slab on the list" */
 		READ_UNLOCK;
-		carriers++;
+		carriers++;			/* "counts itself as a carrier" */
 		if
-		:: atomic { batches -> batches-- };
-			inbox++
+		:: atomic { batches -> batches-- };	/* "takes a spare batch" */
+			inbox++		/* "adds it to the inbox" */
 		:: else
 		fi;
-		carriers--
+		carriers--			/* "counts itself out" */
 	} unless { child }
 }
 
-proctype fork(byte me)
+proctype fork(byte me)		/* "fork(){child?, the child:}" */
 {
 #ifdef MAG_FIRST
-	LOCK(mag_lock);
+	LOCK(mag_lock);			/* B too early */
 #endif
 #ifdef ARENAS_FIRST
-	LOCK(arena);
+	LOCK(arena);			/* D too early */
 #endif
 #ifndef REGISTRY_LATE
 	LOCK(registry);			/* A */
@@ -212,30 +214,36 @@ proctype fork(byte me)
 #endif
 #if !defined(URCU_LATE) && !defined(NO_URCU)
 	LOCK(gp);			/* C */
-	LOCK(readers);
+	LOCK(readers);			/* C */
+#endif
+#ifdef NO_URCU
+	skip;				/* without C */
 #endif
 #ifdef REGISTRY_LATE
-	LOCK(registry);
+	LOCK(registry);			/* A too late */
 #endif
 #ifdef MAG_LATE
-	LOCK(mag_lock);
+	LOCK(mag_lock);			/* B too late */
 #endif
 #ifdef PAGES_FIRST
-	LOCK(pages);
+	LOCK(pages);			/* E too early */
 #endif
 #if !defined(ARENAS_FIRST) && !defined(NO_ARENAS)
 	LOCK(arena);			/* D */
 #endif
+#ifdef NO_ARENAS
+	skip;				/* without D */
+#endif
 #ifdef URCU_LATE
-	LOCK(gp);
-	LOCK(readers);
+	LOCK(gp);			/* C too late */
+	LOCK(readers);			/* C too late */
 #endif
 #ifndef PAGES_FIRST
 	LOCK(pages);			/* E */
 #endif
-	if				/* F */
-	:: child = true; goto child_goes_on
-	:: skip
+	if
+	:: child = true; goto child_goes_on	/* F: "fork(): the child goes on" */
+	:: skip				/* F: "fork(): the parent goes on" */
 	fi;
 	UNLOCK(pages);			/* G */
 #ifndef NO_ARENAS
@@ -250,33 +258,43 @@ proctype fork(byte me)
 	goto ended;
 
 child_goes_on:
-	pages = NONE;			/* H */
+	pages = NONE;			/* H: "makes its locks new" */
 #ifndef NO_ARENAS
 	arena = NONE;
 #endif
 #ifndef NO_SPARES
-	spare = NONE;
+	spare = NONE;			/* H: "makes those of spare arenas new" */
+#else
+	skip;				/* without H */
 #endif
-	list = false;			/* I */
+	list = false;			/* I: "empties the remote list" */
 #ifndef NO_REQUEUE
 	if
 	:: refs ->
 		queued = false;
 #ifndef OLD_REFS
-		refs = 0;
+		refs = 0;		/* I: "counts the references again" */
+#else
+		/* without I */
 #endif
 		if
-		:: remote_bit -> queued = true; list = true; refs++
+		:: remote_bit -> queued = true; list = true; refs++	/* I: "queues the slab" */
 		:: else
 		fi
 	:: else
 	fi;
+#else
+	skip;				/* without I */
 #endif
 #ifndef NO_BATCHES
-	batches = BATCHES - inbox;	/* J */
+	batches = BATCHES - inbox;	/* J: "makes spare what is in no inbox" */
+#else
+	skip;				/* without J */
 #endif
 #ifndef OLD_READERS
-	atomic { reads[0] = false; reads[1] = false; reads[2] = false };	/* L */
+	atomic { reads[0] = false; reads[1] = false; reads[2] = false };	/* L: "forgets the readers" */
+#else
+	skip;				/* without L */
 #endif
 #ifndef NO_URCU
 	readers = NONE;
@@ -285,19 +303,21 @@ child_goes_on:
 	mag_lock = NONE;
 	registry = NONE;
 #ifndef NO_FORGET
-	carriers = 0;			/* K */
+	carriers = 0;			/* K: "sets the carriers' counts to 0" */
+#else
+	skip;				/* without K */
 #endif
 
 	/* The child lives: it retires an arena, and collects. */
-	assert(!half);
-	carriers == 0;
+	assert(!half);		/* "What the arena's lock guards is half changed, in the child." */
+	carriers == 0;		/* "no carrier is left / waits for a carrier that is not there" */
 	LOCK(registry);
 	LOCK(mag_lock);
 	LOCK(spare);
 	UNDER_ARENA;
 	SYNCHRONIZE;
-	assert(!remote_bit && !queued && !refs && !list);
-	assert(batches + inbox == BATCHES);
+	assert(!remote_bit && !queued && !refs && !list);	/* "In the child an object never comes home, or its heap never goes." */
+	assert(batches + inbox == BATCHES);	/* "In the child a batch is lost." */
 ended:
 	skip
 }
