@@ -5,7 +5,7 @@ import html
 import textwrap
 
 # In pixels: of a column, of a line of text, of what is around it. A letter takes some.
-COLUMNS = {1: 420, 2: 350, 3: 265, 4: 198, 5: 160}
+COLUMNS = {1: 420, 2: 340, 3: 250, 4: 187, 5: 150}
 LINE, PAD, GAP, BADGE, LETTER = 16, 6, 5, 22, 7.3
 
 
@@ -96,4 +96,5 @@ class Drawing:
         return element(
             "svg", "\n".join([lines] + self.parts), class_="picture interleaving",
             id="interleaving-" + self.name, role="img", aria_label=self.alt,
-            style="width: %dpx" % self.width, viewBox="0 0 %d %d" % (self.width, self.y))
+            style="width: %dpx; min-width: %dpx" % (self.width, self.width * 7 // 10),
+            viewBox="0 0 %d %d" % (self.width, self.y))

@@ -150,11 +150,13 @@ proctype retire(byte me)	/* "pm_arena_retire()" */
 proctype allocate(byte me)	/* "malloc" */
 {
 	{
-		LOCK(readers);			/* N */
+		LOCK(readers);
 #ifdef NESTED_MAKES
 		skip;				/* without N */
 		LOCK(registry);
 		UNLOCK(registry);
+#else
+		skip;				/* N: "registers, and makes no arena" */
 #endif
 		UNDER_ARENA;
 		UNLOCK(readers);
