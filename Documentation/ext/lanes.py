@@ -53,7 +53,7 @@ class Drawing:
         width = self.column - 10
         words = row.text
         if row.kind == "without":
-            words = "left out" + (": " + words if words else "")
+            words = words or "left out"
         elif row.kind == "moved":
             words = "%s (%s)" % (words, row.moved.strip())
         lines = wrap(words, width - BADGE - 14)

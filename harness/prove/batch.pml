@@ -76,7 +76,7 @@ byte ended;
 #define FORGET		atomic { h = 0; c = 0; n = 0; b = 0; a = 0 }
 
 #ifdef LATE_FILL
-#define FILL_FIRST	skip
+#define FILL_FIRST	skip			/* without D: "not yet" */
 #define FILL_LATE	filled[b] = true	/* D too late: "fills batch {b}" */
 #else
 #define FILL_FIRST	filled[b] = true	/* D: "fills batch {b}" */
