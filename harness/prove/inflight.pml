@@ -179,9 +179,11 @@ proctype look()				/* "who looks" */
 	do
 	:: i < CARRIERS -> count[i] == 0; i++
 #ifdef WAIT_FIRST
-	:: else -> break		/* G too early: "every count is 0" */
+	:: else ->			/* G too early: "every count is 0" */
+		break
 #else
-	:: else -> break		/* G: "every count is 0" */
+	:: else ->			/* G: "every count is 0" */
+		break
 #endif
 	od;
 #else
@@ -214,7 +216,7 @@ proctype look()				/* "who looks" */
 		fi
 	};
 #else
-	/* without J */
+	skip;				/* without J */
 #endif
 	assert(at == SLAB || !marked);	/* K: "It is free, yet not in its slab: taken for live." */
 	mag_lock = false;

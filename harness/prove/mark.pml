@@ -136,6 +136,7 @@ end:
 	do
 	:: MAY_USE ->						/* free */
 #ifdef LATE_STORE
+		skip;					/* without B: "not yet" */
 		PUSH;
 		GIVE						/* B too late */
 #else
@@ -163,6 +164,9 @@ end:
 
 init {
 	atomic {
+#ifdef NO_FIRST
+		skip;						/* without A */
+#endif
 		if
 		:: faulty = true	/* "the program is one with faults" */
 		:: skip

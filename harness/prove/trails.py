@@ -358,7 +358,7 @@ class Run:
     def marked(self, what):
         """Whether the step that a variant leaves out, or has elsewhere, can be seen."""
         moved = re.match("([A-Z]) (is left out|comes (before|after) ([A-Z]))", what)
-        return not moved or any(row.kind != "step" and row.letter in moved.group(1, 4)
+        return not moved or what in self.first or any(row.kind != "step" and row.letter in moved.group(1, 4)
                                 for row in self.rows)
 
     def tell(self, pending):
@@ -368,7 +368,8 @@ class Run:
         thread, line = pending
         statement = self.expanded.lines[line - 1]
         if not thread:
-            self.first += [self.fill(note.text, thread, statement)
+            self.first += [self.fill(note.text, thread, statement) if note.text else
+                           note.without + " is left out"
                            for note in self.expanded.told(line)]
         if thread not in self.threads or re.match(r"\s*assert\b", statement):
             return
