@@ -41,7 +41,8 @@ BUILD = os.environ.get("MODELS_BUILD", os.path.join(TOP, "build", "models"))
 # No label marks progress in a model, so every cycle is one without any.
 ENDS = "-DENDS"
 # Breadth first: the shortest run that goes wrong. A cycle can only be looked for in depth.
-# A fault is found early, so that optimising would take longer than it saves.
+# A fault is found early, so that optimising would take longer than it saves. States are
+# remembered by a hash: one may be missed, but a run that is found is one of the model.
 SHORTEST = ["-O0", "-w", "-DMEMLIM=3072", "-DSAFETY", "-DBFS", "-DHC4"]
 CYCLE = ["-O0", "-w", "-DMEMLIM=3072", "-DNP"]
 DEPTHS = 50, 75, 100, 150, 250, 100000
