@@ -13,8 +13,6 @@ light and for dark.
     :recorded:`one-lock machine`            on what it was recorded
 
 So a sentence of the book cannot say another figure than the run has.
-
-The role word leads to the glossary, as term does; a word that is not there is plain.
 """
 
 import os
@@ -24,7 +22,6 @@ import sys
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
-from sphinx.roles import XRefRole
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STUDY = os.path.join(TOP, "harness", "study")
@@ -183,12 +180,6 @@ def recorded_role(_name, rawtext, text, lineno, inliner, _options=None, _content
         return [inliner.problematic(rawtext, rawtext, message)], [message]
 
 
-def word(_name, rawtext, text, lineno, inliner, _options=None, _content=()):
-    """A word of the glossary, if it is there."""
-    role = XRefRole(innernodeclass=nodes.inline)
-    return role("std:term", rawtext, text, lineno, inliner)
-
-
 def write_css(app, error):
     """The colours, beside the others."""
     if not error:
@@ -200,7 +191,6 @@ def write_css(app, error):
 def setup(app):
     app.add_directive("lesson", Drawn)
     app.add_role("recorded", recorded_role)
-    app.add_role("word", word)
     app.add_css_file("charts.css")
     app.connect("build-finished", write_css)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
