@@ -10,7 +10,8 @@
 
 static void pm_arena_count_depot(struct pm_arena *arena, unsigned int class, long n)
 {
-	arena->depot_bytes += n * (long)pm_classes[class].size;
+	WRITE_ONCE(arena->depot_bytes,
+		   arena->depot_bytes + n * (long)pm_classes[class].size);
 }
 
 /* How many of @n objects are within the arena's share. */

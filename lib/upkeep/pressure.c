@@ -19,21 +19,11 @@
 #include "arena/arena.h"
 #include "arena/check.h"
 #include "arena/decay.h"
+#include "arena/depots.h"
 #include "arena/registry.h"
 #include "back/extent.h"
 #include "front/drain.h"
 #include "front/magazine.h"
-
-/* Bytes of free objects that an arena's depots hold. */
-static size_t pm_pressure_in_depots(const struct pm_arena *arena)
-{
-	unsigned int class;
-	size_t bytes = 0;
-
-	pm_for_each_class(class)
-		bytes += pm_depot_nr(&arena->depot[class]) * pm_class_bytes(class);
-	return bytes;
-}
 
 /**
  * pm_pressure_free() - about how much could be given back
@@ -54,7 +44,7 @@ size_t pm_pressure_free(void)
 	for (id = 0; id < pm_arena_table_size; id++) {
 		arena = pm_arena_at(id);
 		if (arena)
-			bytes += pm_pressure_in_depots(arena);
+			bytes += pm_arena_in_depots(arena);
 	}
 	return bytes;
 }

@@ -2,7 +2,7 @@
 /*
  * What an allocator holds on a machine with many CPUs.
  *
- *	crowd crowd THREADS OBJECTS	threads that each have so many small objects
+ *	crowd many THREADS OBJECTS	threads that each have so many small objects
  *	crowd tour MIB			one thread that builds and frees so much on
  *					each CPU in turn
  *
@@ -147,7 +147,7 @@ static void tour(unsigned long mib)
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && !strcmp(argv[1], "crowd")) {
+	if (argc == 4 && !strcmp(argv[1], "many")) {
 		nr_objects = strtoul(argv[3], NULL, 10);
 		crowd(strtoul(argv[2], NULL, 10));
 		return 0;
@@ -156,6 +156,6 @@ int main(int argc, char **argv)
 		tour(strtoul(argv[2], NULL, 10));
 		return 0;
 	}
-	fprintf(stderr, "usage: crowd crowd THREADS OBJECTS | crowd tour MIB\n");
+	fprintf(stderr, "usage: crowd many THREADS OBJECTS | crowd tour MIB\n");
 	return 2;
 }
