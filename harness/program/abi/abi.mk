@@ -31,4 +31,4 @@ check-abi: $(filter-out none,$(PMALLOC_LIB)) debug abi-build ## test the malloc 
 	@$(abi-prove) -j$(ABI_JOBS) $(ABI_TESTS)
 
 check-programs: $(filter-out none,$(PMALLOC_LIB)) abi-build ## run real programs
-	@ABI_TIMEOUT=300 $(abi-prove) $(abi-dir)/filters.sh $(abi-dir)/programs.sh
+	@ABI_TIMEOUT=600 $(abi-prove) $(abi-dir)/filters.sh $(abi-dir)/programs.sh
