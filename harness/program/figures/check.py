@@ -122,13 +122,15 @@ def difference(a, b, path="report"):
         yield "%s is %s outside, %s inside" % (path, a, b)
 
 
-def without_resident(report):
-    """A report without what only the process itself can find out."""
+def as_from_outside(report):
+    """A report without what only the process itself tells: what is resident, and what it
+    chose by itself."""
     report = dict(report, memory=[dict(part, resident=None) for part in report["memory"]],
                   memory_sum=dict(report["memory_sum"], resident=None))
     for part in report["memory"]:
         if "cpus" in part:
             part["cpus"] = [dict(cpu, resident=None) for cpu in part["cpus"]]
+    del report["thp"]
     return report
 
 
@@ -163,7 +165,7 @@ def watch(name, load, reads):
         inside = json.loads(load.ask("report"))
         result(all(part["resident"] is not None for part in inside["memory"]),
                "%s: says of itself what is resident" % name)
-        inside = without_resident(inside)
+        inside = as_from_outside(inside)
         outside = process.read()
         result(outside == inside, "%s: agrees with its own report" % name,
                *list(difference(outside, inside))[:10])
