@@ -23,6 +23,7 @@
  *   PM_CHUNK_MIN	least bytes to map for large objects, 0 for as many as asked
  *   PM_CHUNK_MAX	most bytes to map at once for large objects, beyond what is
  *			asked
+ *   PM_HUGE_BYTES	bytes of a huge page, where heaps may have some
  *   PM_LARGE_MAX	largest single object in bytes
  *   __pm_local		hidden visibility, where there is such a thing
  *   PM_MARK		1: free objects carry a mark; 0 in a build that is made to

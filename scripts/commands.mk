@@ -25,7 +25,7 @@ style: ## check the form of every source file
 # The book has pictures that are drawn from the core's objects.
 core-objs := $(core-srcs:lib/%.c=$(B)/lib/%.o)
 
-docs: $(core-objs) ## make the book: build/docs/index.html
+docs: $(core-objs) ## make the book: build/docs/index.html (1 min, at first 4, for Spin)
 	@scripts/docs $(B)/lib
 
 check-docs: lib ## make the book without warnings, and hold it against the source

@@ -4,7 +4,7 @@
 
 .PHONY: check-models check-steps
 
-check-models: ## verify the protocols, and that each step of them is needed (Spin, 90 s)
+check-models: ## verify the protocols, and that each step of them is needed (Spin, 3 min)
 	@MODELS_BUILD=$(abspath $(B))/models \
 		prove -v -e harness/prove/run $(wildcard harness/prove/*.pml)
 

@@ -16,7 +16,7 @@
 #include "base/testing.h"
 
 /* Units of a huge page, and a heap has a whole number of them where there are any. */
-#define PM_HUGE_UNITS		128
+#define PM_HUGE_UNITS		(PM_HUGE_BYTES / PM_UNIT_SIZE)
 
 /* In pm_heap.marked: there are pages, but no marks. No class has the number. */
 #define PM_MARKED_FOR_NONE	255

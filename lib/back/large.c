@@ -49,6 +49,16 @@ static size_t pm_large_with_headroom(size_t size)
 	return sum > PM_LARGE_MAX - PM_EXTENT_GRAIN ? size : sum;
 }
 
+/* The map knows it from now on. Return: false without memory for that. */
+static bool pm_large_publish(struct pm_extent *e, gfp_t gfp)
+{
+	if (!pm_pagemap_add_large(e, pm_extent_addr(e), gfp))
+		return false;
+	atomic_long_inc(&pm_large_counts.allocs);
+	pm_large_count(pm_extent_size(e), 1);
+	return true;
+}
+
 /* An extent of @size bytes, or @most if they can be had. */
 static void *pm_large_take(size_t size, size_t most, size_t align, gfp_t gfp)
 {
@@ -64,13 +74,17 @@ static void *pm_large_take(size_t size, size_t most, size_t align, gfp_t gfp)
 				     pm_populate_on_credit);
 	if (want_init_on_alloc(gfp) && !pm_extent_is_zero(e))
 		memset(pm_extent_addr(e), 0, pm_extent_size(e));
-	if (!pm_pagemap_add_large(e, pm_extent_addr(e), gfp)) {
-		pm_extent_put(e);
-		return NULL;
-	}
-	atomic_long_inc(&pm_large_counts.allocs);
-	pm_large_count(pm_extent_size(e), 1);
-	return pm_extent_addr(e);
+	if (pm_large_publish(e, gfp))
+		return pm_extent_addr(e);
+	pm_extent_put(e);
+	return NULL;
+}
+
+static bool pm_large_can_be(size_t size, size_t align, gfp_t gfp)
+{
+	return size <= PM_LARGE_MAX - PM_EXTENT_GRAIN &&
+	       align <= PM_LARGE_MAX / 2 && size + align <= PM_LARGE_MAX &&
+	       gfpflags_allow_blocking(gfp);
 }
 
 /**
@@ -84,8 +98,7 @@ static void *pm_large_take(size_t size, size_t most, size_t align, gfp_t gfp)
  */
 void *pm_large_alloc(size_t size, size_t align, gfp_t gfp)
 {
-	if (size > PM_LARGE_MAX - PM_EXTENT_GRAIN || align > PM_LARGE_MAX / 2 ||
-	    size + align > PM_LARGE_MAX || !gfpflags_allow_blocking(gfp))
+	if (!pm_large_can_be(size, align, gfp))
 		return NULL;
 	size = pm_large_round(size);
 	return pm_large_take(size, size, max_t(size_t, align, PM_EXTENT_GRAIN), gfp);
@@ -107,8 +120,7 @@ void *pm_large_alloc_charged(size_t size, size_t align, gfp_t gfp)
 {
 	struct pm_extent *e;
 
-	if (size > PM_LARGE_MAX - PM_EXTENT_GRAIN || align > PM_LARGE_MAX / 2 ||
-	    size + align > PM_LARGE_MAX || !gfpflags_allow_blocking(gfp))
+	if (!pm_large_can_be(size, align, gfp))
 		return NULL;
 	size = ALIGN(max_t(size_t, size, 1), PM_EXTENT_GRAIN);
 	align = max_t(size_t, align, PM_EXTENT_GRAIN);
@@ -117,13 +129,10 @@ void *pm_large_alloc_charged(size_t size, size_t align, gfp_t gfp)
 	e = pm_extent_map_alone(size, align, gfp);
 	if (!e)
 		return NULL;
-	if (!pm_pagemap_add_large(e, pm_extent_addr(e), gfp)) {
-		pm_extent_unmap(e);
-		return NULL;
-	}
-	atomic_long_inc(&pm_large_counts.allocs);
-	pm_large_count(pm_extent_size(e), 1);
-	return pm_extent_addr(e);
+	if (pm_large_publish(e, gfp))
+		return pm_extent_addr(e);
+	pm_extent_unmap(e);
+	return NULL;
 }
 
 /**

@@ -54,19 +54,23 @@ u32 pm_mag_base[PM_CLASS_END] __read_mostly;
 /* Most slots of a class. Set once, by pm_mag_lay_out(). */
 static unsigned int pm_mag_slots __read_mostly = PM_MAG_MAX_SLOTS;
 
+/* As many as the layout has room for, whatever the class's size is. */
+static unsigned int pm_mag_most_slots(unsigned int class)
+{
+	return pm_class_is_cache(class) ?
+	       min_t(unsigned int, PM_CACHE_SLOTS, pm_mag_slots) : pm_mag_slots;
+}
+
 /**
  * pm_mag_max_slots() - most objects of a class that a magazine may ever hold
  * @class: class number
  */
 unsigned int pm_mag_max_slots(unsigned int class)
 {
-	size_t most = pm_class_is_cache(class) ?
-		      min_t(size_t, PM_CACHE_SLOTS, pm_mag_slots) :
-		      pm_mag_slots;
-
 	if (pm_class_is_span(class))
 		return PM_MAG_MAX_SPAN_BYTES / pm_classes[class].size;
-	return min_t(size_t, PM_MAG_MAX_BYTES / pm_classes[class].size, most);
+	return min_t(size_t, PM_MAG_MAX_BYTES / pm_classes[class].size,
+		     pm_mag_most_slots(class));
 }
 
 /*
@@ -100,7 +104,7 @@ size_t pm_mag_lay_out(void)
 		at += PM_MAG_GAP;
 		pm_mag_base[class] = at;
 		at += 8 * (pm_class_is_cache(class) ?
-			   min_t(u32, PM_CACHE_SLOTS, pm_mag_slots) :
+			   pm_mag_most_slots(class) :
 			   pm_mag_max_slots(class));
 	}
 	return at;

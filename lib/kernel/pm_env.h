@@ -65,6 +65,9 @@
 #define PM_ADDR_BASE	PAGE_OFFSET
 #define PM_ADDR_BITS	47
 
+/* Heaps have none of their own: the direct map is made of them. */
+#define PM_HUGE_BYTES	PMD_SIZE
+
 #define PM_LARGE_MAX	(1UL << 40)
 
 /* vmalloc() knows no other alignment. */

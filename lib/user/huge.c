@@ -6,7 +6,6 @@
 #include "base/options.h"
 #include "user.h"
 
-#define PM_HUGE_SIZE	(2UL << 20)
 #define PM_HUGE_TRIES	3	/* the median counts */
 #define PM_HUGE_UNITS	8	/* so many units are a sample of the small pages */
 
@@ -58,7 +57,7 @@ static void pm_huge_touch(char *from, size_t size, size_t step)
 		WRITE_ONCE(from[at], 0);
 }
 
-/* Nanoseconds for PM_HUGE_SIZE as heaps get it otherwise: unit by unit. */
+/* Nanoseconds for PM_HUGE_BYTES as heaps get it otherwise: unit by unit. */
 static u64 pm_huge_time_small(char *p)
 {
 	u64 begin = pm_host_clock_ns();
@@ -70,7 +69,7 @@ static u64 pm_huge_time_small(char *p)
 		pm_huge_touch(p, PM_UNIT_SIZE, PAGE_SIZE);
 	}
 	return (pm_host_clock_ns() - begin) *
-	       (PM_HUGE_SIZE / PM_UNIT_SIZE / PM_HUGE_UNITS);
+	       (PM_HUGE_BYTES / PM_UNIT_SIZE / PM_HUGE_UNITS);
 }
 
 /* Nanoseconds for one huge page. */
@@ -78,27 +77,27 @@ static u64 pm_huge_time_one(char *p)
 {
 	u64 begin = pm_host_clock_ns();
 
-	pm_huge_touch(p, PM_HUGE_SIZE, PM_HUGE_SIZE);
+	pm_huge_touch(p, PM_HUGE_BYTES, PM_HUGE_BYTES);
 	return pm_host_clock_ns() - begin;
 }
 
 /* Both, in fresh memory. Return: whether the one was a huge page. */
 static bool pm_huge_time(u64 *small, u64 *huge)
 {
-	char *p = pm_map_aligned(2 * PM_HUGE_SIZE, PM_HUGE_SIZE);
+	char *p = pm_map_aligned(2 * PM_HUGE_BYTES, PM_HUGE_BYTES);
 	bool told = false;
 
 	if (!p)
 		return false;
-	pm_host_huge(p, PM_HUGE_SIZE, false);
-	if (pm_host_huge(p + PM_HUGE_SIZE, PM_HUGE_SIZE, true)) {
+	pm_host_huge(p, PM_HUGE_BYTES, false);
+	if (pm_host_huge(p + PM_HUGE_BYTES, PM_HUGE_BYTES, true)) {
 		*small = pm_huge_time_small(p);
-		*huge = pm_huge_time_one(p + PM_HUGE_SIZE);
+		*huge = pm_huge_time_one(p + PM_HUGE_BYTES);
 		/* One write, and the pages of all of it are there. */
-		told = pm_host_resident(p + PM_HUGE_SIZE, PM_HUGE_SIZE) ==
-		       (long)PM_HUGE_SIZE;
+		told = pm_host_resident(p + PM_HUGE_BYTES, PM_HUGE_BYTES) ==
+		       (long)PM_HUGE_BYTES;
 	}
-	munmap(p, 2 * PM_HUGE_SIZE);
+	munmap(p, 2 * PM_HUGE_BYTES);
 	return told;
 }
 

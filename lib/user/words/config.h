@@ -25,6 +25,7 @@
 #define PM_STEP_SHIFT	13
 #define PM_ADDR_BASE	0UL
 #define PM_ADDR_BITS	47
+#define PM_HUGE_BYTES	(2UL << 20)
 #define PM_LARGE_MAX	((size_t)PTRDIFF_MAX)
 #define PM_CACHE_SLOTS	512
 #define PM_EXTENT_GRAIN	(1UL << PM_STEP_SHIFT)
